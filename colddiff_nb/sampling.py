@@ -1,0 +1,81 @@
+"""Direct reconstruction and the paper's Algorithms 1 and 2 (section 3): free functions with one signature.
+
+restore(x_s, s) -> x0_hat is any callable (the network, R in the paper), s a LongTensor (B,); degrade(x0, s) -> x_s is D with
+its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or the decreasing severities
+to visit, such as [40, 20, 3, 2, 1], to skip steps. No sampler clamps: scores clamp the final image once.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+Restore = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Every state of one sampling: x = [x_T, ..., x_0] has one entry more than x0_hat; x0_hat[k] was predicted from x[k],
+    whose severity is severities[k]."""
+
+    x: list[Tensor]
+    severities: list[int] = field(default_factory=list)
+    x0_hat: list[Tensor] = field(default_factory=list)
+
+    @property
+    def result(self) -> Tensor:
+        return self.x[-1]
+
+
+def direct(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
+    """One pass: x_0 = R(x_T, T). Returns x_0 (B, C, H, W), or its Trajectory of one step."""
+    def update(x_s, x0_hat, s, s_next):
+        return x0_hat
+    return _sample(update, restore, x_T, severities(degrade, T)[:1], trajectory)
+
+
+def algorithm1(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
+    """Naive sampling: x_{s-1} = D(x0_hat, s - 1). Returns x_0 (B, C, H, W), or its Trajectory."""
+    def update(x_s, x0_hat, s, s_next):
+        return degrade(x0_hat, s_next)
+    return _sample(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+def algorithm2(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
+    """Improved sampling: x_{s-1} = x_s - D(x0_hat, s) + D(x0_hat, s - 1). Returns x_0 (B, C, H, W), or its Trajectory."""
+    def update(x_s, x0_hat, s, s_next):
+        return x_s - degrade(x0_hat, s) + degrade(x0_hat, s_next)
+    return _sample(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2}
+
+
+def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
+    """The severities s at which the network is asked, first to last. Raises ValueError unless they fall within degrade.T..1."""
+    T = degrade.T if T is None else T
+    visited = list(range(T, 0, -1)) if isinstance(T, int) else list(T)
+    falling = all(a > b for a, b in zip(visited, visited[1:]))
+    if not visited or not falling or visited[0] > degrade.T or visited[-1] < 1:
+        raise ValueError(f"T = {T}: give a severity in 1..{degrade.T}, or falling severities within it such as [{degrade.T}, 1]")
+    return visited
+
+
+@torch.no_grad()
+def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool):
+    was_training = isinstance(restore, nn.Module) and restore.training
+    if was_training:
+        restore.eval()
+    record, x_s = Trajectory(x=[x_T]), x_T
+    for s, s_next in zip(visited, [*visited[1:], 0]):
+        x0_hat = restore(x_s, torch.full((len(x_s),), s, device=x_s.device))
+        x_s = update(x_s, x0_hat, s, s_next)
+        if trajectory:
+            record.severities.append(s)
+            record.x0_hat.append(x0_hat)
+            record.x.append(x_s)
+    if was_training:
+        restore.train()
+    return record if trajectory else x_s
