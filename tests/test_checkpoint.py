@@ -1,0 +1,499 @@
+import errno
+import hashlib
+import json
+import os
+import pickle
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from colddiff_nb import checkpoint, files
+from colddiff_nb.checkpoint import CheckpointError, export_weights, load_weights, lock, newest, save
+
+ROOT = Path(__file__).parents[1]
+
+
+def tiny(step):
+    return {"step_again": step, "weight": torch.full((3, 2), float(step))}
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def one_line(error):
+    return "\n" not in str(error.value) and str(error.value)
+
+
+class Hostile:
+    """Unpickling this creates the file `path`."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return (
+            a.dtype == b.dtype
+            and a.shape == b.shape
+            and bytes(a.flatten().view(torch.uint8)) == bytes(b.flatten().view(torch.uint8))
+        )
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+# --- checkpoints: round trip and what is kept
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4))
+    optimiser = torch.optim.Adam(network.parameters())
+    network(torch.randn(2, 1, 8, 8)).sum().backward()
+    optimiser.step()
+    state = {
+        "model": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "half": torch.tensor([1e-3, float("nan"), -0.0, float("inf")], dtype=torch.bfloat16),
+        "counts": {1: torch.arange(5), "deep": [torch.tensor(True), (1, 2.5, None, "é", False)]},
+        "recipe": {"name": "quick", "steps": 2**40, "rate": 0.1 + 0.2},
+    }
+    path = save(tmp_path, 1000, state)
+    assert path == tmp_path / "step-00001000.pt" and names(tmp_path) == ["step-00001000.pt"]
+    step, back = newest(tmp_path, log=pytest.fail)
+    assert step == 1000 and same(dict(state), dict(back))
+
+
+def test_no_checkpoints_is_none(tmp_path):
+    assert newest(tmp_path) is None
+    assert newest(tmp_path / "not there") is None
+
+
+def test_the_two_newest_are_kept_and_temporary_files_go(tmp_path):
+    (tmp_path / f"step-00000009.pt{files.TEMPORARY}").write_bytes(b"left by a kill")
+    (tmp_path / "step-00000001-keepsake.pt").write_bytes(b"the reader's own")
+    (tmp_path / "curve.csv").write_text("step,loss\n")
+    for step in (1, 2, 3, 99_999_999, 100_000_000):
+        save(tmp_path, step, tiny(step))
+    kept = ["step-100000000.pt", "step-99999999.pt"]
+    assert names(tmp_path) == ["curve.csv", "step-00000001-keepsake.pt", *kept]
+    assert newest(tmp_path)[0] == 100_000_000
+
+
+def test_the_same_step_again_replaces_it(tmp_path):
+    save(tmp_path, 5, tiny(5))
+    save(tmp_path, 5, tiny(6))
+    assert newest(tmp_path)[1]["step_again"] == 6 and names(tmp_path) == ["step-00000005.pt"]
+
+
+def test_an_earlier_step_does_not_push_out_a_later_one(tmp_path):
+    save(tmp_path, 5, tiny(5))
+    with pytest.raises(CheckpointError, match=f"^{tmp_path}/step-00000005.pt is later than step 4.*--run"):
+        save(tmp_path, 4, tiny(4))
+    assert newest(tmp_path)[0] == 5 and names(tmp_path) == ["step-00000005.pt"]
+
+
+def test_two_intact_ones_are_kept_when_one_is_damaged(tmp_path):
+    for step in (1, 2):
+        save(tmp_path, step, tiny(step))
+    (tmp_path / "step-00000002.pt").write_bytes(b"")
+    (tmp_path / "step-00000009.pt").write_bytes(b"foreign")
+    save(tmp_path, 3, tiny(3))
+    assert names(tmp_path) == ["step-00000001.pt", "step-00000003.pt"]
+
+
+@pytest.mark.parametrize("value", [Path("x"), {1, 2}, object(), b"bytes", float.__call__, {"a": [len]}])
+def test_what_would_not_load_is_refused_when_saved(tmp_path, value):
+    with pytest.raises(TypeError, match=r"state\['part'\].*store it as") as error:
+        save(tmp_path, 1, {"part": value})
+    assert one_line(error) and names(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", [-1, 1.0, True, "1"])
+def test_a_step_is_a_whole_number(tmp_path, step):
+    with pytest.raises(ValueError, match="whole number"):
+        save(tmp_path, step, {})
+
+
+# --- checkpoints: damage
+
+
+def damaged_is_skipped(folder, content):
+    """Put `content` in place of the newest of two checkpoints: it must be named, and the older one used."""
+    for step in (1, 2):
+        save(folder, step, tiny(step))
+    good = (folder / "step-00000002.pt").read_bytes()
+    (folder / "step-00000002.pt").write_bytes(content(good))
+    lines = []
+    step, state = newest(folder, lines.append)
+    assert step == 1 and same(state, tiny(1))
+    assert len(lines) == 1 and "step-00000002.pt" in lines[0] and "\n" not in lines[0]
+    (folder / "step-00000002.pt").unlink()
+    return lines[0]
+
+
+def test_a_checkpoint_cut_short_anywhere_is_skipped(tmp_path):
+    save(tmp_path, 1, tiny(1))
+    size = (tmp_path / "step-00000001.pt").stat().st_size
+    for length in {0, 1, 47, 48, 49, size // 2, size - 49, size - 48, size - 47, size - 1}:
+        assert "cut short" in damaged_is_skipped(tmp_path, lambda good, length=length: good[:length])
+
+
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path):
+    whole = save(tmp_path, 1, tiny(1)).read_bytes()
+    chance = random.Random(0)
+    (tmp_path / "flipped").mkdir()
+    path = tmp_path / "flipped" / "step-00000001.pt"
+    for bit in [0, 8 * len(whole) - 1, *(chance.randrange(8 * len(whole)) for _ in range(300))]:
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match="intact"):
+            newest(path.parent, log=lambda line: None)
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", bytes(4096), pickle.dumps({"step": 1})])
+def test_foreign_files_are_skipped(tmp_path, content):
+    assert "skipping" in damaged_is_skipped(tmp_path, lambda good: content)
+
+
+def test_more_bytes_after_the_end_are_noticed(tmp_path):
+    damaged_is_skipped(tmp_path, lambda good: good + b"\0")
+
+
+def test_only_damaged_ones_never_start_a_run_over(tmp_path):
+    (tmp_path / "step-00000007.pt").write_bytes(b"")
+    (tmp_path / "step-half.pt").write_bytes(b"")
+    (tmp_path / "step-00000008.pt").mkdir()
+    lines = []
+    with pytest.raises(CheckpointError, match="no checkpoint in .* is intact: delete .* or choose another --run") as error:
+        newest(tmp_path, lines.append)
+    assert str(tmp_path) in one_line(error) and len(lines) == 3
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_hostile_checkpoint_never_runs(tmp_path):
+    victim = tmp_path / "victim"
+    path = tmp_path / "step-00000001.pt"
+    torch.save({"step": 1, "state": Hostile(victim)}, path)
+    zipped = path.read_bytes()
+    for payload in (zipped, pickle.dumps(Hostile(victim))):
+        for footer in (b"", checkpoint.MAGIC + hashlib.sha256(payload).digest()):  # also with a checksum that fits
+            path.write_bytes(payload + footer)
+            with pytest.raises(CheckpointError) as error:
+                newest(tmp_path, log=lambda line: None)
+            assert one_line(error)
+    assert not victim.exists()
+    pickle.loads(pickle.dumps(Hostile(victim))).close()
+    assert victim.exists()  # it is hostile indeed
+
+
+# --- checkpoints: faults while writing
+
+
+def unharmed(folder):
+    assert names(folder) == ["step-00000001.pt", "step-00000002.pt"]
+    assert newest(folder, log=pytest.fail)[0] == 2
+    assert all(checkpoint._damage(path) is None for path in folder.glob("*.pt"))
+
+
+def test_a_full_disk_leaves_the_two_newest(tmp_path):
+    for step in (1, 2):
+        save(tmp_path, step, tiny(step))
+    code = """
+import resource, sys, torch
+from colddiff_nb.checkpoint import CheckpointError, save
+for limit in (0, 100, 70_000, 81_000):  # the checkpoint takes about 82,000 bytes
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        save(sys.argv[1], 3, {"weight": torch.zeros(20_000)})
+    except CheckpointError as error:
+        print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 4
+    assert all(f"cannot use {tmp_path} (File too large): free space" in line and "--run DIR" in line for line in lines)
+    unharmed(tmp_path)
+    assert 81_000 < save(tmp_path, 3, {"weight": torch.zeros(20_000)}).stat().st_size < 85_000
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_failing_system_call_leaves_the_two_newest(tmp_path, monkeypatch, call, code):
+    for step in (1, 2):
+        save(tmp_path, step, tiny(step))
+
+    def fail(*arguments):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(CheckpointError, match=os.strerror(code)) as error:
+            save(tmp_path, 3, tiny(3))
+    assert str(tmp_path) in one_line(error)
+    unharmed(tmp_path)
+
+
+def test_an_old_checkpoint_goes_only_once_the_new_one_is_in_place(tmp_path, monkeypatch):
+    for step in (1, 2):
+        save(tmp_path, step, tiny(step))
+    seen, real = [], Path.unlink
+    monkeypatch.setattr(
+        Path, "unlink", lambda path, **options: (seen.append((path.name, names(tmp_path))), real(path, **options))
+    )
+    save(tmp_path, 3, tiny(3))
+    assert seen == [("step-00000001.pt", ["step-00000001.pt", "step-00000002.pt", "step-00000003.pt"])]
+
+
+def test_a_rename_that_loses_bytes_is_noticed(tmp_path, monkeypatch):
+    for step in (1, 2):
+        save(tmp_path, step, tiny(step))
+    real = os.replace
+
+    def lossy(source, target):
+        os.truncate(source, 100)
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lossy)
+        with pytest.raises(CheckpointError, match="not as long"):
+            save(tmp_path, 3, tiny(3))
+    assert newest(tmp_path, log=lambda line: None)[0] == 2
+
+
+def test_an_interrupted_save_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path, 1, tiny(1))
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_vanished_is_not_made_again(tmp_path):
+    folder = tmp_path / "drive" / "run"
+    folder.mkdir(parents=True)
+    save(folder, 1, tiny(1))
+    folder.parent.rename(tmp_path / "unmounted")
+    with pytest.raises(CheckpointError, match="No such file.*mount it again.*--run DIR") as error:
+        save(folder, 2, tiny(2))
+    assert str(folder) in one_line(error) and not folder.exists()
+    (tmp_path / "unmounted").rename(folder.parent)
+    assert newest(folder)[0] == 1
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+    (tmp_path / "run").write_text("a file")
+    for attempt in (lambda: save(tmp_path / "run", 1, {}), lambda: newest(tmp_path / "run"), lock(tmp_path / "run").__enter__):
+        with pytest.raises(CheckpointError, match="run") as error:
+            attempt()
+        assert one_line(error)
+
+
+# --- weights
+
+
+def weights():
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "conv.weight": torch.randn(4, 3, 3, 3, generator=generator).to(memory_format=torch.channels_last),
+        "conv.bias": torch.randn(4, generator=generator, dtype=torch.float64),
+        "preconditioner.gain": torch.tensor([1.0, 1e6, 3e-8]),
+        "steps": torch.tensor(7),
+        "mask": torch.tensor([True, False]),
+        "none": torch.zeros(0, 2),
+    }
+
+
+def test_weights_come_back_as_float32_rounded_once(tmp_path):
+    path, state = tmp_path / "weights.safetensors", weights()
+    metadata = {"recipe": {"name": "quick", "T": 20}, "trained_on": ["mnist5k", "train"], "note": "é"}
+    export_weights(path, state, metadata, keep=("preconditioner.",))
+    back, described = load_weights(path)
+    assert {key: described[key] for key in metadata} == metadata and len(described["checksum"]) == 64
+    assert set(back) == set(state) and names(tmp_path) == ["weights.safetensors"]
+    for key in ("conv.weight", "conv.bias"):
+        assert back[key].dtype == torch.float32 and torch.equal(back[key], state[key].half().float())
+        assert back[key].is_contiguous() and not torch.equal(back[key].double(), state[key].double())
+    assert same(back["preconditioner.gain"], state["preconditioner.gain"])
+    assert same(back["steps"], state["steps"]) and same(back["mask"], state["mask"]) and back["none"].shape == (0, 2)
+    assert state["conv.bias"].dtype == torch.float64  # the network's own tensors are left as they were
+    export_weights(path, back, described, keep=("preconditioner.",))
+    assert load_weights(path)[1] == described  # the same weights have the same checksum
+
+
+def test_weights_in_float32_are_exact_and_shared_tensors_are_fine(tmp_path):
+    weight = torch.randn(5, 5)
+    export_weights(tmp_path / "w", {"a": weight, "b": weight, "c": weight.T}, {}, dtype=torch.float32)
+    back, _ = load_weights(tmp_path / "w")
+    assert torch.equal(back["a"], weight) and torch.equal(back["b"], weight) and torch.equal(back["c"], weight.T)
+
+
+@pytest.mark.parametrize("value", [1e6, float("nan"), float("-inf")])
+def test_values_that_float16_cannot_hold_are_refused(tmp_path, value):
+    with pytest.raises(ValueError, match=r"gain holds values that are not finite as torch.float16: .*keep"):
+        export_weights(tmp_path / "w", {"gain": torch.tensor([value])}, {})
+    assert names(tmp_path) == []
+
+
+def test_damaged_and_foreign_weights_are_named(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    export_weights(path, weights(), {"recipe": {"name": "quick"}}, keep=("preconditioner.",))
+    good, chance, contents = path.read_bytes(), random.Random(0), []
+    contents += [good[:length] for length in (0, 1, 8, 100, len(good) // 2, len(good) - 1)] + [good + b"\0"]
+    for bit in (chance.randrange(8 * len(good)) for _ in range(500)):
+        content = bytearray(good)
+        content[bit // 8] ^= 1 << bit % 8
+        contents.append(bytes(content))
+    contents += [good.replace(b"quick", b"paper"), b"GIF89a", pickle.dumps({"a": 1}), bytes(1000)]
+    state, metadata = load_weights(path)
+    noticed = 0
+    for content in contents:
+        path.write_bytes(content)
+        try:
+            back, described = load_weights(path)
+        except CheckpointError as error:
+            noticed += 1
+            assert str(path) in str(error) and "export it again" in str(error) and "\n" not in str(error)
+        else:
+            assert same(state, {key: back[key] for key in state}) and described == metadata  # a flip in the file's padding
+    assert noticed >= len(contents) - 5
+
+
+def test_weights_of_another_program_and_none_at_all(tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "other", metadata={"format": "pt"})
+    save_file({"a": torch.zeros(2)}, tmp_path / "without")
+    save_file({"a": torch.zeros(2)}, tmp_path / "list", metadata={"colddiff_nb": "[]"})
+    (tmp_path / "folder").mkdir()
+    for name in ("other", "without", "list", "folder"):
+        with pytest.raises(CheckpointError, match=f"{name} is damaged or was not written by export_weights") as error:
+            load_weights(tmp_path / name)
+        assert one_line(error)
+    with pytest.raises(FileNotFoundError, match="no weights at .*nothing"):
+        load_weights(tmp_path / "nothing")
+
+
+def test_hostile_weights_never_run(tmp_path):
+    torch.save({"a": Hostile(tmp_path / "victim")}, tmp_path / "zip")
+    (tmp_path / "pickle").write_bytes(pickle.dumps(Hostile(tmp_path / "victim")))
+    for name in ("zip", "pickle"):
+        with pytest.raises(CheckpointError):
+            load_weights(tmp_path / name)
+    assert not (tmp_path / "victim").exists()
+
+
+def test_a_failed_export_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "w"
+    export_weights(path, {"a": torch.zeros(2)}, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
+        with pytest.raises(CheckpointError, match="Read-only file system"):
+            export_weights(path, {"a": torch.ones(2)}, {})
+    assert load_weights(path)[0]["a"].sum() == 0 and names(tmp_path) == ["w"]
+    with pytest.raises(CheckpointError, match="No such file"):
+        export_weights(tmp_path / "missing" / "w", {"a": torch.ones(2)}, {})
+
+
+# --- the lock
+
+
+HOLD = """
+import sys, time
+from colddiff_nb.checkpoint import lock
+with lock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_second_writer_is_told_who_the_first_is(tmp_path):
+    folder = tmp_path / "new" / "run"
+    with lock(folder):
+        assert names(folder) == ["run.lock"]
+        with pytest.raises(CheckpointError, match=f"run is in use by process {os.getpid()} on .*--run DIR") as error:
+            with lock(folder):
+                pytest.fail("two writers")
+        assert one_line(error) and names(folder) == ["run.lock"]
+    assert names(folder) == []
+    with pytest.raises(ZeroDivisionError), lock(folder):
+        raise ZeroDivisionError
+    assert names(folder) == []
+
+
+def test_a_killed_run_starts_again_at_once(tmp_path):
+    held = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert held.stdout.readline() == "held\n"
+    with pytest.raises(CheckpointError, match=f"in use by process {held.pid}"), lock(tmp_path):
+        pytest.fail("two writers")
+    (tmp_path / f"step-00000001.pt{files.TEMPORARY}").write_bytes(b"half")
+    held.kill()
+    deadline = time.monotonic() + 10
+    while files._process(held.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)  # the kernel has yet to end it; its parent (this test) has not asked for its exit status
+    with lock(tmp_path):
+        assert names(tmp_path) == ["run.lock"]
+    held.wait()
+    held.stdout.close()
+
+
+def test_a_later_process_of_the_same_number_does_not_hold_it(tmp_path):
+    with lock(tmp_path):
+        owner = json.loads((tmp_path / "run.lock").read_text())
+    owner["process"] = "started at another time"
+    (tmp_path / "run.lock").write_text(json.dumps(owner))
+    with lock(tmp_path):
+        pass
+
+
+def test_another_host_holds_it_while_it_was_heard_of_lately(tmp_path):
+    path = tmp_path / "run.lock"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "process": "5", "since": "noon"}))
+    with pytest.raises(CheckpointError, match="process 1 on elsewhere since noon"), lock(tmp_path):
+        pytest.fail("two writers")
+    old = time.time() - files.STALE - 1
+    os.utime(path, (old, old))
+    with lock(tmp_path):
+        assert "elsewhere" not in path.read_text()
+
+
+def test_the_lock_file_is_touched_while_held_and_not_taken_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "HEARTBEAT", 0.01)
+    path = tmp_path / "run.lock"
+    with lock(tmp_path):
+        os.utime(path, (0, 0))
+        deadline = time.monotonic() + 10
+        while path.stat().st_mtime == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert time.time() - path.stat().st_mtime < 60
+        path.write_text("taken over by another host")
+        time.sleep(0.05)
+    assert path.read_text() == "taken over by another host"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"host": 1, "pid": "x"}'])
+def test_a_half_written_lock_does_not_shut_the_folder(tmp_path, content):
+    (tmp_path / "run.lock").write_bytes(content)
+    with lock(tmp_path):
+        pass
+
+
+def test_a_folder_that_vanishes_while_locked_adds_no_error(tmp_path):
+    with lock(tmp_path / "run"):
+        shutil.rmtree(tmp_path / "run")
+    assert names(tmp_path) == []
