@@ -7,6 +7,7 @@ to the mask's centre. Conventions: x0 is float32 in [-1, 1], shape (B, C, size, 
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,15 @@ class Masks(Degradation):
         return x0 * self.mask(t, centers)
 
 
+def measure(x_T: Tensor, measurement: str) -> Tensor:
+    """x_T as an instrument gives it: unchanged ("float32"), or rounded to the 256 levels of an 8-bit image ("8bit")."""
+    if measurement not in ("float32", "8bit"):
+        raise ValueError(f"unknown measurement {measurement!r}: choose float32 or 8bit")
+    if measurement == "float32":
+        return x_T
+    return ((x_T.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
 def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = None, **options: Any) -> Degradation:
     """The paper's degradation of a task for a data set.
 
@@ -175,7 +185,8 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
         raise ValueError(f"{task} has no option {', '.join(sorted(unknown))}: choose from {', '.join(defaults)}, size")
     chosen = defaults | options | ({} if T is None else {"T": T})
     plain = {"task": task, "dataset": dataset, "size": size} | chosen
-    return {"deblur": _blur, "superres": _superres, "inpaint": _inpaint}[task](size, plain, **chosen)
+    makers: dict[str, Callable[..., Degradation]] = {"deblur": _blur, "superres": _superres, "inpaint": _inpaint}
+    return makers[task](size, plain, **chosen)
 
 
 def _sigmas(sigma: float | tuple[float, float], T: int) -> Tensor:

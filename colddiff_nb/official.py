@@ -236,7 +236,8 @@ def load_official(state_dict: Mapping[str, object]) -> ConvNextUNet | ResNetUNet
                 attention_at = [32 >> level for level in count("down.") if f"down.{level}.attn.0.q.weight" in state]
                 network = ResNetUNet(channels, width, multipliers, len(count("down.0.block.")), attention_at)
     except (KeyError, IndexError, ZeroDivisionError) as error:
-        raise ValueError(f"no state dict of the paper's networks (of a checkpoint pass its 'ema' or 'model'): missing or misshapen {error}") from None
+        hint = "of a checkpoint pass its 'ema' or 'model'"
+        raise ValueError(f"no state dict of the paper's networks ({hint}): missing or misshapen {error}") from None
     state = {name: value for name, value in state.items() if name.split(".")[0] in dict(network.named_children())}
     expected, found = ({name: tuple(value.shape) for name, value in part.items()} for part in (network.state_dict(), state))
     wrong = [f"{name}: found {found.get(name, 'nothing')}, expected {expected.get(name, 'nothing')}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +58,7 @@ def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
     """The severities s at which the network is asked, first to last. Raises ValueError unless they fall within degrade.T..1."""
     T = degrade.T if T is None else T
     visited = list(range(T, 0, -1)) if isinstance(T, int) else list(T)
-    falling = all(a > b for a, b in zip(visited, visited[1:]))
+    falling = all(a > b for a, b in pairwise(visited))
     if not visited or not falling or visited[0] > degrade.T or visited[-1] < 1:
         raise ValueError(f"T = {T}: give a severity in 1..{degrade.T}, or falling severities within it such as [{degrade.T}, 1]")
     return visited
@@ -65,9 +66,9 @@ def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
 
 @torch.no_grad()
 def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool):
-    was_training = isinstance(restore, nn.Module) and restore.training
-    if was_training:
-        restore.eval()
+    network = restore if isinstance(restore, nn.Module) and restore.training else None
+    if network:
+        network.eval()
     record, x_s = Trajectory(x=[x_T]), x_T
     for s, s_next in zip(visited, [*visited[1:], 0]):
         x0_hat = restore(x_s, torch.full((len(x_s),), s, device=x_s.device))
@@ -76,6 +77,6 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
             record.severities.append(s)
             record.x0_hat.append(x0_hat)
             record.x.append(x_s)
-    if was_training:
-        restore.train()
+    if network:
+        network.train()
     return record if trajectory else x_s

@@ -1,0 +1,181 @@
+"""The paper's three scores: RMSE, SSIM and FID; and the Frechet distance in any features.
+
+Protocol: images come in [-1, 1], are clamped once and mapped to [0, 1]. RMSE is ONE square root of the mean over all images
+and pixels, not a mean of roots. SSIM has an 11-tap Gaussian window (sigma 1.5), data range 1, and no padding. FID compares
+the originals with the reconstructions of the same images, after rounding both to 8 bits, in the features of the 2015
+Inception network; its value depends on how images are resized to 299 x 299, so the resize is named with every FID.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colddiff_nb.data import to_uint8
+from colddiff_nb.runtime import true_float32
+
+WINDOW = 11  # taps of the SSIM window
+RESIZES = ("half-pixel bilinear", "TensorFlow 1 bilinear")  # the paper's official code; torch-fidelity
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Images in [-1, 1] to [0, 1], clamped, in float64: rounding and TF32 convolutions cannot disturb the scores."""
+    if images.device.type == "mps":  # has no float64
+        images = images.cpu()
+    return ((images.double() + 1) / 2).clamp(0, 1)
+
+
+def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
+    """Mean squared error of each image on [0, 1]: (B, C, H, W) twice, in [-1, 1], to float64 (B,)."""
+    _check_pair(restored, originals)
+    return (to_unit(restored) - to_unit(originals)).square().flatten(1).mean(1)
+
+
+def similarities(restored: Tensor, originals: Tensor) -> Tensor:
+    """SSIM of each image: (B, C, H, W) twice, in [-1, 1], to float64 (B,).
+
+    torchmetrics averages over a reflected border too; only windows that lie inside the image count here.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    _check_pair(restored, originals)
+    if min(restored.shape[-2:]) < WINDOW:
+        raise ValueError(f"SSIM needs images of at least {WINDOW} x {WINDOW} pixels, not {tuple(restored.shape[-2:])}")
+    _, full = structural_similarity_index_measure(to_unit(restored), to_unit(originals), sigma=1.5, kernel_size=WINDOW,
+                                                  data_range=1.0, reduction="none", return_full_image=True)
+    border = WINDOW // 2
+    return full[..., border:-border, border:-border].flatten(1).mean(1)  # (B, C, H - 10, W - 10) -> (B,)
+
+
+def rmse(restored: Tensor, originals: Tensor) -> float:
+    """Root mean squared error on [0, 1], one root over all images and pixels; both (B, C, H, W) in [-1, 1]."""
+    return squared_errors(restored, originals).mean().sqrt().item()
+
+
+def ssim(restored: Tensor, originals: Tensor) -> float:
+    """Mean SSIM; both (B, C, H, W) in [-1, 1]."""
+    return similarities(restored, originals).mean().item()
+
+
+class Scores:
+    """RMSE and SSIM of a set that comes batch by batch: the same numbers as for the whole set at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[Tensor] = []
+        self._similarities: list[Tensor] = []
+
+    def update(self, restored: Tensor, originals: Tensor) -> None:
+        """Add a batch; both (B, C, H, W) in [-1, 1]."""
+        self._errors.append(squared_errors(restored, originals).cpu())
+        self._similarities.append(similarities(restored, originals).cpu())
+
+    @property
+    def squared_errors(self) -> Tensor:
+        """Mean squared error of each image so far, float64 (N,)."""
+        return torch.cat(self._errors)
+
+    @property
+    def similarities(self) -> Tensor:
+        """SSIM of each image so far, float64 (N,)."""
+        return torch.cat(self._similarities)
+
+    @property
+    def rmse(self) -> float:
+        return self.squared_errors.mean().sqrt().item()
+
+    @property
+    def ssim(self) -> float:
+        return self.similarities.mean().item()
+
+
+def bootstrap(values: Tensor, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:
+    """95 % interval of the mean of `values` (N,): percentiles of the means of seeded resamples with replacement."""
+    values, generator = values.double().cpu(), torch.Generator().manual_seed(seed)
+    means = torch.stack([values[torch.randint(len(values), (len(values),), generator=generator)].mean() for _ in range(resamples)])
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return low, high
+
+
+def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
+    """Frechet distance of the Gaussians fitted to two sets of features (N, d) and (M, d), computed in float64.
+
+    |mean_a - mean_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)). With R = S_a^(1/2) the last trace is that of (R S_b R)^(1/2), whose
+    argument is symmetric: its eigenvalues are real, also where fewer images than dimensions make both covariances singular.
+    """
+    if features_a.ndim != 2 or features_b.ndim != 2 or features_a.shape[1] != features_b.shape[1]:
+        raise ValueError(f"features have shapes {tuple(features_a.shape)} and {tuple(features_b.shape)}; give (N, d) and (M, d)")
+    if min(len(features_a), len(features_b)) < 2:
+        raise ValueError(f"{len(features_a)} and {len(features_b)} images have no covariance; give at least 2 of each")
+    a, b = features_a.double().cpu(), features_b.double().cpu()
+    covariance_a, covariance_b = torch.cov(a.mT).reshape(a.shape[1], -1), torch.cov(b.mT).reshape(b.shape[1], -1)
+    values, vectors = torch.linalg.eigh(covariance_a)
+    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    cross = torch.linalg.eigvalsh(root @ covariance_b @ root).clamp(min=0).sqrt().sum()
+    distance = (a.mean(0) - b.mean(0)).square().sum() + covariance_a.trace() + covariance_b.trace() - 2 * cross
+    return max(distance.item(), 0.0)
+
+
+class Inception:
+    """Features of the 2015 Inception network (torch-fidelity's), on which FID is defined.
+
+    Call it with images (B, 1 or 3, H, W) in [-1, 1]: they are rounded to 8 bits, grey is repeated to three channels, all are
+    resized to 299 x 299, and features (B, 2048) come back. `resize` is one of RESIZES. Nothing is rounded after the resize:
+    half a grey level there moves the features by 18 %. The weights (91 MB) come from torch hub's cache, else from the
+    internet: OSError, or ImportError without torch-fidelity, where that is not possible.
+    """
+
+    def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu"):
+        if resize not in RESIZES:
+            raise ValueError(f"unknown resize {resize!r}: choose one of {', '.join(RESIZES)}")
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
+        network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
+        trunk = nn.Sequential(*[layer for name, layer in network.named_children() if name != "fc"], nn.Flatten())
+        self.resize, self.device, self.name = resize, torch.device(device), f"inception-2015, {resize}"
+        self.trunk = trunk.eval().to(self.device).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        pixels = to_uint8(images.to(self.device)).float().expand(-1, 3, -1, -1)  # (B, 3, H, W)
+        with torch.autocast(self.device.type, enabled=False), true_float32():
+            resized = self._to_299(pixels).contiguous(memory_format=torch.channels_last)  # (B, 3, 299, 299)
+            return self.trunk((resized - 128) / 128)
+
+    def _to_299(self, pixels: Tensor) -> Tensor:
+        if self.resize == "half-pixel bilinear":
+            return F.interpolate(pixels, size=(299, 299), mode="bilinear", align_corners=False)
+        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+
+        return interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
+
+
+def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu") -> tuple[Inception | None, str]:
+    """(Inception, ""), or (None, one line that says why it cannot be had)."""
+    try:
+        return Inception(resize, device), ""
+    except (OSError, ImportError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        return None, f"the 2015 Inception weights cannot be had ({type(error).__name__}: {reason})"
+
+
+def features_of(extract: Callable[[Tensor], Tensor], batches, cache: str | Path | None = None) -> Tensor:
+    """extract(images) over batches of images, concatenated on the CPU: (N, d). With `cache`, a file that keeps the result."""
+    if cache is not None and Path(cache).is_file():
+        return torch.load(cache, weights_only=True)
+    features = torch.cat([extract(images).cpu() for images in batches])
+    if cache is not None:
+        temporary = Path(cache).with_suffix(".partial")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(features, temporary)
+        temporary.replace(cache)
+    return features
+
+
+def _check_pair(restored: Tensor, originals: Tensor) -> None:
+    if restored.shape != originals.shape or restored.ndim != 4:
+        raise ValueError(f"restored {tuple(restored.shape)} and originals {tuple(originals.shape)}: give (B, C, H, W) twice")
+    if not (restored.is_floating_point() and originals.is_floating_point()):
+        raise ValueError(f"restored is {restored.dtype}, originals {originals.dtype}; give floats in [-1, 1]: data.to_float(pixels)")

@@ -1,0 +1,84 @@
+"""How a model is trained: one frozen dataclass, and the named recipes."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from colddiff_nb.degradations import GREY_DATASETS, TASKS, Degradation, make
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training gives. The same recipe and seed give the same weights on the same machine."""
+
+    name: str = "quick"  # the named recipe this one started from
+    task: str = "superres"  # deblur, superres or inpaint
+    dataset: str = "mnist5k"  # mnist, cifar10, mnist5k, photos, or folder:<path>
+    T: int | None = None  # severities 1..T; by default the paper's
+    pooling: str = "area"  # of superres: area (the paper's tables) or bicubic (the official command line)
+    network: str = "small"  # small (1 M parameters, for CPUs) or paper (ConvNeXt U-Net for grey, ResNet U-Net for colour)
+    widths: tuple[int, int, int] = (48, 80, 160)  # channels of the small network's three levels
+    time_input: bool = True  # tell the small network the severity
+    skips: bool = True  # join the small network's encoder to its decoder
+    measurement: str = "float32"  # precision of x_T that the network is made for: float32 or 8bit
+    steps: int = 1_000  # optimiser steps
+    batch: int = 64  # images of one micro-batch, over all processes
+    accumulate: int = 1  # micro-batches of one optimiser step
+    learning_rate: float = 1.5e-3  # of Adam
+    schedule: str = "cosine"  # constant, or cosine to 0 after a warm-up over 2 % of the steps
+    clip: float = 1.0  # largest norm of the gradient, 0 for no limit
+    severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (40 % uniform, 50 % rising in t, 10 % at T)
+    sampler_states: float = 0.0  # share of a batch whose x_t was made by a step of Algorithm 2 instead of by D
+    ema: str = "every-step"  # every-step (half-life 2 % of the steps), or paper (0.995 every 10 steps, from step 2,000)
+    flip: bool | None = None  # mirror images at random; by default for colour data sets only
+    precision: str = "auto"  # float32, bf16, fp16, or auto: bf16 for the small network where the hardware has it
+    seed: int = 0
+    evaluate_every: int = 200  # steps between scores on the fixed validation images
+    save_every: int = 200  # steps between checkpoints
+
+    def __post_init__(self) -> None:
+        choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit"), "schedule": ("constant", "cosine"),
+                   "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
+                   "pooling": ("area", "bicubic")}
+        for field, allowed in choices.items():
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"unknown {field} {getattr(self, field)!r}: choose one of {', '.join(allowed)}")
+        for field in ("steps", "batch", "accumulate", "learning_rate", "evaluate_every", "save_every"):
+            if getattr(self, field) <= 0:
+                raise ValueError(f"{field} = {getattr(self, field)}: it must be positive")
+        if not 0 <= self.sampler_states <= 1:
+            raise ValueError(f"sampler_states = {self.sampler_states}: it is a share of the batch, 0..1")
+
+    @property
+    def images_seen(self) -> int:
+        return self.steps * self.batch * self.accumulate
+
+    @property
+    def flips(self) -> bool:
+        return self.dataset not in GREY_DATASETS if self.flip is None else self.flip
+
+    def degradation(self, size: int = 32) -> Degradation:
+        """D of this recipe for images of a size."""
+        options = {"pooling": self.pooling} if self.task == "superres" else {}
+        return make(self.task, self.dataset, size=size, T=self.T, **options)
+
+
+PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant", "clip": 0.0,
+         "severities": "uniform", "ema": "paper", "precision": "float32"}
+
+RECIPES: dict[str, dict] = {
+    "smoke": {"steps": 20, "batch": 16, "evaluate_every": 10, "save_every": 10, "widths": (16, 16, 32)},  # seconds: tests
+    "quick": {"steps": 500, "evaluate_every": 100, "save_every": 100, "sampler_states": 0.25},  # about a minute on two CPU cores
+    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "sampler_states": 0.5},  # an hour of CPU, minutes of GPU
+    "report": PAPER | {"steps": 200_000, "evaluate_every": 10_000, "save_every": 1_000},  # the course report
+    "paper": PAPER | {"steps": 700_000, "evaluate_every": 10_000, "save_every": 1_000},  # the paper: 45 M images
+}
+
+
+def recipe(name: str, task: str, dataset: str, **changes) -> Recipe:
+    """A named recipe for a task and a data set; `changes` replace single fields. Raises ValueError for unknown names or values."""
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
+    unknown = set(changes) - set(Recipe.__dataclass_fields__)
+    if unknown:
+        raise ValueError(f"a recipe has no field {', '.join(sorted(unknown))}: see colddiff_nb.recipes.Recipe")
+    return replace(Recipe(name=name, task=task, dataset=dataset, **RECIPES[name]), **changes)

@@ -1,0 +1,249 @@
+"""Scores a restorer on a whole split, records every cell with where it comes from, and builds the tables.
+
+A cell is one method (degraded, direct, algorithm1, algorithm2) from one measurement (float32, 8bit). Cells are written to
+<folder>/metrics.json as they are done, so that a run which was stopped goes on with the next cell.
+"""
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colddiff_nb import files, metrics
+from colddiff_nb.data import Images, load, to_float
+from colddiff_nb.degradations import GREY_DATASETS, TASKS, Degradation, Drawn, make, measure
+from colddiff_nb.runtime import true_float32
+from colddiff_nb.sampling import SAMPLERS
+
+METHODS: dict[str, Callable] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
+CONTAINS = {  # splits whose images also have another name
+    ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
+    ("mnist5k", "validation"): {("mnist5k", "train")},
+}
+METRICS = {"RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}  # best, digits
+
+
+def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degradation, images: Images,
+             folder: str | Path | None = None, *, methods: Sequence[str] = tuple(METHODS), measurement: str = "float32",
+             batch: int = 250, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
+             classifier: Any = None, fid: bool | Callable = False, n: int | None = None, feature_cache: str | Path | None = None,
+             log: Callable[[str], object] = print) -> dict[str, Any]:
+    """Score the methods on a split and return {"cells": [...]}, one dict a method; with `folder`, also keep them in its metrics.json.
+
+    restore(x_t, t) -> x0_hat; None will do for methods=("degraded",). Work is done on the device of `degrade`'s buffers.
+    measurement: "8bit" rounds x_T to the 256 levels of an image file before restoring. seed: of the one draw for the whole split
+    and of the bootstrap intervals. n: score that many images, spread evenly over the split.
+    trained_on: provenance of the images the weights were trained on (one dict, or several); weights: their checksum. A cell in
+    metrics.json of the same provenance is not computed again; without a checksum only the degraded one can be known to be same.
+    classifier: a callable logits = classifier(images) with a `name`, for `identity`, the share of images still read as their
+    class; where it has a method features(images) -> (B, d), also for the Frechet distance in them.
+    fid: True for FID with the 2015 Inception network, or a callable with `name` and `resize` in its place. feature_cache: a
+    folder that keeps its features of the originals.
+    gain is the RMSE of the measurement divided by that of the method: above 1 the method helps.
+    Raises ValueError for images that the weights were trained on, unknown methods or measurements, an n outside 2..len(images),
+    and restorations that are not finite.
+    """
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise ValueError(f"unknown method {unknown[0]!r}: choose from {', '.join(METHODS)}")
+    if restore is None and set(methods) != {"degraded"}:
+        raise ValueError('no restorer was given: give one, or methods=("degraded",)')
+    sources = [] if trained_on is None else [trained_on] if isinstance(trained_on, Mapping) else list(trained_on)
+    refuse_training_images(images, sources)
+    count = len(images) if n is None else n
+    if not 2 <= count <= len(images):
+        raise ValueError(f"n = {count} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
+    chosen = torch.arange(count) * len(images) // count  # spread over the split
+    device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
+    inception, why = _inception(fid, device)
+    cache = None
+    if inception is not None and feature_cache is not None:
+        cache = Path(feature_cache, f"{inception.name}-{images.name}-{images.split}-{count}-{images.checksum[:12]}.pt")
+    drawn = degrade.draw(count, torch.Generator().manual_seed(seed))
+    scorer = _Scorer(restore, drawn, measurement, images.pixels[chosen], images.labels[chosen], batch, device, classifier, inception, cache)
+    cells = []
+    for method in methods:
+        provenance = json.loads(json.dumps({
+            "method": method, "measurement": measurement, "images": images.provenance, "n": count, "degradation": degrade.options,
+            "weights": None if method == "degraded" else weights, "trained_on": [] if method == "degraded" else sources, "seed": seed,
+            "classifier": getattr(classifier, "name", None), "inception": getattr(inception, "name", None)}))
+        cell = _recorded(folder, provenance) if weights is not None or method == "degraded" else None
+        if cell is not None:
+            log(f"{method}, {measurement}: recorded in {folder}/metrics.json")
+        else:
+            start = time.perf_counter()
+            scores = {"fid": f"not run: {why}"} | scorer.score(method, seed)
+            seconds = time.perf_counter() - start
+            cell = {"task": degrade.task, "data": images.name, "split": images.split, "variant": _variant(degrade.options),
+                    "method": method, "measurement": measurement, "n": count, **scores, "provenance": provenance,
+                    "environment": {"device": str(device), "torch": torch.__version__, "seconds": round(seconds, 2),
+                                    "images_per_second": round(count / seconds, 1)}}
+            _record(folder, cell)
+            log(f"{method}, {measurement}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, {count} images in {seconds:.1f} s")
+        cells.append(cell)
+    return {"cells": cells}
+
+
+def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> None:
+    """ValueError if `images` hold some that weights with this provenance were trained on, under whatever name."""
+    def parts(name: str, split: str) -> set[tuple[str, str]]:
+        return CONTAINS.get((name, split), {(name, split)})
+
+    for source in trained_on:
+        same = source.get("checksum") == images.checksum
+        if same or parts(source["name"], source["split"]) & parts(images.name, images.split):
+            raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of {images.name} "
+                             f"{images.split}: score a split that they have not seen, such as test")
+
+
+@dataclass
+class _Scorer:
+    """Computes all scores of a method in one pass over the images."""
+
+    restore: Any
+    drawn: Drawn
+    measurement: str
+    pixels: Tensor
+    labels: Tensor
+    batch: int
+    device: torch.device
+    classifier: Any
+    inception: Any
+    cache: Path | None
+    original_features: dict[str, Tensor] = field(default_factory=dict)
+
+    def originals(self) -> Iterator[Tensor]:
+        for pixels in self.pixels.split(self.batch):
+            yield to_float(pixels.to(self.device))
+
+    @torch.no_grad()
+    def score(self, method: str, seed: int) -> dict[str, Any]:
+        extractors = {"frechet": getattr(self.classifier, "features", None), "fid": self.inception}
+        features: dict[str, list[Tensor]] = {key: [] for key, extract in extractors.items() if extract is not None}
+        scores, measured, read, start = metrics.Scores(), [], [], 0
+        for x0 in self.originals():
+            end = start + len(x0)
+            with true_float32():
+                x_T = measure(self.drawn[start:end](x0, self.drawn.T), self.measurement)
+                restored = METHODS[method](self.restore, self.drawn[start:end], x_T).clamp(-1, 1)
+            if not torch.isfinite(restored).all():
+                raise ValueError(f"{method} gave values that are not finite: the weights are damaged, or training diverged")
+            scores.update(restored, x0)
+            measured.append(metrics.squared_errors(x_T, x0).cpu())
+            if self.classifier is not None:
+                read.append(self.classifier(restored).argmax(1).cpu() == self.labels[start:end])
+            for key, batches in features.items():
+                batches.append(extractors[key](restored).cpu())
+            start = end
+        low, high = metrics.bootstrap(scores.squared_errors, seed)
+        cell: dict[str, Any] = {
+            "rmse": scores.rmse, "rmse_interval": [low ** 0.5, high ** 0.5],
+            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)),
+            "gain": torch.cat(measured).mean().sqrt().item() / scores.rmse if scores.rmse else None}
+        if read:
+            correct = torch.cat(read).double()
+            cell |= {"identity": correct.mean().item(), "identity_interval": list(metrics.bootstrap(correct, seed))}
+        for key, batches in features.items():
+            if key not in self.original_features:
+                cache = self.cache if key == "fid" else None
+                self.original_features[key] = metrics.features_of(extractors[key], self.originals(), cache)
+            cell[key] = metrics.frechet_distance(self.original_features[key], torch.cat(batches))
+        return cell | ({"resize": self.inception.resize} if self.inception else {})
+
+
+def _inception(fid: Any, device: torch.device) -> tuple[Any, str]:
+    if fid is True:
+        return metrics.load_inception(device=device)
+    return (fid, "") if fid else (None, "it was not asked for")
+
+
+def _variant(options: Mapping[str, Any]) -> str:
+    """T, and the options that are not the paper's."""
+    defaults = make(options["task"], options["dataset"], size=options["size"]).options if options["task"] in TASKS else {}
+    others = [f"{key} {value}" for key, value in options.items() if key != "T" and defaults.get(key, value) != value]
+    return ", ".join([f"T = {options['T']}", *others])
+
+
+def _read(folder: str | Path) -> list[dict[str, Any]]:
+    path = Path(folder, "metrics.json")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there: score a model into this folder first")
+    try:
+        return json.loads(path.read_text())["cells"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: remove it, and score again") from error
+
+
+def _recorded(folder: str | Path | None, provenance: dict[str, Any]) -> dict[str, Any] | None:
+    """The recorded cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
+    def fits(recorded: dict[str, Any]) -> bool:
+        return all(recorded[key] == value or (value is None and key in ("classifier", "inception")) for key, value in provenance.items())
+
+    cells = _read(folder) if folder is not None and Path(folder, "metrics.json").is_file() else []
+    return next((cell for cell in cells if fits(cell["provenance"])), None)
+
+
+def _record(folder: str | Path | None, cell: dict[str, Any]) -> None:
+    """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n."""
+    if folder is None:
+        return
+    def place(cell: dict[str, Any]) -> list[Any]:
+        return [cell["provenance"][key] for key in ("method", "measurement", "degradation", "n")] + [cell["data"], cell["split"]]
+
+    path = Path(folder, "metrics.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    others = [other for other in (_read(folder) if path.is_file() else []) if place(other) != place(cell)]
+    text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
+    files.replace(path, lambda file: file.write(text.encode()))
+
+
+def table(sources: Iterable[str | Path | Mapping]) -> Any:
+    """pandas.DataFrame with a row a cell, of run folders that hold a metrics.json or of what `evaluate` returned.
+
+    Columns: task, data (the split too unless it is test), variant, method, measurement, RMSE, SSIM, FID (a number, or a text that
+    begins with "not run"), gain, n; and resize, identity and Frechet where some cell has them.
+    """
+    import pandas
+
+    rows = []
+    for source in [sources] if isinstance(sources, str | Path | Mapping) else sources:
+        for cell in source["cells"] if isinstance(source, Mapping) else _read(source):
+            data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"
+            rows.append({"task": cell["task"], "data": data, "variant": cell["variant"], "method": cell["method"],
+                         "measurement": cell["measurement"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
+                         "resize": cell.get("resize"), "identity": cell.get("identity"), "Frechet": cell.get("frechet"),
+                         "gain": cell["gain"], "n": cell["n"]})
+    frame = pandas.DataFrame(rows)
+    return frame.drop(columns=[name for name in ("resize", "identity", "Frechet") if name in frame and frame[name].isna().all()])
+
+
+def markdown(frame: Any) -> str:
+    """A table as Markdown. Bold: the best of each metric among the methods that share task, data, variant, measurement and n."""
+    shown = frame.astype(object).where(frame.notna(), "")
+    for name, (best, decimals) in METRICS.items():
+        for _, group in frame.groupby(["task", "data", "variant", "measurement", "n"], sort=False) if name in frame else ():
+            numbers = {row: value for row, value in group[name].items() if isinstance(value, float) and math.isfinite(value)}
+            for row, value in numbers.items():
+                bold = "**" if len(numbers) > 1 and value == best(numbers.values()) else ""
+                shown.loc[row, name] = f"{bold}{value:.{decimals}f}{bold}"
+    reasons = dict.fromkeys(value for value in frame["FID"] if isinstance(value, str))
+    shown["FID"] = shown["FID"].replace(list(reasons), "not run")
+    return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *(f"FID {reason}." for reason in reasons)])
+
+
+def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"), log: Callable[[str], object] = print) -> Any:
+    """The rows of the paper's tables that need no network: D(x0, T) of the full test splits, as a `table`."""
+    cells = []
+    for name in names:
+        images = load(name, "test", root)
+        tasks: list[tuple[str, dict[str, Any]]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
+        for task, options in [*tasks, *([("deblur", {"T": 20})] if name in GREY_DATASETS else [])]:
+            cells += evaluate(None, make(task, name, **options), images, methods=("degraded",), log=log)["cells"]
+    return table([{"cells": cells}])

@@ -1,0 +1,187 @@
+"""The training loop: L1 between x0 and R(D(x0, t), t) (the paper's equation 1), resumable bit for bit.
+
+Randomness is stateless: the draws of a step depend on (recipe.seed, step) alone, so a checkpoint holds no generator and any
+number of processes sees the same global batch.
+"""
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colddiff_nb import runtime
+from colddiff_nb.data import Images, load, to_float
+from colddiff_nb.degradations import Degradation, Drawn, measure
+from colddiff_nb.files import lock
+from colddiff_nb.interrupts import Interrupts
+from colddiff_nb.recipes import Recipe
+from colddiff_nb.run import OnEvaluate, Run
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The random draws of one optimiser step, for the global batch: all a step needs but the weights."""
+
+    index: Tensor  # (B,) which images
+    flip: Tensor  # (B,) bool
+    t: Tensor  # (B,) severity, 1..T
+    earlier: Tensor  # (B,) severity t..T from which a sampler's step leads to t; equal to t where x_t is D(x0, t)
+    drawn: Drawn  # D with its randomness fixed
+
+
+def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -> Batch:
+    generator = torch.Generator().manual_seed(recipe.seed * 2 ** 32 + step)
+    size, T = recipe.batch * recipe.accumulate, degrade.T
+    index = torch.randint(n_images, (size,), generator=generator)
+    flip = (torch.rand(size, generator=generator) < 0.5) & recipe.flips
+    t = torch.randint(1, T + 1, (size,), generator=generator)
+    if recipe.severities == "towards-T":
+        kind = torch.rand(size, generator=generator)
+        rising = (T * torch.rand(size, generator=generator).sqrt()).ceil().long().clamp(1, T)
+        t = torch.where(kind < 0.4, t, torch.where(kind < 0.9, rising, T))
+    sampled = torch.rand(size, generator=generator) < recipe.sampler_states
+    falling = (T ** torch.rand(size, generator=generator)).floor().long().clamp(1, T)  # density 1 / t: the last steps write the most
+    t = torch.where(sampled, falling, t)
+    between = t + (torch.rand(size, generator=generator) * (T - t + 1)).long()  # uniform in t..T
+    earlier = torch.where(torch.rand(size, generator=generator) < 0.5, between, T)
+    earlier = torch.where(sampled, earlier, t)
+    return Batch(index, flip, t, earlier, degrade.draw(size, generator))
+
+
+def make_inputs(recipe: Recipe, network: nn.Module, batch: Batch, x0: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+    """x_t (b, C, H, W) and t (b,) for one part of the global batch.
+
+    Where `earlier` > t, x_t is not D(x0, t) but what one (long) step of Algorithm 2 from severity `earlier` makes of the
+    network's own prediction: the states that the sampler will show it.
+    """
+    t, earlier, drawn = batch.t[part].to(x0.device), batch.earlier[part].to(x0.device), batch.drawn[part]
+    x_t = measure(drawn(x0, earlier), recipe.measurement)
+    if (batch.earlier[part] > batch.t[part]).any():
+        with torch.no_grad():
+            network.eval()
+            x0_hat = network(x_t, earlier).float()
+            network.train()
+        stepped = x_t - drawn(x0_hat, earlier) + drawn(x0_hat, t)
+        x_t = torch.where((earlier > t).view(-1, 1, 1, 1), stepped, x_t)
+    return x_t, t
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Of the step numbered from 0. Cosine: a linear warm-up over 2 % of the steps, then down to 0."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    warmup = max(1, recipe.steps // 50)
+    return recipe.learning_rate * min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps))
+
+
+@torch.no_grad()
+def update_ema(recipe: Recipe, ema: nn.Module, network: nn.Module, step: int) -> None:
+    """After `step` steps. Paper: a copy before step 2,000, then decay 0.995 every 10 steps. Else: half-life 3 % of the steps so far."""
+    if recipe.ema == "paper":
+        if step % 10:
+            return
+        decay = 0.0 if step < 2_000 else 0.995
+    else:
+        decay = 0.5 ** (1 / (0.03 * step))
+    torch._foreach_lerp_(list(ema.parameters()), list(network.parameters()), 1 - decay)
+    for average, buffer in zip(ema.buffers(), network.buffers()):
+        average.copy_(buffer)
+
+
+def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, data_root: str | Path = "data", init: str | Path | None = None,
+          resume_from: str | Path | None = None, until: int | None = None, on_evaluate: OnEvaluate | None = None,
+          log: Callable[[str], None] = print) -> nn.Module:
+    """Train a recipe in a run folder, or go on from the newest checkpoint there; returns the EMA network.
+
+    images: the training split, loaded from data_root when not given. init: a weights file to start from. resume_from: another run
+    folder whose newest checkpoint to go on from when this one has none. until: stop after this step for now. on_evaluate(step, ema)
+    is called every recipe.evaluate_every steps and at the end; the numbers it returns go to <folder>/curve.csv. The end writes
+    <folder>/weights.safetensors. Raises CheckpointError where a folder or file cannot be used, ValueError where a checkpoint belongs
+    to another training, FloatingPointError for a loss that is not finite. Ctrl-C and SIGTERM save a checkpoint first.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()  # a second Accelerator of another precision in one process would raise
+    accelerator = Accelerator(mixed_precision=runtime.mixed_precision(recipe.precision, recipe.network))
+    device, rank, world, main = accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
+    if recipe.batch % world:
+        raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")
+    images = load(recipe.dataset, "train", data_root) if images is None else images
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (lock(folder) if main else nullcontext(), Interrupts() as interrupts, runtime.true_float32(),
+          torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):
+        run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None)
+        network, optimizer = accelerator.prepare(run.network, run.optimizer)
+        if run.scaler:
+            accelerator.scaler.load_state_dict(run.scaler)
+        last = recipe.steps if until is None else min(until, recipe.steps)
+        share = recipe.batch // world
+        parts = [slice(first + rank * share, first + (rank + 1) * share)
+                 for first in range(0, recipe.batch * recipe.accumulate, recipe.batch)]  # this process's part of each micro-batch
+        pixels, progress = images.pixels.to(device), Progress(recipe, run.step)
+        for step in range(run.step + 1, last + 1):
+            torch.manual_seed((recipe.seed * 2 ** 32 + step) * 64 + rank)  # dropout
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, step - 1)
+            batch = draw_batch(recipe, run.degrade, len(images), step)
+            for part in parts:
+                x0 = to_float(pixels[batch.index[part].to(device)])  # (share, C, size, size)
+                x0 = torch.where(batch.flip[part].to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
+                x_t, t = make_inputs(recipe, run.network, batch, x0, part)
+                with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
+                    loss = F.l1_loss(network(x_t, t).float(), x0) / recipe.accumulate
+                    accelerator.backward(loss)
+                run.loss_sum += accelerator.reduce(loss.detach(), "mean")
+            if not torch.isfinite(run.loss_sum):
+                raise FloatingPointError(f"the loss is not finite at step {step}; the newest checkpoint in {folder} is good: "
+                                         f"try precision=float32 or a learning_rate below {recipe.learning_rate:g}")
+            if recipe.clip:
+                accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            update_ema(recipe, run.ema, run.network, step)
+            run.step, run.loss_count = step, run.loss_count + 1
+
+            stop = interrupts.received is not None
+            progress.show(run)
+            if main and (step % recipe.evaluate_every == 0 or step == recipe.steps):
+                run.evaluate(on_evaluate, progress.seconds)
+            if main and (step % recipe.save_every == 0 or step == last or stop):
+                run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
+                run.save(progress.seconds)
+            if stop:
+                run.log(f"stopped at step {step} and saved: the same command goes on from there")
+                interrupts.end(f"stopped at step {step} and saved")
+        if main and run.step == recipe.steps:
+            run.export()
+        accelerator.wait_for_everyone()
+        return run.ema
+
+
+class Progress:
+    """One plain line every ten seconds: step, loss, images per second, time left."""
+
+    def __init__(self, recipe: Recipe, first: int):
+        self.recipe, self.first, self.started, self.shown = recipe, first, time.monotonic(), time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def show(self, run: Run) -> None:
+        if time.monotonic() - self.shown < 10:
+            return
+        self.shown = time.monotonic()
+        rate = (run.step - self.first) / self.seconds
+        minutes, seconds = divmod(round((self.recipe.steps - run.step) / rate), 60)
+        run.log(f"step {run.step}/{self.recipe.steps}  loss {run.mean_loss:.4f}  "
+                f"{rate * self.recipe.batch * self.recipe.accumulate:.0f} images/s  {minutes} min {seconds:02d} s left")
