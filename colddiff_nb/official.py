@@ -1,6 +1,6 @@
 """The paper's two networks: the ConvNeXt U-Net it trained on MNIST and the ResNet U-Net it trained on CIFAR-10.
 
-Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the published state dicts, so that these load as they are."""
+Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the official state dicts, so that these load directly."""
 from __future__ import annotations
 
 import re
@@ -22,7 +22,7 @@ def time_embedding(index: Tensor, width: int) -> Tensor:
 def check_size(x: Tensor, levels: int) -> None:
     factor = 2 ** (levels - 1)  # every level but the last halves the image
     if x.shape[-2] % factor or x.shape[-1] % factor:
-        raise ValueError(f"images of {x.shape[-2]} x {x.shape[-1]} do not fit {levels} levels: use sides that are multiples of {factor}")
+        raise ValueError(f"images of {x.shape[-2]} x {x.shape[-1]} do not fit {levels} levels: use multiples of {factor}")
 
 
 class ChannelNorm(nn.Module):
@@ -54,7 +54,7 @@ class ConvNextBlock(nn.Module):
 
 
 class LinearAttention(nn.Module):
-    """Attention, 4 heads of 32, at a cost linear in the pixels: softmax over the keys' positions, then q (k v) instead of (q k) v."""
+    """Attention, 4 heads of 32, at a cost linear in the pixels: softmax of the keys over positions, then q (k v), not (q k) v."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class ConvNextLevel(nn.ModuleList):
 
 
 class ConvNextUNet(nn.Module):
-    """The paper's MNIST network. dim: channels of the first level, even, at least 4; multipliers: channels of each level over dim."""
+    """The paper's MNIST network. A level has dim * its multiplier channels; dim is even and at least 4."""
 
     def __init__(self, dim: int = 64, multipliers: Sequence[int] = (1, 2, 4, 8), channels: int = 1) -> None:
         super().__init__()
@@ -172,8 +172,8 @@ class ResNetLevel(nn.Module):
 
 
 class ResNetUNet(nn.Module):
-    """The paper's CIFAR-10 network. width: channels of the first level, a multiple of 32 (with 32 itself the norms remove the time);
-    multipliers: channels of each level over width; blocks: per level; attention_at: resolutions with attention, for images of size."""
+    """The paper's CIFAR-10 network. A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove the
+    time), and `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size."""
 
     def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2), blocks: int = 2,
                  attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32) -> None:
@@ -216,9 +216,10 @@ class ResNetUNet(nn.Module):
 
 
 def load_official(state_dict: Mapping[str, object]) -> ConvNextUNet | ResNetUNet:
-    """The network a published state dict belongs to, with its weights, in eval mode, on the CPU. Prefixes `module.` and `denoise_fn.`
-    are removed and entries beside the network's ignored; a ValueError names what is missing. Images are taken to be 32 x 32."""
-    state = {re.sub(r"^((module|denoise_fn)\.)+", "", name): value for name, value in state_dict.items() if isinstance(value, Tensor)}
+    """The network an official state dict belongs to, with its weights, in eval mode, on the CPU, for 32 x 32 images. Prefixes `module.`
+    and `denoise_fn.` are removed, entries that are not the network's ignored; a ValueError names what is missing."""
+    tensors = {name: value for name, value in state_dict.items() if isinstance(value, Tensor)}
+    state = {re.sub(r"^((module|denoise_fn)\.)+", "", name): value for name, value in tensors.items()}
 
     def count(prefix: str) -> range:
         return range(max(1, len({name[len(prefix):].split(".")[0] for name in state if name.startswith(prefix)})))
@@ -243,6 +244,6 @@ def load_official(state_dict: Mapping[str, object]) -> ConvNextUNet | ResNetUNet
     wrong = [f"{name}: found {found.get(name, 'nothing')}, expected {expected.get(name, 'nothing')}"
              for name in sorted(expected | found) if found.get(name) != expected.get(name)]
     if wrong:
-        raise ValueError(f"the state dict does not fit the {type(network).__name__}: {'; '.join(wrong[:3])} ({len(wrong)} in all)")
+        raise ValueError(f"state dict does not fit the {type(network).__name__}: {'; '.join(wrong[:3])} ({len(wrong)} in all)")
     network.to_empty(device="cpu").load_state_dict(state, strict=True)
     return network.eval()
