@@ -1,6 +1,6 @@
 """The paper's two networks: the ConvNeXt U-Net it trained on MNIST and the ResNet U-Net it trained on CIFAR-10.
 
-Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the official state dicts, so that these load directly."""
+Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the official state dicts, so these load directly."""
 from __future__ import annotations
 
 import re
@@ -172,8 +172,8 @@ class ResNetLevel(nn.Module):
 
 
 class ResNetUNet(nn.Module):
-    """The paper's CIFAR-10 network. A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove the
-    time), and `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size."""
+    """The paper's CIFAR-10 network. A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove
+    the time), and `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size."""
 
     def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2), blocks: int = 2,
                  attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32) -> None:
@@ -216,8 +216,8 @@ class ResNetUNet(nn.Module):
 
 
 def load_official(state_dict: Mapping[str, object]) -> ConvNextUNet | ResNetUNet:
-    """The network an official state dict belongs to, with its weights, in eval mode, on the CPU, for 32 x 32 images. Prefixes `module.`
-    and `denoise_fn.` are removed, entries that are not the network's ignored; a ValueError names what is missing."""
+    """The network an official state dict belongs to, with its weights, in eval mode, on the CPU, for 32 x 32 images. Prefixes
+    `module.` and `denoise_fn.` are removed, entries that are not the network's ignored; a ValueError names what is missing."""
     tensors = {name: value for name, value in state_dict.items() if isinstance(value, Tensor)}
     state = {re.sub(r"^((module|denoise_fn)\.)+", "", name): value for name, value in tensors.items()}
 

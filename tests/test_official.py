@@ -1,8 +1,8 @@
 """The paper's two networks against the official code's outputs, at small widths, and the loader's errors.
 
-official_networks_example.npz was made once with the official code (github.com/arpitbansal297/Cold-Diffusion-Models). It holds, for
-each network, an input x, the official index (severity - 1), the output y in eval mode on a CPU, and the names and shapes of its state
-dict. The weights are no part of the file: `fill` makes them again from a seed.
+official_networks_example.npz was made once with the official code (github.com/arpitbansal297/Cold-Diffusion-Models). It holds,
+for each network, an input x, the official index (severity - 1), the output y in eval mode on a CPU, and the names and shapes of
+its state dict. The weights are no part of the file: `fill` makes them again from a seed.
 """
 from __future__ import annotations
 
