@@ -22,20 +22,18 @@ RESIZES = ("half-pixel bilinear", "TensorFlow 1 bilinear")  # the paper's offici
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Images in [-1, 1] to [0, 1], clamped, in float64: rounding and TF32 convolutions cannot disturb the scores."""
-    if images.device.type == "mps":  # has no float64
-        images = images.cpu()
-    return ((images.double() + 1) / 2).clamp(0, 1)
+    """Images in [-1, 1] to float32 in [0, 1], clamped."""
+    return ((images.float() + 1) / 2).clamp(0, 1)
 
 
 def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
-    """Mean squared error of each image on [0, 1]: (B, C, H, W) twice, in [-1, 1], to float64 (B,)."""
+    """Mean squared error of each image on [0, 1]: (B, C, H, W) twice, in [-1, 1], to float64 (B,) on the CPU."""
     _check_pair(restored, originals)
-    return (to_unit(restored) - to_unit(originals)).square().flatten(1).mean(1)
+    return (to_unit(restored) - to_unit(originals)).square().flatten(1).mean(1).cpu().double()
 
 
 def similarities(restored: Tensor, originals: Tensor) -> Tensor:
-    """SSIM of each image: (B, C, H, W) twice, in [-1, 1], to float64 (B,).
+    """SSIM of each image: (B, C, H, W) twice, in [-1, 1], to float64 (B,) on the CPU.
 
     torchmetrics averages over a reflected border too; only windows that lie inside the image count here.
     """
@@ -44,10 +42,11 @@ def similarities(restored: Tensor, originals: Tensor) -> Tensor:
     _check_pair(restored, originals)
     if min(restored.shape[-2:]) < WINDOW:
         raise ValueError(f"SSIM needs images of at least {WINDOW} x {WINDOW} pixels, not {tuple(restored.shape[-2:])}")
-    _, full = structural_similarity_index_measure(to_unit(restored), to_unit(originals), sigma=1.5, kernel_size=WINDOW,
-                                                  data_range=1.0, reduction="none", return_full_image=True)
+    with torch.autocast(restored.device.type, enabled=False), true_float32():
+        _, full = structural_similarity_index_measure(to_unit(restored), to_unit(originals), sigma=1.5, kernel_size=WINDOW,
+                                                      data_range=1.0, reduction="none", return_full_image=True)
     border = WINDOW // 2
-    return full[..., border:-border, border:-border].flatten(1).mean(1)  # (B, C, H - 10, W - 10) -> (B,)
+    return full[..., border:-border, border:-border].flatten(1).mean(1).cpu().double()  # (B, C, H - 10, W - 10) -> (B,)
 
 
 def rmse(restored: Tensor, originals: Tensor) -> float:
@@ -69,8 +68,8 @@ class Scores:
 
     def update(self, restored: Tensor, originals: Tensor) -> None:
         """Add a batch; both (B, C, H, W) in [-1, 1]."""
-        self._errors.append(squared_errors(restored, originals).cpu())
-        self._similarities.append(similarities(restored, originals).cpu())
+        self._errors.append(squared_errors(restored, originals))
+        self._similarities.append(similarities(restored, originals))
 
     @property
     def squared_errors(self) -> Tensor:

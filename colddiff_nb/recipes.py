@@ -28,7 +28,7 @@ class Recipe:
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
     severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (40 % uniform, 50 % rising in t, 10 % at T)
     sampler_states: float = 0.0  # share of a batch whose x_t was made by a step of Algorithm 2 instead of by D
-    ema: str = "every-step"  # every-step (half-life 2 % of the steps), or paper (0.995 every 10 steps, from step 2,000)
+    ema: str = "every-step"  # every-step (half-life 3 % of the steps so far), or paper (0.995 every 10 steps, from step 2,000)
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
     precision: str = "auto"  # float32, bf16, fp16, or auto: bf16 for the small network where the hardware has it
     seed: int = 0
@@ -67,7 +67,7 @@ PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5
 
 RECIPES: dict[str, dict] = {
     "smoke": {"steps": 20, "batch": 16, "evaluate_every": 10, "save_every": 10, "widths": (16, 16, 32)},  # seconds: tests
-    "quick": {"steps": 500, "evaluate_every": 100, "save_every": 100, "sampler_states": 0.25},  # about a minute on two CPU cores
+    "quick": {"steps": 500, "evaluate_every": 250, "save_every": 250, "sampler_states": 0.25},  # about a minute on two CPU cores
     "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "sampler_states": 0.5},  # an hour of CPU, minutes of GPU
     "report": PAPER | {"steps": 200_000, "evaluate_every": 10_000, "save_every": 1_000},  # the course report
     "paper": PAPER | {"steps": 700_000, "evaluate_every": 10_000, "save_every": 1_000},  # the paper: 45 M images

@@ -136,7 +136,7 @@ class _Scorer:
             if not torch.isfinite(restored).all():
                 raise ValueError(f"{method} gave values that are not finite: the weights are damaged, or training diverged")
             scores.update(restored, x0)
-            measured.append(metrics.squared_errors(x_T, x0).cpu())
+            measured.append(metrics.squared_errors(x_T, x0))
             if self.classifier is not None:
                 read.append(self.classifier(restored).argmax(1).cpu() == self.labels[start:end])
             for key, batches in features.items():

@@ -1,0 +1,21 @@
+# make run: the main job. make test: everything that must hold. Both make their own environment in .venv when there is none.
+# An installed PyTorch is used as it is; to choose another one: make run TORCH="torch==2.13.0 torchvision==0.28.0"
+PYTHON ?= python3
+TORCH ?=
+BIN = .venv/bin
+
+run: .venv/ready
+	$(BIN)/python -m colddiff_nb demo
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy colddiff_nb tools
+	$(BIN)/pytest -n 2 --dist loadscope tests
+
+lab: .venv/ready
+	$(BIN)/jupyter lab notebooks
+
+.venv/ready: requirements.txt tools/environment.sh
+	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
+
+.PHONY: run test lab

@@ -1,0 +1,161 @@
+"""The notebook-free way: python -m colddiff_nb train | evaluate | sample | table | demo | report."""
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from colddiff_nb import runtime
+from colddiff_nb.recipes import RECIPES, Recipe, recipe
+
+if TYPE_CHECKING:
+    NamedRecipe = Recipe
+else:  # a choice of the named recipes on the command line, each field of which can be changed
+    NamedRecipe = tyro.extras.subcommand_type_from_defaults(
+        {name: recipe(name, "superres", "mnist5k") for name in RECIPES},
+        descriptions={"smoke": "Seconds; for tests.", "quick": "About a minute on two CPU cores.",
+                      "small": "The small network: an hour of CPU, minutes of GPU.",
+                      "report": "The course report: the paper's network, 200,000 steps.", "paper": "The paper: 700,000 steps."})
+
+
+@dataclass
+class Train:
+    """Train a recipe, or go on where its run folder stopped: the same command resumes."""
+
+    recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
+    run: Path | None = None
+    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET."""
+    data: Path = Path("data")
+    """Where MNIST and CIFAR-10 are, or are downloaded to."""
+    init: Path | None = None
+    """Weights file to start from."""
+    resume_from: Path | None = None
+    """Another run's folder to go on from, when this one has no checkpoint."""
+    until: int | None = None
+    """Stop after this step for now."""
+
+    def __call__(self) -> None:
+        from colddiff_nb.training import train
+        from colddiff_nb.validation import validation_scores
+        folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{self.recipe.dataset}")
+        train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
+              on_evaluate=validation_scores(self.recipe, self.data))
+
+
+@dataclass
+class Evaluate:
+    """Score a weights file on a split and record every cell in metrics.json beside it."""
+
+    weights: Annotated[Path, tyro.conf.Positional]
+    """A weights.safetensors file."""
+    data: Path = Path("data")
+    dataset: str | None = None
+    """By default the set it was trained on."""
+    split: Literal["test", "validation"] = "test"
+    measurement: Literal["float32", "8bit"] = "float32"
+    T: int | None = None
+    """Start from a lower severity than the network was trained for."""
+    methods: tuple[str, ...] = ("degraded", "direct", "algorithm1", "algorithm2")
+    n: int | None = None
+    """Score that many images, spread evenly over the split."""
+    fid: bool = False
+    """Compute FID too: downloads the 2015 Inception weights (91 MB), minutes per set on a GPU."""
+    batch: int = 250
+
+    def __call__(self) -> None:
+        from dataclasses import replace
+
+        from colddiff_nb.data import load
+        from colddiff_nb.pretrained import load_model
+        from colddiff_nb.results import evaluate, markdown, table
+        network, degrade, metadata = load_model(self.weights)
+        if self.T is not None:
+            trained = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
+            degrade = replace(trained, T=self.T).degradation(metadata["size"])
+        images = load(self.dataset or metadata["recipe"]["dataset"], self.split, self.data, size=metadata["size"])
+        here = runtime.device()
+        scored = evaluate(network.to(here), degrade.to(here), images, self.weights.parent, methods=self.methods,
+                          measurement=self.measurement, batch=self.batch, trained_on=metadata["data"], weights=metadata["checksum"],
+                          fid=self.fid, n=self.n)
+        print(markdown(table(scored)))
+
+
+@dataclass
+class Sample:
+    """Restore images of a data set and write a picture: degraded, direct, Algorithm 1, Algorithm 2, original."""
+
+    weights: Annotated[Path, tyro.conf.Positional]
+    """A weights.safetensors file."""
+    output: Path = Path("restored.png")
+    data: Path = Path("data")
+    dataset: str | None = None
+    """By default the set it was trained on."""
+    n: int = 8
+    seed: int = 0
+
+    def __call__(self) -> None:
+        from colddiff_nb.data import load
+        from colddiff_nb.demo import restorations
+        from colddiff_nb.paint import grid
+        from colddiff_nb.pretrained import load_model
+        network, degrade, metadata = load_model(self.weights)
+        images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, size=metadata["size"])
+        grid(restorations(network, degrade, images.pixels[:self.n], metadata["recipe"]["measurement"], self.seed)).save(self.output)
+        print(f"wrote {self.output}")
+
+
+@dataclass
+class Table:
+    """Print the table of one or more run folders, or the rows of the paper's tables that need no network."""
+
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    degraded: bool = False
+    """Degraded test images of mnist and cifar10, scored anew."""
+    data: Path = Path("data")
+
+    def __call__(self) -> None:
+        from colddiff_nb.results import degraded_rows, markdown, table
+        if not self.folders and not self.degraded:
+            raise ValueError("no folders were given: name run folders that hold a metrics.json, or --degraded")
+        print(markdown(degraded_rows(self.data) if self.degraded else table(self.folders)))
+
+
+@dataclass
+class Demo:
+    """What `make run` does: three quick trainings on 5,000 real digits, a table and pictures."""
+
+    recipe: str = "quick"
+    runs: Path = Path("runs")
+
+    def __call__(self) -> None:
+        from colddiff_nb.demo import main
+        main(self.runs, self.recipe)
+
+
+@dataclass
+class Report:
+    """Print what this machine is, to paste into an issue."""
+
+    def __call__(self) -> None:
+        print(runtime.report())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    command = tyro.cli(Train | Evaluate | Sample | Table | Demo | Report, args=arguments, prog="python -m colddiff_nb",  # type: ignore[call-overload]
+                       description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes,
+                                                    tyro.conf.ConsolidateSubcommandArgs, tyro.conf.FlagCreatePairsOff))
+    try:
+        command()
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Trained models ready to use: the shipped weights in results/, or any weights file a training wrote."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from colddiff_nb.checkpoint import load_weights
+from colddiff_nb.degradations import Degradation
+from colddiff_nb.networks import build
+from colddiff_nb.recipes import Recipe
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+SAME_IMAGES = {"mnist5k": "mnist", "photos": "cifar10"}  # offline sets are restored by the weights of the set they stand for
+
+Model = tuple[nn.Module, Degradation, dict[str, Any]]
+
+
+def load_model(path: str | Path) -> Model:
+    """(network in eval mode, its degradation, metadata) of a weights file written at the end of a training.
+
+    metadata: recipe, data (the training images' provenance), images_seen, checksum and more. Raises FileNotFoundError without a
+    file and CheckpointError for a damaged or foreign one.
+    """
+    weights, metadata = load_weights(path)
+    fields = metadata["recipe"]
+    recipe = Recipe(**fields | {"widths": tuple(fields["widths"])})
+    degrade = recipe.degradation(metadata["size"])
+    network = build(recipe, degrade)
+    network.load_state_dict(weights)
+    return network.eval().requires_grad_(False), degrade, metadata
+
+
+def pretrained_folder(task: str, dataset: str, measurement: str = "float32") -> Path:
+    """Where results/ keeps the model of a task and a data set."""
+    return RESULTS / ("-".join([task, SAME_IMAGES.get(dataset, dataset)]) + ("" if measurement == "float32" else f"-{measurement}"))
+
+
+def load_pretrained(task: str, dataset: str, measurement: str = "float32") -> Model:
+    """The shipped model of a task and a data set ("mnist5k" takes MNIST's, "photos" CIFAR-10's), checksum verified.
+
+    measurement: "8bit" for the model made for 8-bit measurements, where deblurring has one. Raises FileNotFoundError, naming what
+    is there, where none is shipped.
+    """
+    path = pretrained_folder(task, dataset, measurement) / "weights.safetensors"
+    if not path.is_file():
+        shipped = sorted(found.parent.name for found in RESULTS.glob("*/weights.safetensors"))
+        raise FileNotFoundError(f"no weights are shipped for {task}, {dataset}, {measurement} ({path.parent.name}): "
+                                f"choose one of {', '.join(shipped) or 'none'}, or train: python -m colddiff_nb train small")
+    return load_model(path)

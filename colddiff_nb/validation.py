@@ -1,0 +1,32 @@
+"""Scores while training goes on: direct and Algorithm 2 on a fixed sample of the validation split."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from colddiff_nb import metrics
+from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import measure
+from colddiff_nb.recipes import Recipe
+from colddiff_nb.run import OnEvaluate
+from colddiff_nb.sampling import algorithm2, direct
+
+
+def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
+    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, for every row of the curve."""
+    x0 = to_float(load(recipe.dataset, "validation", data_root).pixels[:n])  # (n, C, H, W)
+    degrade = recipe.degradation(x0.shape[-1])
+
+    def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        drawn = degrade.to(device).draw(n, torch.Generator().manual_seed(0))
+        x_T = measure(drawn(x0.to(device), drawn.T), recipe.measurement)
+        scores: dict[str, float] = {}
+        for sampler in (direct, algorithm2):
+            restored = sampler(network, drawn, x_T).cpu()
+            scores |= {f"rmse_{sampler.__name__}": metrics.rmse(restored, x0), f"ssim_{sampler.__name__}": metrics.ssim(restored, x0)}
+        return scores
+
+    return on_evaluate

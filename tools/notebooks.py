@@ -1,0 +1,192 @@
+"""Notebooks from their sources: notebooks/NN_name.py (jupytext percent, edited by hand) -> notebooks/NN_name.ipynb (built, executed).
+
+    python tools/notebooks.py build [NAME ...]     write and execute the .ipynb of these notebooks, or of all
+    python tools/notebooks.py inputs [NAME ...]    name those whose committed .ipynb differs from its .py, and fail if there are any
+    python tools/notebooks.py try NAME ...         execute without touching the .ipynb: prints outputs and seconds per cell, saves the
+                                                   executed copy and its pictures in runs/try/
+    python tools/notebooks.py badges [OWNER/NAME]  write Colab badges and the setup cell's address for a GitHub repository (default: that
+                                                   of the git remote "origin"; where there is none, badges and address are removed)
+
+A built notebook holds nothing that differs from one build to the next but the outputs themselves: cell ids come from the cells'
+positions, and there are no timestamps, no widget state and no widget outputs.
+"""
+from __future__ import annotations
+
+import argparse
+import base64
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+HOME = Path(__file__).resolve().parent.parent
+NOTEBOOKS = HOME / "notebooks"
+LARGEST = 1_000_000  # bytes of one .ipynb
+WIDGET = "application/vnd.jupyter.widget-view+json"
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{0}/blob/main/{1})"
+UPLOAD = "Open https://colab.research.google.com, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other file."
+
+
+def sources(names: list[str] | None = None) -> list[Path]:
+    """The .py of these notebooks ("00_start_here"), or of all. Raises FileNotFoundError for a name that is none."""
+    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+    unknown = set(names or []) - {source.stem for source in found}
+    if unknown:
+        raise FileNotFoundError(f"no notebook {', '.join(sorted(unknown))}: there are {', '.join(source.stem for source in found)}")
+    return [source for source in found if not names or source.stem in names]
+
+
+def inputs(source: Path) -> NotebookNode:
+    """The notebook of a .py, without outputs: the same bytes each time."""
+    read = jupytext.reads(source.read_text(), fmt="py:percent")
+    notebook = nbformat.v4.new_notebook(metadata={
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}})
+    for position, cell in enumerate(read.cells):
+        new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+        notebook.cells.append(new(cell.source, id=f"cell-{position:03d}", metadata=metadata))
+    return notebook
+
+
+def without_outputs(notebook: NotebookNode) -> NotebookNode:
+    bare = nbformat.from_dict(notebook)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return bare
+
+
+def text(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
+def differing(source: Path) -> bool:
+    """Whether the committed .ipynb of a .py is absent or has other inputs."""
+    built = source.with_suffix(".ipynb")
+    return not built.exists() or text(without_outputs(nbformat.read(built, 4))) != text(inputs(source))
+
+
+def execute(notebook: NotebookNode, log=None) -> NotebookNode:
+    """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs. Raises CellExecutionError at the first error."""
+    started: dict[int, float] = {}
+
+    def begin(cell: NotebookNode, cell_index: int) -> None:
+        started[cell_index] = time.perf_counter()
+
+    def end(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+        if log:
+            log(cell_index, cell, time.perf_counter() - started[cell_index])
+
+    client = NotebookClient(notebook, timeout=3_600, kernel_name="python3", record_timing=False, store_widget_state=False,
+                            on_cell_execute=begin, on_cell_executed=end, resources={"metadata": {"path": str(NOTEBOOKS)}})
+    client.execute()
+    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+    return notebook
+
+
+def printed(cell: NotebookNode) -> str:
+    """All text that a cell's outputs show, without pictures."""
+    parts = []
+    for output in cell.get("outputs", []):
+        parts.append(output["text"] if output.output_type == "stream" else output.get("data", {}).get("text/plain", ""))
+    return "".join(parts)
+
+
+def build(source: Path) -> None:
+    """Write NN_name.ipynb; print its size, its time and the weights it used. Raises ValueError where it is too large."""
+    start = time.perf_counter()
+    notebook = execute(inputs(source))
+    content = text(notebook)
+    if len(content) > LARGEST:
+        raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: show smaller or fewer pictures")
+    source.with_suffix(".ipynb").write_text(content)
+    weights = [line for cell in notebook.cells for line in printed(cell).splitlines() if line.startswith("weights:")]
+    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - start:.0f} s; {'; '.join(weights) or 'no shipped weights'}")
+
+
+def attempt(source: Path) -> None:
+    """Execute a notebook and show what it prints, cell by cell."""
+    folder = HOME / "runs" / "try"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def log(position: int, cell: NotebookNode, seconds: float) -> None:
+        if cell.cell_type != "code":
+            return
+        print(f"--- cell {position}, {seconds:.1f} s\n{printed(cell)}", flush=True)
+        pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        for number, picture in enumerate(pictures):
+            (folder / f"{source.stem}-{position}-{number}.png").write_bytes(base64.b64decode(picture))
+
+    notebook = inputs(source)
+    try:
+        execute(notebook, log)
+    finally:
+        (folder / f"{source.stem}.ipynb").write_text(text(notebook))
+
+
+def remote() -> str:
+    """OWNER/NAME of the git remote "origin" where that is on GitHub, else nothing."""
+    address = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HOME, check=False, capture_output=True, text=True).stdout.strip()
+    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?$", address)
+    return found[1] if found else ""
+
+
+def badges(repository: str) -> None:
+    """Put badges and address of OWNER/NAME into every .py, its .ipynb (keeping the outputs) and README.md; nothing for none."""
+    if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
+    for source in sources():
+        badge = BADGE.format(repository, f"notebooks/{source.stem}.ipynb") if repository else ""
+        content = between(source.read_text(), "<!-- badge -->", "<!-- /badge -->", badge)
+        address = f"https://github.com/{repository}" if repository else ""
+        source.write_text(re.sub(r'^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "{address}"', content, flags=re.MULTILINE))
+        built = source.with_suffix(".ipynb")
+        if built.exists():
+            notebook, executed = inputs(source), nbformat.read(built, 4)
+            for cell, before in zip(notebook.cells, executed.cells, strict=True):
+                if cell.cell_type == "code":
+                    cell.outputs, cell.execution_count = before.outputs, before.execution_count
+            built.write_text(text(notebook))
+    readme = HOME / "README.md"
+    lines = [f"- {source.stem}: {BADGE.format(repository, f'notebooks/{source.stem}.ipynb')}" for source in sources()] if repository else [UPLOAD]
+    if readme.exists():
+        readme.write_text(between(readme.read_text(), "<!-- badges -->\n", "\n<!-- /badges -->", "\n".join(lines)))
+    print(f"badges for {repository}" if repository else "no badges: give OWNER/NAME, or add a git remote")
+
+
+def between(content: str, start: str, end: str, inside: str) -> str:
+    """The content with what stands between the first pair of markers replaced; unchanged where there is no such pair."""
+    return re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda found: start + inside + end, content, count=1, flags=re.DOTALL)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("build", "inputs", "try", "badges"))
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    if arguments.command == "badges":
+        badges(arguments.names[0] if arguments.names else remote())
+        return 0
+    chosen = sources(arguments.names)
+    if arguments.command == "inputs":
+        stale = [source.stem for source in chosen if differing(source)]
+        for name in stale:
+            print(f"notebooks/{name}.ipynb is not what its .py says: python tools/notebooks.py build {name}")
+        return int(bool(stale))
+    for source in chosen:
+        (build if arguments.command == "build" else attempt)(source)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
