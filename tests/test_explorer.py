@@ -1,0 +1,222 @@
+"""The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from colddiff_nb import degradations, show
+from colddiff_nb.data import Images
+from colddiff_nb.explorer import MINE, Explorer
+from colddiff_nb.own_image import open_image, to_x0, uploaded
+
+
+def images(name: str, channels: int) -> Images:
+    pixels = torch.randint(0, 256, (4, channels, 32, 32), generator=torch.Generator().manual_seed(channels), dtype=torch.uint8)
+    return Images(pixels, torch.arange(4), name, "test", "none")
+
+
+def halve(x_t, t):
+    return 0.5 * x_t + 0.1
+
+
+@pytest.fixture
+def explorer(tmp_path):
+    loads = []
+
+    def load(task, data):
+        loads.append((task, data))
+        return halve, degradations.make(task, data, T=3), {}
+    found = Explorer(load, {"mnist": images("mnist5k", 1), "cifar10": images("photos", 3)}, weights="a toy", folder=tmp_path)
+    found.loads = loads
+    return found
+
+
+def png(image: Image.Image, format: str = "png") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format)
+    return buffer.getvalue()
+
+
+def forbid(monkeypatch, explorer):
+    """Make the network, the painter and matplotlib raise."""
+    def never(*values, **more):
+        raise AssertionError("the slider's callback did work")
+    explorer.load = never
+    explorer.models = {pair: (never, never) for pair in explorer.models}
+    for name in ("frame", "png", "readout", "describe", "compare", "picture"):
+        monkeypatch.setattr(show, name, never)
+    import matplotlib.figure
+    monkeypatch.setattr(matplotlib.figure.Figure, "__init__", never)
+    monkeypatch.setattr(torch.nn.Module, "__call__", never)
+
+
+@pytest.mark.parametrize("task", degradations.TASKS)
+@pytest.mark.parametrize("data", ["mnist", "cifar10"])
+@pytest.mark.parametrize("stretch", [False, True])
+def test_the_slider_only_shows_what_is_painted(explorer, monkeypatch, task, data, stretch):
+    explorer.task.value, explorer.data.value, explorer.stretch.value = task, data, stretch
+    expected = [show.png(show.frame(explorer.comparison, k, stretch)) for k in range(4)]
+    texts = [show.readout(explorer.comparison, k) for k in range(4)]
+    forbid(monkeypatch, explorer)
+    assert (explorer.slider.min, explorer.slider.max, explorer.play.max) == (0, 3, 3)
+    for k in [*range(4), 2, 0, 3]:
+        explorer.slider.value = k
+        assert bytes(explorer.picture.value) == expected[k]
+        assert explorer.label.value == texts[k]
+        assert f"after {k} of 3 steps" in explorer.sentence.value
+    assert len(set(expected)) == 4 and explorer.status.value == ""
+
+
+def test_back_and_next_move_one_step_and_stop_at_the_ends(explorer):
+    for button, ends in ((explorer.next, [1, 2, 3, 3]), (explorer.back, [2, 1, 0, 0])):
+        for k in ends:
+            button.click()
+            assert explorer.slider.value == k
+
+
+def test_play_and_slider_are_linked_in_the_front_end(explorer):
+    from ipywidgets import Widget
+    every = Widget.widgets if hasattr(Widget, "widgets") else __import__("ipywidgets").widgets.widget._instances
+    links = [(w.source, w.target) for w in every.values() if type(w).__name__ == "Link"]
+    assert ((explorer.play, "value"), (explorer.slider, "value")) in links
+
+
+def test_a_selection_is_restored_once(explorer):
+    explorer.task.value = "superres"
+    frames = explorer.frames
+    explorer.choose(2)
+    assert explorer.frames is not frames and explorer.buttons[2].button_style == "primary"
+    explorer.choose(0)
+    assert explorer.frames is frames and explorer.loads.count(("superres", "mnist")) == 1
+    assert all(style == "" for i, style in ((i, b.button_style) for i, b in explorer.buttons.items()) if i != 0)
+
+
+def test_a_shorter_task_brings_the_slider_down(explorer):
+    explorer.load = lambda task, data: (halve, degradations.make(task, data, T=2 if task == "superres" else 3))
+    explorer.slider.value = 3
+    explorer.task.value = "superres"
+    assert (explorer.slider.value, explorer.slider.max) == (2, 2)
+    assert bytes(explorer.picture.value) == explorer.frames[2][0]
+    explorer.task.value = "inpaint"
+    assert (explorer.slider.value, explorer.slider.max) == (2, 3)
+    assert bytes(explorer.picture.value) == explorer.frames[2][0]
+
+
+def test_frames_in_memory_stay_few(explorer):
+    for task in degradations.TASKS:
+        for number in range(4):
+            explorer.task.value = task
+            explorer.choose(number)
+    assert len(explorer.painted) <= 8 and len(explorer.comparisons) <= 8
+    assert bytes(explorer.picture.value) == explorer.frames[explorer.slider.value][0]
+
+
+def test_missing_weights_are_one_line_under_the_slider(explorer):
+    def load(task, data):
+        raise FileNotFoundError("no weights are shipped for it")
+    explorer.load = load
+    explorer.task.value = "superres"
+    assert explorer.status.value == "no weights are shipped for it"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+@pytest.mark.parametrize("size", [(1, 1), (32, 32), (300, 47), (7, 90)])
+def test_any_mode_and_size_becomes_32_by_32(mode, size, tmp_path):
+    values = np.linspace(0, 255, size[0] * size[1]).reshape(size[1], size[0])
+    made = Image.fromarray((values * 200).astype(np.uint16)) if mode == "I;16" else Image.fromarray(values.astype(np.uint8)).convert(mode)
+    path = tmp_path / f"own.{'tiff' if mode in ('CMYK', 'F', 'I') else 'png'}"
+    made.save(path)
+    for channels in (1, 3):
+        x0 = to_x0(open_image(path), channels)
+        assert x0.shape == (1, channels, 32, 32) and x0.dtype == torch.float32
+        assert x0.min() >= -1 and x0.max() <= 1
+        assert size == (1, 1) or x0.max() > x0.min()
+
+
+def test_colour_stays_colour_and_grey_means_luminance():
+    red = open_image(png(Image.new("RGB", (50, 60), (255, 0, 0))))
+    assert to_x0(red, 3)[0, :, 5, 5].tolist() == [1, -1, -1]
+    assert to_x0(red, 1)[0, 0, 5, 5] == pytest.approx(2 * 76 / 255 - 1)
+    assert torch.equal(to_x0(red, 3, invert=True), -to_x0(red, 3))
+    assert to_x0(open_image(png(Image.new("RGBA", (9, 9), (0, 0, 0, 0)))), 1).min() == 1  # transparent is white
+
+
+def test_the_central_square_is_taken_and_photographs_are_turned_upright():
+    wide = Image.new("L", (96, 32))
+    wide.paste(255, (32, 0, 64, 32))
+    assert to_x0(open_image(png(wide)), 1).min() == 1
+    turned = Image.new("L", (32, 32))
+    turned.paste(255, (0, 0, 32, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned
+    buffer = io.BytesIO()
+    turned.save(buffer, "png", exif=exif)
+    x0 = to_x0(open_image(buffer.getvalue()), 1)[0, 0]
+    assert x0[:, -4:].min() == 1 and x0[:, :20].max() == -1
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", png(Image.new("L", (40, 40)))[:60]])
+def test_what_is_no_image_is_one_line(explorer, tmp_path, content):
+    path = tmp_path / "wrong.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="no image that can be read") as error:
+        explorer.open(path)
+    assert "\n" not in str(error.value) and "wrong.png" in str(error.value)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        explorer.open(tmp_path / "none.png")
+    before = bytes(explorer.picture.value)
+    explorer.path.value = str(path)  # the door for paths: the error becomes a line, the picture stays
+    assert "no image that can be read" in explorer.status.value and bytes(explorer.picture.value) == before
+
+
+OWN = png(Image.linear_gradient("L"))
+
+
+@pytest.mark.parametrize("value", [
+    {"own.png": {"metadata": {"name": "own.png"}, "content": OWN}},  # ipywidgets 7
+    ({"name": "own.png", "type": "image/png", "size": len(OWN), "content": memoryview(OWN)},),  # ipywidgets 8
+])
+def test_uploads_of_both_ipywidgets(explorer, value):
+    assert uploaded(value) == ("own.png", OWN)
+    explorer._receive(value)
+    assert explorer.number == MINE and explorer.buttons[MINE].button_style == "primary"
+    assert torch.equal(explorer.comparison.x0[None], to_x0(open_image(OWN), 1))
+    assert "your own image" in explorer.comparison.title
+
+
+def test_no_upload_is_nothing(explorer):
+    assert uploaded({}) is None and uploaded(()) is None
+    explorer._receive(())
+    assert explorer.number == 0
+
+
+def test_own_image_by_path_in_grey_and_colour_and_inverted(explorer, tmp_path):
+    with pytest.raises(ValueError, match="there is no image -1"):
+        explorer.choose(MINE)
+    path = tmp_path / "own.png"
+    Image.new("RGB", (64, 64), (255, 0, 0)).save(path)
+    explorer.path.value = str(path)
+    assert explorer.comparison.x0.shape == (1, 32, 32)
+    explorer.data.value = "cifar10"
+    assert explorer.comparison.x0[:, 0, 0].tolist() == [1, -1, -1]
+    explorer.invert.value = True
+    assert explorer.comparison.x0[:, 0, 0].tolist() == [-1, 1, 1]
+    Image.new("RGB", (64, 64), (0, 0, 255)).save(path)
+    explorer.invert.value = False
+    explorer.open(path)  # the same path with other content is another image
+    assert explorer.comparison.x0[:, 0, 0].tolist() == [-1, -1, 1]
+    explorer.choose(1)
+    assert "test image 1" in explorer.comparison.title
+
+
+def test_gif_by_function_and_button(explorer, tmp_path):
+    path = explorer.save_gif()
+    assert path == tmp_path / "deblur-mnist-0.gif"
+    with Image.open(path) as gif:
+        assert gif.format == "GIF" and gif.n_frames == 4
+    path.unlink()
+    explorer.gif.click()
+    assert path.is_file() and explorer.status.value == "saved deblur-mnist-0.gif"
+    assert explorer.save_gif(tmp_path / "deep" / "mine.gif").is_file()

@@ -1,0 +1,102 @@
+"""The small network, its preconditioner, and what a recipe builds."""
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from colddiff_nb.degradations import make, measure
+from colddiff_nb.networks import Preconditioner, build
+from colddiff_nb.recipes import recipe
+
+PAIRS = [(task, dataset) for task in ("deblur", "superres", "inpaint") for dataset in ("mnist", "cifar10")]
+
+
+@pytest.mark.parametrize("task, dataset", PAIRS)
+def test_small_network_is_small_and_starts_as_its_preconditioner_says(task, dataset):
+    choice = recipe("small", task, dataset)
+    degrade = choice.degradation()
+    network = build(choice, degrade)
+    x_t = torch.randn(2, network.channels, 32, 32)
+    with FlopCounterMode(display=False) as counter:
+        x0_hat = network(x_t[:1], torch.tensor([2]))
+    assert counter.get_total_flops() < 0.1e9
+    assert 0.9e6 < sum(p.numel() for p in network.parameters()) < 1.1e6
+    assert x0_hat.shape == x_t[:1].shape and x0_hat.dtype == torch.float32
+    if task == "inpaint":
+        assert torch.equal(x0_hat, x_t[:1])
+
+
+@pytest.mark.parametrize("changes", [{}, {"time_input": False}, {"skips": False}])
+def test_every_parameter_learns(changes):
+    choice = recipe("smoke", "deblur", "photos", **changes)
+    network = build(choice, choice.degradation())
+    torch.nn.init.normal_(network.head.weight)
+    network(torch.randn(2, 3, 32, 32), torch.tensor([1, 50])).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_without_time_the_severity_matters_to_the_preconditioner_only():
+    choice = recipe("smoke", "inpaint", "mnist", time_input=False)
+    network = build(choice, choice.degradation())
+    torch.nn.init.normal_(network.head.weight)
+    x = torch.randn(1, 1, 32, 32)
+    assert torch.equal(network(x, torch.tensor([1])), network(x, torch.tensor([50])))  # gains are one before fit
+    told = build(recipe("smoke", "inpaint", "mnist"), choice.degradation())
+    torch.nn.init.normal_(told.head.weight)
+    assert not torch.equal(told(x, torch.tensor([1])), told(x, torch.tensor([50])))
+
+
+def test_pseudo_inverse_inverts_a_mild_blur_and_survives_a_severe_one():
+    degrade = make("deblur", "cifar10")
+    precondition = Preconditioner(degrade, "float32")
+    x0 = torch.rand(2, 3, 32, 32) * 2 - 1
+    t = torch.full((2,), 5)
+    assert torch.allclose(precondition.pseudo_inverse(degrade(x0, t), t), x0, atol=1e-3)
+    t = torch.full((2,), 50)
+    restored = precondition.pseudo_inverse(degrade(x0, t), t)
+    assert restored.abs().max() < 10
+    assert (restored - x0).square().mean() < (degrade(x0, t) - x0).square().mean()
+
+
+def test_a_preconditioner_for_8_bits_stands_rounding_that_one_for_float32_does_not():
+    degrade = make("deblur", "cifar10")
+    x0, t = torch.rand(2, 3, 32, 32) * 2 - 1, torch.full((2,), 50)
+    rounded = measure(degrade(x0, t), "8bit")
+    error = {name: (Preconditioner(degrade, name).pseudo_inverse(rounded, t) - x0).square().mean() for name in ("float32", "8bit")}
+    assert error["8bit"] < (rounded - x0).square().mean() < error["float32"]
+
+
+def test_preconditioner_keeps_float32_under_autocast_and_brings_channels_to_order_one():
+    degrade = make("deblur", "mnist")
+    precondition = Preconditioner(degrade, "float32")
+    x0 = (torch.rand(64, 1, 32, 32) > 0.8).float() * 2 - 1
+    precondition.fit(degrade, x0)
+    t = torch.full((64,), 40)
+    outside = precondition(degrade(x0, t), t)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = precondition(degrade(x0, t), t)
+    assert inside.dtype == torch.float32 and torch.equal(inside, outside)
+    assert outside[:, 0].sub(outside[:, 0].mean((-1, -2), keepdim=True)).std() < 0.01  # nothing to see in x_t itself
+    assert 0.5 < outside[:, 1].std() < 2
+
+
+def test_named_recipes_are_the_papers():
+    paper, report = recipe("paper", "deblur", "mnist"), recipe("report", "deblur", "mnist")
+    for choice in (paper, report):
+        assert (choice.network, choice.learning_rate, choice.batch, choice.accumulate, choice.ema) == ("paper", 2e-5, 32, 2, "paper")
+        assert (choice.severities, choice.schedule, choice.clip, choice.precision, choice.sampler_states) == ("uniform", "constant", 0.0, "float32", 0.0)
+    assert (paper.steps, report.steps, paper.images_seen) == (700_000, 200_000, 44_800_000)
+    assert report.degradation().T == 40
+    assert recipe("small", "deblur", "cifar10").flips and not recipe("small", "deblur", "mnist").flips
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: recipe("huge", "deblur", "mnist"), "unknown recipe 'huge': choose one of smoke, quick, small, report, paper"),
+    (lambda: recipe("quick", "sharpen", "mnist"), "unknown task 'sharpen'"),
+    (lambda: recipe("quick", "deblur", "mnist", speed=1), "a recipe has no field speed"),
+    (lambda: recipe("quick", "deblur", "mnist", steps=0), "steps = 0: it must be positive"),
+    (lambda: recipe("quick", "deblur", "mnist", sampler_states=2.0), "sampler_states = 2.0"),
+])
+def test_bad_recipes_get_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,114 @@
+"""Samplers: what they return for perfect, wrong and untrained restorers."""
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from colddiff_nb.degradations import make
+from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, direct
+
+TASKS = [("deblur", "cifar10"), ("superres", "mnist"), ("inpaint", "cifar10")]
+
+
+def setting(task, dataset, n=2):
+    degrade = make(task, dataset)
+    x0 = torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    drawn = degrade.draw(n, torch.Generator().manual_seed(1))
+    return x0, drawn, drawn(x0, degrade.T)
+
+
+def untrained():
+    torch.manual_seed(0)
+    return nn.Conv2d(3, 3, 3, padding=1)
+
+
+@pytest.mark.parametrize("task, dataset", TASKS)
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_perfect_restorer_gives_the_original(task, dataset, name):
+    x0, drawn, x_T = setting(task, dataset)
+    restored = SAMPLERS[name](lambda x, s: x0, drawn, x_T)
+    assert torch.allclose(restored, x0, atol=1e-5)
+
+
+def test_algorithm_2_is_exact_for_any_restorer_where_d_is_linear_in_t():
+    """D(x, t) = x + t * e (the paper's section 3.3): errors of R cancel in Algorithm 2 only."""
+    x0, e = torch.randn(2, 3, 8, 8, dtype=torch.float64), torch.randn(2, 3, 8, 8, dtype=torch.float64)
+
+    class Linear:
+        T = 10
+
+        def __call__(self, x, t):
+            return x + t * e
+
+    network = untrained().double()
+    x_T = Linear()(x0, 10)
+    assert torch.allclose(algorithm2(lambda x, s: network(x), Linear(), x_T), x0, atol=1e-10)
+    assert not torch.allclose(algorithm1(lambda x, s: network(x), Linear(), x_T), x0, atol=0.1)
+
+
+@pytest.mark.parametrize("task, dataset", TASKS)
+def test_algorithm_2_unrolls_to_a_sum_for_linear_d(task, dataset):
+    """x_0 = x_T + sum over s of (A_{s-1} - A_s) x0_hat_s."""
+    x0, drawn, x_T = setting(task, dataset)
+    network = untrained()
+    path = algorithm2(lambda x, s: network(x), drawn, x_T, trajectory=True)
+    total = x_T + sum(drawn(x0_hat, s - 1) - drawn(x0_hat, s) for s, x0_hat in zip(path.severities, path.x0_hat))
+    assert torch.allclose(path.result, total, atol=1e-4)
+
+
+def test_super_resolution_repixelates_to_its_input_for_an_untrained_network():
+    x0, drawn, x_T = setting("superres", "mnist")
+    network = untrained()
+    restored = algorithm2(lambda x, s: network(x), drawn, x_T)
+    assert not torch.allclose(restored, x0, atol=0.1)
+    assert torch.allclose(F.interpolate(F.avg_pool2d(restored, 8), scale_factor=8), x_T, atol=1e-5)
+
+
+@pytest.mark.parametrize("name, predictions", [("direct", 1), ("algorithm1", 3), ("algorithm2", 3)])
+def test_trajectory_holds_every_state(name, predictions):
+    x0, drawn, x_T = setting("superres", "mnist")
+    asked = []
+
+    def restore(x, s):
+        asked.append(s)
+        return x * 0.5
+
+    path = SAMPLERS[name](restore, drawn, x_T, trajectory=True)
+    assert path.severities == [3, 2, 1][:predictions] == [int(s[0]) for s in asked]
+    assert all(s.shape == (2,) and s.dtype == torch.long for s in asked)
+    assert len(path.x) == predictions + 1 and len(path.x0_hat) == predictions and torch.equal(path.x[0], x_T)
+    assert torch.equal(path.result, SAMPLERS[name](restore, drawn, x_T))
+
+
+def test_steps_can_be_skipped_and_started_lower():
+    x0, drawn, _ = setting("deblur", "cifar10")
+    path = algorithm2(lambda x, s: x, drawn, drawn(x0, 20), T=[20, 7, 1], trajectory=True)
+    assert path.severities == [20, 7, 1]
+    expected = path.x[0] - drawn(path.x0_hat[0], 20) + drawn(path.x0_hat[0], 7)
+    assert torch.equal(path.x[1], expected)
+    assert algorithm1(lambda x, s: x, drawn, drawn(x0, 5), T=5, trajectory=True).severities == [5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("T", [0, 51, [], [3, 3], [1, 2], [60, 1], [2, 0]])
+def test_impossible_severities_get_one_line(T):
+    _, drawn, x_T = setting("deblur", "cifar10")
+    with pytest.raises(ValueError, match=r"give a severity in 1..50"):
+        direct(lambda x, s: x, drawn, x_T, T=T)
+
+
+def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
+    x0, drawn, x_T = setting("superres", "mnist")
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 1)
+            self.modes = []
+
+        def forward(self, x, s):
+            self.modes.append(self.training)
+            return self.conv(x)
+
+    network = Network().train()
+    assert not algorithm2(network, drawn, x_T).requires_grad
+    assert network.modes == [False] * 3 and network.training
