@@ -77,10 +77,8 @@ def test_back_and_next_move_one_step_and_stop_at_the_ends(explorer):
 
 
 def test_play_and_slider_are_linked_in_the_front_end(explorer):
-    from ipywidgets import Widget
-    every = Widget.widgets if hasattr(Widget, "widgets") else __import__("ipywidgets").widgets.widget._instances
-    links = [(w.source, w.target) for w in every.values() if type(w).__name__ == "Link"]
-    assert ((explorer.play, "value"), (explorer.slider, "value")) in links
+    link = explorer.link  # a link in the browser does nothing here
+    assert type(link).__name__ == "Link" and (link.source, link.target) == ((explorer.play, "value"), (explorer.slider, "value"))
 
 
 def test_a_selection_is_restored_once(explorer):
@@ -157,7 +155,7 @@ def test_the_central_square_is_taken_and_photographs_are_turned_upright():
     assert x0[:, -4:].min() == 1 and x0[:, :20].max() == -1
 
 
-@pytest.mark.parametrize("content", [b"", b"no image at all", png(Image.new("L", (40, 40)))[:60]])
+@pytest.mark.parametrize("content", [b"", b"no image at all", png(Image.radial_gradient("L"))[:4000]])
 def test_what_is_no_image_is_one_line(explorer, tmp_path, content):
     path = tmp_path / "wrong.png"
     path.write_bytes(content)
