@@ -121,6 +121,8 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
 def _load(path: Path) -> tuple[int, dict[str, Any]]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["step"] != _step(path):
+            raise ValueError("renamed")
         return content["step"], content["state"]
     except Exception as error:  # not damage, but out of memory, an older torch, or a forged file: do not go past it in silence
         raise CheckpointError(
@@ -190,7 +192,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     """
     import safetensors
 
-    if not Path(path).exists():
+    if not os.path.exists(path):
         raise FileNotFoundError(f"there are no weights at {path}: check the path, or train and export them first")
     try:
         with safetensors.safe_open(path, framework="pt") as file:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +43,7 @@ class Degradation(nn.Module):
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> Drawn:
         """Fix the randomness (mask centres) for n images; Algorithm 2 needs the same draw at s and s - 1."""
+        _check_whole(n, 0, 2 ** 31, f"n = {n!r}: give the number of images, 0 or more")
         return Drawn(self, self.draw_randomness(n, generator))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
@@ -61,15 +62,19 @@ class Degradation(nn.Module):
 
     def check(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """t as a LongTensor (B,); a one-line ValueError for images or severities that D is not made for."""
+        if not isinstance(x0, Tensor):
+            raise ValueError(f"images are a {type(x0).__name__}: give a tensor (B, C, {self.size}, {self.size}) in [-1, 1]")
         if x0.ndim != 4 or x0.shape[-2:] != (self.size, self.size):
             raise ValueError(f"images have shape {tuple(x0.shape)}; {self.task} was made for (B, C, {self.size}, {self.size}): "
                              "resize them, or make(..., size=...)")
         if not x0.is_floating_point():
             raise ValueError(f"images are {x0.dtype}; give floating point in [-1, 1]: data.to_float(pixels)")
-        if not isinstance(t, Tensor):
-            t = torch.full((len(x0),), t)
-        if t.shape != (len(x0),) or t.is_floating_point():
-            raise ValueError(f"t is {t.dtype} {tuple(t.shape)}; give an int or a LongTensor ({len(x0)},)")
+        if isinstance(t, SupportsIndex) and not isinstance(t, Tensor):
+            _check_whole(t, 0, self.T, f"t = {t}..{t} lies outside 0..{self.T}, the severities of this {self.task}")
+            t = torch.full((len(x0),), int(t))
+        if not isinstance(t, Tensor) or t.shape != (len(x0),) or t.dtype not in (torch.int64, torch.int32):
+            kind = f"{t.dtype} {tuple(t.shape)}" if isinstance(t, Tensor) else repr(t)
+            raise ValueError(f"t is {kind}; give an int or a LongTensor ({len(x0)},)")
         if not t.is_cuda and len(t) and (t.min() < 0 or t.max() > self.T):  # reading a CUDA tensor would wait for the device
             raise ValueError(f"t = {int(t.min())}..{int(t.max())} lies outside 0..{self.T}, the severities of this {self.task}")
         return t
@@ -169,8 +174,8 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     """
     if task not in TASKS:
         raise ValueError(f"unknown task {task!r}: choose one of {', '.join(TASKS)}")
-    if size < 1 or (T is not None and T < 1):
-        raise ValueError(f"size = {size}, T = {T}: both must be at least 1")
+    for value, most in ((size, 128), (1 if T is None else T, 1_000)):
+        _check_whole(value, 1, most, f"size = {size!r}, T = {T!r}: both must be at least 1, at most 128 and 1,000")
     grey = dataset in GREY_DATASETS
     defaults: dict[str, Any]
     if task == "deblur":
@@ -189,20 +194,30 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     return makers[task](size, plain, **chosen)
 
 
+def _check_whole(value: Any, least: int, most: int, message: str) -> None:
+    if not isinstance(value, SupportsIndex) or isinstance(value, bool | Tensor) or not least <= int(value) <= most:
+        raise ValueError(message)
+
+
 def _sigmas(sigma: float | tuple[float, float], T: int) -> Tensor:
-    first, step = (sigma, 0.0) if isinstance(sigma, int | float) else sigma
-    sigmas = first + step * torch.arange(T, dtype=torch.float64)
-    if sigmas.min() <= 0:
-        raise ValueError(f"sigma = {sigma} gives a width of {sigmas.min():.3g} pixels within {T} steps: every width must be positive")
+    pair = (sigma, 0.0) if isinstance(sigma, int | float) else sigma
+    if not (isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(x, int | float) and abs(x) <= 1e6 for x in pair)):
+        raise ValueError(f"sigma = {sigma!r}: give pixels as a number, or as (first, step)")
+    sigmas = pair[0] + pair[1] * torch.arange(T, dtype=torch.float64)
+    if sigmas.min() < 0.01:
+        raise ValueError(f"sigma = {sigma} gives a width of {sigmas.min():.3g} pixels within {T} steps: "
+                         "every width must be positive, 0.01 or more")
     return sigmas
 
 
 def _blur(size: int, plain: dict[str, Any], T: int, kernel: int, sigma: Any, padding: str) -> Separable:
     if padding not in ("circular", "reflect"):
         raise ValueError(f"padding = {padding!r}: choose circular or reflect")
+    misfit = f"kernel = {kernel!r} does not fit images of size {size}: it must be odd and at most {2 * size - 1}"
+    _check_whole(kernel, 1, 2 * size - 1, misfit)
     half = kernel // 2
-    if kernel % 2 == 0 or half >= size:
-        raise ValueError(f"kernel = {kernel} does not fit images of size {size}: it must be odd and at most {2 * size - 1}")
+    if kernel % 2 == 0:
+        raise ValueError(misfit)
     taps = torch.arange(-half, half + 1, dtype=torch.float64)
     rows = F.pad(torch.eye(size, dtype=torch.float64).unsqueeze(0), (half, half), mode=padding)  # (1, size, size + kernel - 1)
     steps = []
@@ -227,6 +242,7 @@ def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Separab
 
 
 def _inpaint(size: int, plain: dict[str, Any], T: int, sigma: Any, center: tuple[int, int] | None) -> Masks:
-    if center is not None and not all(isinstance(c, int) and -size <= c < 2 * size for c in center):
-        raise ValueError(f"center = {center}: give (row, col) as whole pixels in {-size}..{2 * size - 1}")
+    pair = isinstance(center, list | tuple) and len(center) == 2
+    if center is not None and not (pair and all(isinstance(c, int) and -size <= c < 2 * size for c in center)):
+        raise ValueError(f"center = {center!r}: give (row, col) as whole pixels in {-size}..{2 * size - 1}")
     return Masks(_sigmas(sigma, T), size, center, plain)

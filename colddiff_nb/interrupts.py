@@ -28,7 +28,7 @@ class Interrupts:
     def _put_back(self) -> None:
         while self.before:
             number, handler = self.before.popitem()
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]
 
     def __exit__(self, *error: object) -> None:
         self._put_back()

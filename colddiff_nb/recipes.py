@@ -1,7 +1,8 @@
 """How a model is trained: one frozen dataclass, and the named recipes."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from colddiff_nb.degradations import GREY_DATASETS, TASKS, Degradation, make
 
@@ -36,15 +37,24 @@ class Recipe:
     save_every: int = 200  # steps between checkpoints
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if not _is(getattr(self, field.name), str(field.type)):
+                raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
         choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
                    "pooling": ("area", "bicubic")}
-        for field, allowed in choices.items():
-            if getattr(self, field) not in allowed:
-                raise ValueError(f"unknown {field} {getattr(self, field)!r}: choose one of {', '.join(allowed)}")
-        for field in ("steps", "batch", "accumulate", "learning_rate", "evaluate_every", "save_every"):
-            if getattr(self, field) <= 0:
-                raise ValueError(f"{field} = {getattr(self, field)}: it must be positive")
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
+        for name in ("steps", "batch", "accumulate", "learning_rate", "evaluate_every", "save_every"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} = {getattr(self, name)}: it must be positive")
+        if any(width < 8 or width % 8 for width in self.widths):
+            raise ValueError(f"widths = {self.widths}: each must be a multiple of 8")
+        if self.clip < 0:
+            raise ValueError(f"clip = {self.clip}: give the largest norm of the gradient, or 0 for no limit")
+        if not 0 <= self.seed < 2 ** 25 or self.steps >= 2 ** 32:  # both are packed into the 64 bits of torch's seed
+            raise ValueError(f"seed = {self.seed}, steps = {self.steps}: give a seed in 0..{2 ** 25 - 1} and less than {2 ** 32} steps")
         if not 0 <= self.sampler_states <= 1:
             raise ValueError(f"sampler_states = {self.sampler_states}: it is a share of the batch, 0..1")
 
@@ -60,6 +70,17 @@ class Recipe:
         """D of this recipe for images of a size."""
         options = {"pooling": self.pooling} if self.task == "superres" else {}
         return make(self.task, self.dataset, size=size, T=self.T, **options)
+
+
+def _is(value: Any, kind: str) -> bool:
+    """Whether a value is what a field of Recipe is annotated as."""
+    if " | " in kind:
+        return any(_is(value, part) for part in kind.split(" | "))
+    if kind.startswith("tuple"):
+        return isinstance(value, list | tuple) and len(value) == 3 and all(_is(item, "int") for item in value)
+    if kind == "float":
+        return _is(value, "int") or isinstance(value, float) and abs(value) <= 1e30
+    return type(value).__name__ == {"None": "NoneType"}.get(kind, kind)
 
 
 PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant", "clip": 0.0,

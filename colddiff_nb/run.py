@@ -10,7 +10,8 @@ import copy
 import csv
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from torch import nn
 
 from colddiff_nb import checkpoint
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.files import CheckpointError, replace
+from colddiff_nb.files import MEND, CheckpointError, explained, replace
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import Recipe
 
@@ -42,41 +43,46 @@ class Run:
         self.step, self.seconds, self.rows = 0, 0.0, []  # type: int, float, list[dict[str, float]]
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
         self.scaler: dict[str, Any] = {}
-        self.resume(folder)
-        if resume_from and not self.step:
-            self.resume(Path(resume_from))
+        self.resume([folder, Path(resume_from)] if resume_from else [folder])
 
     def load_init(self, path: str | Path) -> dict[str, Any]:
         """Start from published weights; returns where they come from."""
         weights, metadata = checkpoint.load_weights(path)
-        differing = [f"{name}: {metadata['recipe'].get(name)} there, {getattr(self.recipe, name)} here"
-                     for name in ("task", "network", "widths") if not same(metadata["recipe"].get(name), getattr(self.recipe, name))]
+        with usable(path):
+            mine, theirs = asdict(self.recipe), {"widths": None, **metadata["recipe"]}
+            differing = differences(*({name: fields[name] for name in ("task", "network", "widths")} for fields in (mine, theirs)))
         if differing:
-            raise ValueError(f"{path} cannot start this training: {'; '.join(differing)}")
-        self.network.load_state_dict(weights)
-        return {"checksum": metadata["checksum"], "images_seen": metadata["images_seen"], "init": metadata["init"]}
+            raise ValueError(f"{path} cannot start this training: {differing}")
+        with usable(path):
+            self.network.load_state_dict(weights)
+            return {"checksum": metadata["checksum"], "images_seen": metadata["images_seen"], "init": metadata["init"]}
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to go on as this training."""
         return {"recipe": asdict(self.recipe), "data": self.images.provenance, "init": self.init}
 
-    def resume(self, folder: Path) -> None:
-        found = checkpoint.newest(folder, log=self.log)
-        if found is None:
+    def resume(self, folders: list[Path]) -> None:
+        """Go on from the newest checkpoint in the run's own folder, or in the other one that was named, if there is one."""
+        found = [(*newest, folder) for folder in folders if (newest := checkpoint.newest(folder, log=self.log))]
+        if not found and folders[1:]:
+            raise CheckpointError(f"there is no checkpoint in {folders[1]}: check the path, or leave it out to start at step 0")
+        if not found:
             return
-        step, state = found
-        mine, theirs = flatten(self.identity()), flatten(state["identity"])
-        differing = [f"{name}: {theirs.get(name)} there, {mine.get(name)} here"
-                     for name in sorted(mine | theirs) if not same(mine.get(name), theirs.get(name))]
-        if differing:
-            raise ValueError(f"{folder} holds another training ({'; '.join(differing)}): resume it as it was, or choose another folder")
-        self.network.load_state_dict(state["network"])
-        self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds, self.rows, self.scaler = step, state["seconds"], state["rows"], state["scaler"]
-        self.loss_sum.copy_(state["loss_sum"])
-        self.loss_count = state["loss_count"]
-        self.write_curve()
+        step, state, folder = max(found, key=lambda item: item[0])
+        with usable(folder):
+            mine, theirs = flatten(self.identity()), flatten(state["identity"])
+            if theirs["recipe.batch"] * theirs["recipe.accumulate"] == self.recipe.batch * self.recipe.accumulate:
+                # a smaller micro-batch, for a GPU with less memory, is the same training
+                theirs |= {name: mine[name] for name in ("recipe.batch", "recipe.accumulate")}
+        if differing := differences(mine, theirs):
+            raise ValueError(f"{folder} holds another training ({differing}): resume it as it was, or choose another folder")
+        with usable(folder):
+            self.network.load_state_dict(state["network"])
+            self.ema.load_state_dict(state["ema"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds, self.rows, self.scaler = step, state["seconds"], state["rows"], state["scaler"]
+            self.loss_sum.copy_(state["loss_sum"])
+            self.loss_count = state["loss_count"]
         self.log(f"resumed at step {step} from {folder}")
 
     @property
@@ -84,22 +90,38 @@ class Run:
         return float(self.loss_sum) / max(1, self.loss_count)
 
     def evaluate(self, on_evaluate: OnEvaluate | None, seconds: float) -> None:
-        """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA network."""
-        scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
+        """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA network.
+
+        Where files cannot be written just now, training goes on: the next save works again, or rescues the run.
+        """
+        scores: dict[str, float] = {}
+        try:
+            scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
+        except OSError as error:
+            self.log(f"no scores at step {self.step}, training goes on: {error}")
         images = self.step * self.recipe.batch * self.recipe.accumulate
-        self.rows.append({"step": self.step, "images": images, "loss": self.mean_loss, **scores, "seconds": round(self.seconds + seconds, 1)})
+        self.rows.append({"step": self.step, "images": images, "loss": self.mean_loss, **scores,
+                          "seconds": round(self.seconds + seconds, 1)})
         self.loss_sum.zero_()
         self.loss_count = 0
         self.log("  ".join(f"{name} {value:.4g}" for name, value in self.rows[-1].items()))
-        self.write_curve()
+        try:
+            self.write_curve()
+        except CheckpointError as error:
+            self.log(f"no curve at step {self.step}, training goes on: {error}")
 
     def write_curve(self) -> None:
-        text = io.StringIO()
+        """The rows so far, and none that a killed run wrote after its last checkpoint."""
+        text, path = io.StringIO(), self.folder / "curve.csv"
         columns = dict.fromkeys(name for row in self.rows for name in row)
         writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        replace(self.folder / "curve.csv", lambda file: file.write(text.getvalue().encode()))
+        with explained(self.folder, MEND):
+            if self.rows:
+                replace(path, lambda file: file.write(text.getvalue().encode()))
+            else:
+                path.unlink(missing_ok=True)
 
     def save(self, seconds: float) -> None:
         """Write a checkpoint; where the folder cannot be written, rescue it into the temporary folder and say so."""
@@ -109,10 +131,13 @@ class Run:
         try:
             checkpoint.save(self.folder, self.step, state)
         except CheckpointError as error:
-            rescue = Path(tempfile.mkdtemp(prefix=f"colddiff-{self.folder.name}-"))
-            checkpoint.save(rescue, self.step, state)
+            try:
+                rescue = Path(tempfile.mkdtemp(prefix=f"colddiff-{self.folder.name}-"))
+                checkpoint.save(rescue, self.step, state)
+            except OSError:
+                raise CheckpointError(f"{error} (the temporary folder cannot be used either: step {self.step} is lost)") from error
             raise CheckpointError(f"{error}; step {self.step} was saved in {rescue}: "
-                                             f"go on in another folder with --run NEW --resume-from {rescue}") from error
+                                  f"go on in another folder with --run NEW --resume-from {rescue}") from error
 
     def export(self) -> None:
         """Write the EMA weights with all that says where they come from."""
@@ -120,6 +145,22 @@ class Run:
         metadata = self.identity() | {"step": self.step, "images_seen": images_seen, "size": self.degrade.size,
                                       "last_row": self.rows[-1], "seconds": self.seconds}
         checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata, keep=("precondition.",))
+
+
+@contextmanager
+def usable(path: str | Path) -> Iterator[None]:
+    """One line for a file that is intact, but not of a training as this version writes it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise CheckpointError(f"{path} is intact, but does not fit this training ({reason}): choose another one") from error
+
+
+def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """Every field that differs, by name; empty where none does."""
+    return "; ".join(f"{name}: {theirs.get(name)} there, {mine.get(name)} here"
+                     for name in sorted(mine | theirs) if not same(mine.get(name), theirs.get(name)))
 
 
 def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,7 +6,7 @@ to visit, such as [40, 20, 3, 2, 1], to skip steps. No sampler clamps: scores cl
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -57,11 +57,12 @@ SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2
 def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
     """The severities s at which the network is asked, first to last. Raises ValueError unless they fall within degrade.T..1."""
     T = degrade.T if T is None else T
-    visited = list(range(T, 0, -1)) if isinstance(T, int) else list(T)
-    falling = all(a > b for a, b in pairwise(visited))
-    if not visited or not falling or visited[0] > degrade.T or visited[-1] < 1:
+    T = T if isinstance(T, int) else list(T) if isinstance(T, Iterable) else []
+    asked = [T] if isinstance(T, int) else T
+    whole = bool(asked) and all(isinstance(s, int) and 1 <= s <= degrade.T for s in asked)
+    if not whole or any(a <= b for a, b in pairwise(asked)):
         raise ValueError(f"T = {T}: give a severity in 1..{degrade.T}, or falling severities within it such as [{degrade.T}, 1]")
-    return visited
+    return list(range(T, 0, -1)) if isinstance(T, int) else asked
 
 
 @torch.no_grad()

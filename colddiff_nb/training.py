@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,16 +95,33 @@ def update_ema(recipe: Recipe, ema: nn.Module, network: nn.Module, step: int) ->
         average.copy_(buffer)
 
 
-def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, data_root: str | Path = "data", init: str | Path | None = None,
-          resume_from: str | Path | None = None, until: int | None = None, on_evaluate: OnEvaluate | None = None,
-          log: Callable[[str], None] = print) -> nn.Module:
+@contextmanager
+def out_of_memory_explained(recipe: Recipe, share: int) -> Iterator[None]:
+    """Say which micro-batch to try where one of `share` images does not fit into the GPU's memory."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        pieces = next((k for k in range(2, share + 1) if share % k == 0), None)  # mostly 2
+        mend = f"batch={recipe.batch // pieces} accumulate={recipe.accumulate * pieces}: the same training" if pieces else "smaller widths"
+        raise ValueError(f"batch = {recipe.batch} does not fit into the GPU's memory; try {mend}") from error
+
+
+def all_finite(loss: Tensor, network: nn.Module) -> bool:
+    """Whether the loss and all weights are; weights too large to square count as not."""
+    return bool(torch.stack([loss, *torch._foreach_norm(list(network.parameters()))]).isfinite().all())
+
+
+def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, data_root: str | Path = "data",
+          init: str | Path | None = None, resume_from: str | Path | None = None, until: int | None = None,
+          on_evaluate: OnEvaluate | None = None, log: Callable[[str], None] = print) -> nn.Module:
     """Train a recipe in a run folder, or go on from the newest checkpoint there; returns the EMA network.
 
     images: the training split, loaded from data_root when not given. init: a weights file to start from. resume_from: another run
-    folder whose newest checkpoint to go on from when this one has none. until: stop after this step for now. on_evaluate(step, ema)
-    is called every recipe.evaluate_every steps and at the end; the numbers it returns go to <folder>/curve.csv. The end writes
-    <folder>/weights.safetensors. Raises CheckpointError where a folder or file cannot be used, ValueError where a checkpoint belongs
-    to another training, FloatingPointError for a loss that is not finite. Ctrl-C and SIGTERM save a checkpoint first.
+    folder whose newest checkpoint to go on from, where it is newer than this one's. until: stop after this step for now.
+    on_evaluate(step, ema) is called every recipe.evaluate_every steps and at the end; the numbers it returns go to
+    <folder>/curve.csv. The end writes <folder>/weights.safetensors. Raises CheckpointError where a folder or file cannot be used,
+    ValueError where a checkpoint belongs to another training or a batch does not fit into the GPU's memory, FloatingPointError where
+    the loss or the weights are no longer finite: nothing of that step is saved. Ctrl-C and SIGTERM save a checkpoint first.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -115,11 +132,12 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
     if recipe.batch % world:
         raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")
     images = load(recipe.dataset, "train", data_root) if images is None else images
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, stop = Path(folder), False
     with (lock(folder) if main else nullcontext(), Interrupts() as interrupts, runtime.true_float32(),
           torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):
         run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None)
+        if main:
+            run.write_curve()
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)
@@ -133,25 +151,27 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step - 1)
             batch = draw_batch(recipe, run.degrade, len(images), step)
-            for part in parts:
-                x0 = to_float(pixels[batch.index[part].to(device)])  # (share, C, size, size)
-                x0 = torch.where(batch.flip[part].to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
-                x_t, t = make_inputs(recipe, run.network, batch, x0, part)
-                with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
-                    loss = F.l1_loss(network(x_t, t).float(), x0) / recipe.accumulate
-                    accelerator.backward(loss)
-                run.loss_sum += accelerator.reduce(loss.detach(), "mean")
-            if not torch.isfinite(run.loss_sum):
-                raise FloatingPointError(f"the loss is not finite at step {step}; the newest checkpoint in {folder} is good: "
-                                         f"try precision=float32 or a learning_rate below {recipe.learning_rate:g}")
-            if recipe.clip:
-                accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
-            optimizer.step()
-            optimizer.zero_grad()
+            with out_of_memory_explained(recipe, share):
+                for part in parts:
+                    x0 = to_float(pixels[batch.index[part].to(device)])  # (share, C, size, size)
+                    x0 = torch.where(batch.flip[part].to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
+                    x_t, t = make_inputs(recipe, run.network, batch, x0, part)
+                    with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
+                        loss = F.l1_loss(network(x_t, t).float(), x0) / recipe.accumulate
+                        accelerator.backward(loss)
+                    run.loss_sum += accelerator.reduce(loss.detach(), "mean")
+                if recipe.clip:
+                    accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
+                optimizer.step()
+                optimizer.zero_grad()
+            if not all_finite(run.loss_sum, run.network):
+                raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train in "
+                                         f"another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
             run.step, run.loss_count = step, run.loss_count + 1
 
-            stop = interrupts.received is not None
+            told = torch.tensor(float(interrupts.received is not None), device=device)
+            stop = bool(accelerator.reduce(told, "sum"))  # all processes stop at the same step
             progress.show(run)
             if main and (step % recipe.evaluate_every == 0 or step == recipe.steps):
                 run.evaluate(on_evaluate, progress.seconds)
@@ -159,11 +179,13 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                 run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
                 run.save(progress.seconds)
             if stop:
-                run.log(f"stopped at step {step} and saved: the same command goes on from there")
-                interrupts.end(f"stopped at step {step} and saved")
+                break
         if main and run.step == recipe.steps:
             run.export()
         accelerator.wait_for_everyone()
+        if stop or interrupts.received:  # the signal may also have come before the first step, or while the last one was saved
+            run.log(f"stopped at step {run.step} and saved: the same command goes on from there")
+            interrupts.end(f"stopped at step {run.step} and saved")
         return run.ema
 
 
