@@ -146,7 +146,7 @@ class Report:
 def main(arguments: list[str] | None = None) -> int:
     command = tyro.cli(Train | Evaluate | Sample | Table | Demo | Report, args=arguments, prog="python -m colddiff_nb",  # type: ignore[call-overload]
                        description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes,
-                                                    tyro.conf.ConsolidateSubcommandArgs, tyro.conf.FlagCreatePairsOff))
+                                                    tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff))
     try:
         command()
     except (ValueError, OSError, FloatingPointError) as error:
