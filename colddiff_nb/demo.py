@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from colddiff_nb.classifier import Classifier, train_classifier
@@ -27,8 +28,8 @@ def restorations(network: nn.Module, degrade: Degradation, pixels: Tensor, measu
             "original": x0}
 
 
-def run_task(task_recipe: Recipe, folder: Path, classifier: Classifier, data_root: str | Path = "data") -> Path:
-    """Train (or resume), score on the test split and paint eight restorations; returns the folder."""
+def run_task(task_recipe: Recipe, folder: Path, classifier: Classifier, data_root: str | Path = "data") -> Image.Image:
+    """Train (or resume), score on the test split, and return a picture of six restorations."""
     from colddiff_nb.results import evaluate
     from colddiff_nb.training import train
     from colddiff_nb.validation import validation_scores
@@ -37,8 +38,16 @@ def run_task(task_recipe: Recipe, folder: Path, classifier: Classifier, data_roo
     network, degrade, metadata = load_model(folder / "weights.safetensors")
     test = load(task_recipe.dataset, "test", data_root)
     evaluate(network, degrade, test, folder, trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier)
-    grid(restorations(network, degrade, test.pixels[:8]), title=f"Restored from {TITLES[task_recipe.task]}").save(folder / "restored.png")
-    return folder
+    return grid(restorations(network, degrade, test.pixels[:6]), scale=2, title=f"Restored from {TITLES[task_recipe.task]}")
+
+
+def beside(pictures: list[Image.Image]) -> Image.Image:
+    page = Image.new("RGB", (sum(picture.width for picture in pictures), max(picture.height for picture in pictures)), "white")
+    left = 0
+    for picture in pictures:
+        page.paste(picture, (left, 0))
+        left += picture.width
+    return page
 
 
 def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
@@ -48,13 +57,14 @@ def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
     train_digits, test_digits = load("mnist5k", "train"), load("mnist5k", "test")
     print("A classifier learns the 4,000 training digits, to read the restored ones ...", flush=True)
     classifier = train_classifier(train_digits)
-    folders = []
+    folders, pictures = [], []
     for task, T in (("superres", None), ("inpaint", None), ("deblur", 20)):
         print(f"\nRestoring digits from {TITLES[task]}: training", flush=True)
-        folders.append(run_task(recipe(recipe_name, task, "mnist5k", T=T), Path(runs, f"{recipe_name}-{task}-mnist5k"), classifier))
+        folders.append(Path(runs, f"{recipe_name}-{task}-mnist5k"))
+        pictures.append(run_task(recipe(recipe_name, task, "mnist5k", T=T), folders[-1], classifier))
+    beside(pictures).save(Path(runs, "restored.png"))
     accuracy = (classifier(to_float(test_digits.pixels)).argmax(1) == test_digits.labels).float().mean()
     Path(runs, "table.md").write_text(markdown(table(folders)) + "\n")
     print(f"\n1,000 digits that no network was trained on (the classifier reads {accuracy:.1%} of the originals):\n")
     print(Path(runs, "table.md").read_text())
-    print("Pictures: " + ", ".join(str(folder / "restored.png") for folder in folders))
-    print("Notebooks: make lab, then open notebooks/00_start_here.ipynb")
+    print(f"Pictures:  {Path(runs, 'restored.png')}\nNotebooks: make lab, then open 00_start_here.ipynb")
