@@ -1,6 +1,6 @@
 """The explorer: one image restored step by step under a slider, for every task and data set, and for an image of your own.
 
-    explorer = Explorer(load_pretrained, {"mnist": load("mnist5k", "test")})
+    explorer = Explorer(choose_model, {"mnist5k": load("mnist5k", "test")})
     explorer.widget
 
 All work is done when something is selected: the network runs once and the frames of all steps are painted once, as PNG bytes.
@@ -22,7 +22,7 @@ from .data import Images, to_float
 from .degradations import TASKS
 from .own_image import open_image, to_x0, uploaded
 
-Load = Callable[[str, str], Sequence[Any]]  # (task, data) -> restore, degrade, ...
+Load = Callable[[str, str], tuple[Any, Any, str]]  # (task, data) -> restore, degrade, what titles say of the weights
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
 MINE = -1  # the number of the reader's own image
 KEPT = 8  # selections whose frames stay in memory, about 3 MB each
@@ -31,14 +31,14 @@ KEPT = 8  # selections whose frames stay in memory, about 3 MB each
 class Explorer:
     """`widget` shows it; a program may set task.value, data.value, slider.value and call choose(number), open(path), save_gif().
 
-    load(task, data) -> (restore, degrade, ...) is called once for each pair looked at. images: what to show for each data set.
-    weights: what titles say of the network. folder: where GIFs go. seed: of the masks' centres.
+    load(task, data) -> (restore, degrade, what titles say of the weights) is called once for each pair looked at. images: what to
+    show for each data set. folder: where GIFs go. seed: of the masks' centres.
     """
 
     def __init__(self, load: Load, images: Mapping[str, Images], tasks: Sequence[str] = TASKS, thumbnails: int = 8,
-                 weights: str = "shipped weights", folder: str | Path = ".", seed: int = 0):
-        self.load, self.images, self.weights, self.folder, self.seed = load, images, weights, Path(folder), seed
-        self.models: dict[tuple[str, str], Sequence[Any]] = {}
+                 folder: str | Path = ".", seed: int = 0):
+        self.load, self.images, self.folder, self.seed = load, images, Path(folder), seed
+        self.models: dict[tuple[str, str], tuple[Any, Any, str]] = {}
         self.comparisons: dict[tuple, show.Comparison] = {}
         self.painted: dict[tuple, list[tuple[bytes, str, str]]] = {}
         self.own: Image.Image | None = None
@@ -145,7 +145,7 @@ class Explorer:
         task, data = self.task.value, self.data.value
         if (task, data) not in self.models:
             self.models[task, data] = self.load(task, data)
-        restore, degrade, *_ = self.models[task, data]
+        restore, degrade, label = self.models[task, data]
         images = self.images[data]
         x0, name = to_float(images.pixels[self.number:][:1]), f"{images.name} {images.split} image {self.number}"
         if self.number == MINE and self.own is not None:
@@ -153,7 +153,7 @@ class Explorer:
         drawn = degrade.draw(1, torch.Generator().manual_seed(self.seed + self.number + 1))
         parameters = restore.parameters() if isinstance(restore, torch.nn.Module) else iter(())
         device = next(parameters, x0).device
-        return show.compare(restore, drawn, x0.to(device), f"{NAMES.get(task, task)}, {name}, T = {degrade.T}: {self.weights}")
+        return show.compare(restore, drawn, x0.to(device), f"{NAMES.get(task, task)}, {name}, T = {degrade.T}: {label}")
 
     def _receive(self, value: Any) -> None:
         file = uploaded(value)

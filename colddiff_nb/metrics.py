@@ -93,7 +93,8 @@ class Scores:
 def bootstrap(values: Tensor, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:
     """95 % interval of the mean of `values` (N,): percentiles of the means of seeded resamples with replacement."""
     values, generator = values.double().cpu(), torch.Generator().manual_seed(seed)
-    means = torch.stack([values[torch.randint(len(values), (len(values),), generator=generator)].mean() for _ in range(resamples)])
+    draws = (torch.randint(len(values), values.shape, generator=generator) for _ in range(resamples))
+    means = torch.stack([values[draw].mean() for draw in draws])
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
 
@@ -177,4 +178,4 @@ def _check_pair(restored: Tensor, originals: Tensor) -> None:
     if restored.shape != originals.shape or restored.ndim != 4:
         raise ValueError(f"restored {tuple(restored.shape)} and originals {tuple(originals.shape)}: give (B, C, H, W) twice")
     if not (restored.is_floating_point() and originals.is_floating_point()):
-        raise ValueError(f"restored is {restored.dtype}, originals {originals.dtype}; give floats in [-1, 1]: data.to_float(pixels)")
+        raise ValueError(f"restored is {restored.dtype}, originals {originals.dtype}; give floats: data.to_float(pixels)")

@@ -92,7 +92,8 @@ def install() -> list[str]:
     missing = [requirement for module, requirement in NEEDED.items() if importlib.util.find_spec(module) is None]
     if not missing:
         return []
-    present = sorted({f"{found.metadata['Name']}=={found.version}" for found in importlib.metadata.distributions() if found.metadata["Name"]})
+    everything = ((found.metadata["Name"], found.version) for found in importlib.metadata.distributions())
+    present = sorted({f"{name}=={version}" for name, version in everything if name})
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("\n".join(present))

@@ -27,7 +27,8 @@ CONTAINS = {  # splits whose images also have another name
     ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
     ("mnist5k", "validation"): {("mnist5k", "train")},
 }
-METRICS = {"RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}  # best, digits
+METRICS = {  # the better end, and the digits shown
+    "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
 
 
 def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degradation, images: Images,
@@ -35,7 +36,7 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
              batch: int = 250, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
              classifier: Any = None, fid: bool | Callable = False, n: int | None = None, feature_cache: str | Path | None = None,
              log: Callable[[str], object] = print) -> dict[str, Any]:
-    """Score the methods on a split and return {"cells": [...]}, one dict a method; with `folder`, also keep them in its metrics.json.
+    """Score the methods on a split: {"cells": [...]}, one dict a method; with `folder`, also kept in its metrics.json.
 
     restore(x_t, t) -> x0_hat; None will do for methods=("degraded",). Work is done on the device of `degrade`'s buffers.
     measurement: "8bit" rounds x_T to the 256 levels of an image file before restoring. seed: of the one draw for the whole split
@@ -63,18 +64,17 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
     chosen = torch.arange(count) * len(images) // count  # spread over the split
     device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
     inception, why = _inception(fid, device)
-    cache = None
-    if inception is not None and feature_cache is not None:
-        cache = Path(feature_cache, f"{inception.name}-{images.name}-{images.split}-{count}-{images.checksum[:12]}.pt")
+    cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}.pt") if inception and feature_cache else None
     drawn = degrade.draw(count, torch.Generator().manual_seed(seed))
-    scorer = _Scorer(restore, drawn, measurement, images.pixels[chosen], images.labels[chosen], batch, device, classifier, inception, cache)
+    pixels, labels = images.pixels[chosen], images.labels[chosen]
+    scorer = _Scorer(restore, drawn, measurement, pixels, labels, batch, device, classifier, inception, cache)
     cells = []
     for method in methods:
+        network = {} if method == "degraded" else {"weights": weights, "trained_on": sources}
         provenance = json.loads(json.dumps({
-            "method": method, "measurement": measurement, "images": images.provenance, "n": count, "degradation": degrade.options,
-            "weights": None if method == "degraded" else weights, "trained_on": [] if method == "degraded" else sources, "seed": seed,
-            "classifier": getattr(classifier, "name", None), "inception": getattr(inception, "name", None)}))
-        cell = _recorded(folder, provenance) if weights is not None or method == "degraded" else None
+            "method": method, "measurement": measurement, "images": images.provenance, "n": count, "seed": seed, **network,
+            "degradation": degrade.options, "classifier": classifier and classifier.name, "inception": inception and inception.name}))
+        cell = _recorded(folder, provenance) if folder is not None and (weights is not None or method == "degraded") else None
         if cell is not None:
             log(f"{method}, {measurement}: recorded in {folder}/metrics.json")
         else:
@@ -85,22 +85,23 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
                     "method": method, "measurement": measurement, "n": count, **scores, "provenance": provenance,
                     "environment": {"device": str(device), "torch": torch.__version__, "seconds": round(seconds, 2),
                                     "images_per_second": round(count / seconds, 1)}}
-            _record(folder, cell)
+            if folder is not None:
+                _record(folder, cell)
             log(f"{method}, {measurement}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, {count} images in {seconds:.1f} s")
         cells.append(cell)
     return {"cells": cells}
 
 
 def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> None:
-    """ValueError if `images` hold some that weights with this provenance were trained on, under whatever name."""
+    """ValueError if `images` hold some that weights were trained on, whose provenance is `trained_on`; under whatever name."""
     def parts(name: str, split: str) -> set[tuple[str, str]]:
         return CONTAINS.get((name, split), {(name, split)})
 
     for source in trained_on:
         same = source.get("checksum") == images.checksum
         if same or parts(source["name"], source["split"]) & parts(images.name, images.split):
-            raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of {images.name} "
-                             f"{images.split}: score a split that they have not seen, such as test")
+            raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of "
+                             f"{images.name} {images.split}: score a split that they have not seen, such as test")
 
 
 @dataclass
@@ -172,36 +173,31 @@ def _variant(options: Mapping[str, Any]) -> str:
 
 
 def _read(folder: str | Path) -> list[dict[str, Any]]:
+    """The cells recorded in a folder; none where nothing was recorded yet."""
     path = Path(folder, "metrics.json")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there: score a model into this folder first")
     try:
         return json.loads(path.read_text())["cells"]
+    except FileNotFoundError:
+        return []
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: remove it, and score again") from error
 
 
-def _recorded(folder: str | Path | None, provenance: dict[str, Any]) -> dict[str, Any] | None:
+def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
     """The recorded cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
-    def fits(recorded: dict[str, Any]) -> bool:
-        return all(recorded[key] == value or (value is None and key in ("classifier", "inception")) for key, value in provenance.items())
-
-    cells = _read(folder) if folder is not None and Path(folder, "metrics.json").is_file() else []
-    return next((cell for cell in cells if fits(cell["provenance"])), None)
+    asked = {key: value for key, value in provenance.items() if value is not None}
+    return next((cell for cell in _read(folder) if cell["provenance"] | asked == cell["provenance"]), None)
 
 
-def _record(folder: str | Path | None, cell: dict[str, Any]) -> None:
+def _record(folder: str | Path, cell: dict[str, Any]) -> None:
     """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n."""
-    if folder is None:
-        return
     def place(cell: dict[str, Any]) -> list[Any]:
         return [cell["provenance"][key] for key in ("method", "measurement", "degradation", "n")] + [cell["data"], cell["split"]]
 
-    path = Path(folder, "metrics.json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    others = [other for other in (_read(folder) if path.is_file() else []) if place(other) != place(cell)]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    others = [other for other in _read(folder) if place(other) != place(cell)]
     text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
-    files.replace(path, lambda file: file.write(text.encode()))
+    files.replace(Path(folder, "metrics.json"), lambda file: file.write(text.encode()))
 
 
 def table(sources: Iterable[str | Path | Mapping]) -> Any:
@@ -214,7 +210,10 @@ def table(sources: Iterable[str | Path | Mapping]) -> Any:
 
     rows = []
     for source in [sources] if isinstance(sources, str | Path | Mapping) else sources:
-        for cell in source["cells"] if isinstance(source, Mapping) else _read(source):
+        cells = source["cells"] if isinstance(source, Mapping) else _read(source)
+        if not cells:
+            raise FileNotFoundError(f"{source} has no metrics.json with scores: score a model into this folder first")
+        for cell in cells:
             data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"
             rows.append({"task": cell["task"], "data": data, "variant": cell["variant"], "method": cell["method"],
                          "measurement": cell["measurement"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
@@ -238,12 +237,15 @@ def markdown(frame: Any) -> str:
     return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *(f"FID {reason}." for reason in reasons)])
 
 
-def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"), log: Callable[[str], object] = print) -> Any:
+def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"),
+                  log: Callable[[str], object] = print) -> Any:
     """The rows of the paper's tables that need no network: D(x0, T) of the full test splits, as a `table`."""
     cells = []
     for name in names:
         images = load(name, "test", root)
-        tasks: list[tuple[str, dict[str, Any]]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
-        for task, options in [*tasks, *([("deblur", {"T": 20})] if name in GREY_DATASETS else [])]:
+        rows: list[tuple[str, dict]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
+        if name in GREY_DATASETS:
+            rows.insert(1, ("deblur", {"T": 20}))
+        for task, options in rows:
             cells += evaluate(None, make(task, name, **options), images, methods=("degraded",), log=log)["cells"]
     return table([{"cells": cells}])

@@ -27,8 +27,8 @@ def explorer(tmp_path):
 
     def load(task, data):
         loads.append((task, data))
-        return halve, degradations.make(task, data, T=3), {}
-    found = Explorer(load, {"mnist": images("mnist5k", 1), "cifar10": images("photos", 3)}, weights="a toy", folder=tmp_path)
+        return halve, degradations.make(task, data, T=3), "a toy"
+    found = Explorer(load, {"mnist": images("mnist5k", 1), "cifar10": images("photos", 3)}, folder=tmp_path)
     found.loads = loads
     return found
 
@@ -44,7 +44,7 @@ def forbid(monkeypatch, explorer):
     def never(*values, **more):
         raise AssertionError("the slider's callback did work")
     explorer.load = never
-    explorer.models = {pair: (never, never) for pair in explorer.models}
+    explorer.models = {pair: (never, never, '') for pair in explorer.models}
     for name in ("frame", "png", "readout", "describe", "compare", "picture"):
         monkeypatch.setattr(show, name, never)
     import matplotlib.figure
@@ -92,7 +92,7 @@ def test_a_selection_is_restored_once(explorer):
 
 
 def test_a_shorter_task_brings_the_slider_down(explorer):
-    explorer.load = lambda task, data: (halve, degradations.make(task, data, T=2 if task == "superres" else 3))
+    explorer.load = lambda task, data: (halve, degradations.make(task, data, T=2 if task == "superres" else 3), "a toy")
     explorer.slider.value = 3
     explorer.task.value = "superres"
     assert (explorer.slider.value, explorer.slider.max) == (2, 2)
@@ -206,7 +206,7 @@ def test_own_image_by_path_in_grey_and_colour_and_inverted(explorer, tmp_path):
     explorer.open(path)  # the same path with other content is another image
     assert explorer.comparison.x0[:, 0, 0].tolist() == [-1, -1, 1]
     explorer.choose(1)
-    assert "test image 1" in explorer.comparison.title
+    assert explorer.comparison.title == "deblurring, photos test image 1, T = 3: a toy"
 
 
 def test_gif_by_function_and_button(explorer, tmp_path):

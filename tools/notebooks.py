@@ -29,8 +29,9 @@ HOME = Path(__file__).resolve().parent.parent
 NOTEBOOKS = HOME / "notebooks"
 LARGEST = 1_000_000  # bytes of one .ipynb
 WIDGET = "application/vnd.jupyter.widget-view+json"
-BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{0}/blob/main/{1})"
-UPLOAD = "Open https://colab.research.google.com, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other file."
+COLAB = "https://colab.research.google.com"
+BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)"
+UPLOAD = f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other file."
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
@@ -110,8 +111,9 @@ def build(source: Path) -> None:
     if len(content) > LARGEST:
         raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: show smaller or fewer pictures")
     source.with_suffix(".ipynb").write_text(content)
-    weights = [line for cell in notebook.cells for line in printed(cell).splitlines() if line.startswith("weights:")]
-    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - start:.0f} s; {'; '.join(weights) or 'no shipped weights'}")
+    lines = [line for cell in notebook.cells for line in printed(cell).splitlines()]
+    weights = "; ".join(line for line in lines if line.startswith("weights:")) or "weights: none from a file"
+    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - start:.0f} s; {weights}")
 
 
 def attempt(source: Path) -> None:
@@ -136,8 +138,8 @@ def attempt(source: Path) -> None:
 
 def remote() -> str:
     """OWNER/NAME of the git remote "origin" where that is on GitHub, else nothing."""
-    address = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HOME, check=False, capture_output=True, text=True).stdout.strip()
-    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?$", address)
+    asked = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HOME, check=False, capture_output=True, text=True)
+    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?$", asked.stdout.strip())
     return found[1] if found else ""
 
 
@@ -145,10 +147,10 @@ def badges(repository: str) -> None:
     """Put badges and address of OWNER/NAME into every .py, its .ipynb (keeping the outputs) and README.md; nothing for none."""
     if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
-    for source in sources():
-        badge = BADGE.format(repository, f"notebooks/{source.stem}.ipynb") if repository else ""
+    badge_of = {source: BADGE.format(repository, source.stem) if repository else "" for source in sources()}
+    address = f"https://github.com/{repository}" if repository else ""
+    for source, badge in badge_of.items():
         content = between(source.read_text(), "<!-- badge -->", "<!-- /badge -->", badge)
-        address = f"https://github.com/{repository}" if repository else ""
         source.write_text(re.sub(r'^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "{address}"', content, flags=re.MULTILINE))
         built = source.with_suffix(".ipynb")
         if built.exists():
@@ -158,7 +160,7 @@ def badges(repository: str) -> None:
                     cell.outputs, cell.execution_count = before.outputs, before.execution_count
             built.write_text(text(notebook))
     readme = HOME / "README.md"
-    lines = [f"- {source.stem}: {BADGE.format(repository, f'notebooks/{source.stem}.ipynb')}" for source in sources()] if repository else [UPLOAD]
+    lines = [f"- {source.stem}: {badge}" for source, badge in badge_of.items()] if repository else [UPLOAD]
     if readme.exists():
         readme.write_text(between(readme.read_text(), "<!-- badges -->\n", "\n<!-- /badges -->", "\n".join(lines)))
     print(f"badges for {repository}" if repository else "no badges: give OWNER/NAME, or add a git remote")
