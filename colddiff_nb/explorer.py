@@ -28,6 +28,12 @@ MINE = -1  # the number of the reader's own image
 KEPT = 8  # selections whose frames stay in memory, about 3 MB each
 
 
+def with_contrast(images: Images, few: int) -> list[int]:
+    """The numbers of the first few images that are not nearly flat (sky, say), or of the first images where there are not enough."""
+    spread = images.pixels[:1000].float().flatten(1).std(1)
+    return sorted(sorted(range(len(spread)), key=lambda i: (bool(spread[i] < 40), i))[:few])
+
+
 class Explorer:
     """`widget` shows it; a program may set task.value, data.value, slider.value and call choose(number), open(path), save_gif().
 
@@ -41,9 +47,11 @@ class Explorer:
         self.models: dict[tuple[str, str], tuple[Any, Any, str]] = {}
         self.comparisons: dict[tuple, show.Comparison] = {}
         self.painted: dict[tuple, list[tuple[bytes, str, str]]] = {}
+        few = min(thumbnails, *map(len, images.values()))
+        self.numbers = {data: with_contrast(images, few) for data, images in self.images.items()}
         self.own: Image.Image | None = None
         self.opened = self.number = 0
-        self._build_selection(tasks, min(thumbnails, *map(len, images.values())))
+        self._build_selection(tasks, few)
         self._build_transport()
         pairs = [widgets.VBox(pair) for pair in zip(self.thumbnails, self.buttons.values())]
         mine = widgets.VBox([widgets.HBox([self.upload, self.path]), widgets.HBox([self.buttons[MINE], self.invert])])
@@ -87,7 +95,7 @@ class Explorer:
         return self.comparison.steps
 
     def choose(self, number: int) -> None:
-        """Show test image 0, 1, ... of the data set or the reader's own (-1). Raises ValueError where there is none."""
+        """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
         if number not in self.buttons or (number == MINE and self.own is None):
             raise ValueError(f"there is no image {number}: choose 0..{len(self.thumbnails) - 1}, or -1 after open(path) or an upload")
         self.number = number
@@ -111,8 +119,8 @@ class Explorer:
 
     def _select(self) -> None:
         """Show the selection, restored and painted now where it was not before; k stays where that step exists."""
-        for thumbnail, pixels in zip(self.thumbnails, self.images[self.data.value].pixels):
-            thumbnail.value = show.png(show.picture(to_float(pixels)))
+        for thumbnail, number in zip(self.thumbnails, self.numbers[self.data.value]):
+            thumbnail.value = show.png(show.picture(to_float(self.images[self.data.value].pixels[number])))
         for i, button in self.buttons.items():
             button.button_style = "primary" if i == self.number else ""
         mine = (self.opened, self.invert.value) if self.number == MINE else ()
@@ -147,8 +155,10 @@ class Explorer:
             self.models[task, data] = self.load(task, data)
         restore, degrade, label = self.models[task, data]
         images = self.images[data]
-        x0, name = to_float(images.pixels[self.number:][:1]), f"{images.name} {images.split} image {self.number}"
-        if self.number == MINE and self.own is not None:
+        if self.number != MINE or self.own is None:
+            number = self.numbers[data][self.number]
+            x0, name = to_float(images.pixels[number:number + 1]), f"{images.name} {images.split} image {number}"
+        else:
             x0, name = to_x0(self.own, images.pixels.shape[1], images.pixels.shape[-1], self.invert.value), "your own image"
         drawn = degrade.draw(1, torch.Generator().manual_seed(self.seed + self.number + 1))
         parameters = restore.parameters() if isinstance(restore, torch.nn.Module) else iter(())

@@ -8,7 +8,7 @@ from PIL import Image
 
 from colddiff_nb import degradations, show
 from colddiff_nb.data import Images
-from colddiff_nb.explorer import MINE, Explorer
+from colddiff_nb.explorer import MINE, Explorer, with_contrast
 from colddiff_nb.own_image import open_image, to_x0, uploaded
 
 
@@ -117,6 +117,16 @@ def test_missing_weights_are_one_line_under_the_slider(explorer):
     explorer.load = load
     explorer.task.value = "superres"
     assert explorer.status.value == "no weights are shipped for it"
+
+
+def test_flat_images_are_no_thumbnails():
+    pixels = torch.full((6, 1, 32, 32), 90, dtype=torch.uint8)
+    pixels[[2, 4], :, :16] = 250
+    some = Images(pixels, torch.arange(6), "mnist5k", "test", "none")
+    assert [with_contrast(some, few) for few in (1, 2, 4)] == [[2], [2, 4], [0, 1, 2, 4]]
+    shown = Explorer(lambda task, data: (halve, degradations.make(task, data, T=3), ""), {"mnist": some}, ["superres"], thumbnails=2)
+    shown.choose(1)
+    assert "image 4," in shown.comparison.title and torch.equal(shown.comparison.x0, pixels[4] / 127.5 - 1)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])

@@ -1,0 +1,58 @@
+"""Which model a notebook shows: shipped weights, the reader's own, or a short training where there is neither."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import nn
+
+from colddiff_nb.degradations import Degradation
+from colddiff_nb.pretrained import SAME_IMAGES, load_model, load_pretrained
+from colddiff_nb.recipes import recipe
+
+WEIGHTS = ("shipped", "mine")
+
+
+class Chosen(NamedTuple):
+    restore: nn.Module  # in eval mode
+    degrade: Degradation
+    label: str  # for titles: "shipped weights, 1.9 M images"
+
+
+def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
+    """The newest <runs>/*<task>-<dataset>/weights.safetensors, if any, those of smoke tests last; an offline set also takes those of
+    the set it stands for."""
+    names = {dataset, SAME_IMAGES.get(dataset, dataset)}
+    found = [path for name in names for path in Path(runs).glob(f"*{task}-{name}/weights.safetensors")]
+    return max(found, key=lambda path: (not path.parent.name.startswith("smoke"), path.stat().st_mtime), default=None)
+
+
+def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | Path = "runs", data_root: str | Path = "data",
+                 named: str = "quick") -> Chosen:
+    """The model of a task and a data set; its label says where its weights come from.
+
+    weights: "shipped" takes the shipped ones, else the reader's own; "mine" the other way round. Where there is neither, the recipe
+    `named` is trained now, on the same images, and kept in runs. Raises ValueError for other weights."""
+    if weights not in WEIGHTS:
+        raise ValueError(f"weights = {weights!r}: choose one of {', '.join(WEIGHTS)}")
+    mine = own_weights(task, dataset, runs)
+    if mine is None or weights == "shipped":
+        try:
+            restore, degrade, metadata = load_pretrained(task, dataset)
+            return Chosen(restore, degrade, f"shipped weights, {images_seen(metadata)}")
+        except FileNotFoundError as error:
+            print(error)
+    if mine is None:
+        from colddiff_nb.training import train
+        folder = Path(runs, f"{named}-{task}-{dataset}")
+        print(f"training {task} on {dataset} for a short while ({named})", flush=True)
+        train(recipe(named, task, dataset), folder, data_root=data_root)
+        mine = folder / "weights.safetensors"
+    restore, degrade, metadata = load_model(mine)
+    return Chosen(restore, degrade, f"own weights, {images_seen(metadata)}")
+
+
+def images_seen(metadata: dict) -> str:
+    """1,920,000 -> "1.9 M images", 19,200 -> "19 k images"."""
+    n = metadata["images_seen"]
+    return f"{n / 1e6:.1f} M images" if n >= 1e6 else f"{n / 1e3:.0f} k images" if n >= 1e3 else f"{n} images"
