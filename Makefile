@@ -10,12 +10,22 @@ run: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy colddiff_nb tools
-	$(BIN)/pytest -n 2 --dist loadscope tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope tests
+	OMP_NUM_THREADS=1 COLDDIFF_NB=smoke,offline $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
+notebooks: .venv/ready
+	$(BIN)/python tools/notebooks.py build
+
+badges: .venv/ready
+	$(BIN)/python tools/notebooks.py badges $(REPO)
+
+results: .venv/ready
+	$(BIN)/python tools/results.py
+
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test lab
+.PHONY: run test lab notebooks badges results
