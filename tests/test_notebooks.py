@@ -1,0 +1,208 @@
+"""The notebooks as files, and their exercises: a solution passes its check, the stub and a planted wrong answer do not.
+
+The notebooks' stored facts are checked by nbval, in a call of its own (`make test`).
+"""
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from colddiff_nb import notebook as package
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME / "tools"))
+room = importlib.import_module("notebooks")
+
+SOURCES = room.sources()
+every = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+
+
+def read(source: Path) -> NotebookNode:
+    return nbformat.read(source.with_suffix(".ipynb"), 4)
+
+
+def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
+    """The cells tagged kind:NAME, by name."""
+    tags = ((tag, cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
+    return {tag.partition(":")[2]: cell for tag, cell in tags if tag.startswith(f"{kind}:")}
+
+
+@every
+def test_building_the_inputs_twice_gives_the_same_bytes_and_the_committed_ones(source: Path) -> None:
+    assert room.text(room.inputs(source)) == room.text(room.inputs(source))
+    assert not room.differing(source), f"build it: python tools/notebooks.py build {source.stem}"
+
+
+def test_a_changed_source_is_seen(tmp_path: Path) -> None:
+    source = tmp_path / "00_copy.py"
+    source.write_text(SOURCES[0].read_text())
+    source.with_suffix(".ipynb").write_text(SOURCES[0].with_suffix(".ipynb").read_text())
+    assert not room.differing(source)
+    source.write_text(source.read_text() + "\nprint('one line more')\n")
+    assert room.differing(source)
+
+
+@every
+def test_notebook_is_clean(source: Path) -> None:
+    """What GitHub, Colab and git need: small, one kernel, no widget state, no timestamps, nothing of the machine that built it."""
+    content, notebook = source.with_suffix(".ipynb").read_text(), read(source)
+    assert len(content) < room.LARGEST
+    assert notebook.metadata == {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                                 "language_info": {"name": "python"}}
+    assert room.WIDGET not in content
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}
+        if cell.cell_type == "code":
+            assert cell.execution_count, f"never executed: {cell.source}"
+            assert not [output for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"]
+            assert not re.search(r"(?<![\w:/])/(home|root|tmp|Users|work|content|usr|opt|var)/", room.printed(cell))
+    assert str(HOME) not in content
+
+
+@every
+def test_every_picture_has_an_alternative_text(source: Path) -> None:
+    for cell in read(source).cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata.get("image/png", {}).get("alt", "")) > 20, cell.source
+
+
+@every
+def test_cells(source: Path) -> None:
+    notebook = read(source)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert len(tagged(notebook, "setup")) == len(tagged(notebook, "parameters")) == 1
+    assert max(len(cell.source.splitlines()) for cell in code) <= 40
+    assert not [cell.source for cell in code if re.search(r"^\s*[%!]", cell.source, re.MULTILINE)], "no magics"
+    assert notebook.cells[0].source.startswith("<!-- badge -->")
+
+
+def test_the_setup_cell_is_the_same_everywhere() -> None:
+    cells = {tagged(room.inputs(source), "setup")[0].source for source in SOURCES if source.stem != "00_start_here"}
+    assert len(cells) <= 1
+    assert all(len(cell.splitlines()) <= 10 for cell in cells)
+
+
+def test_start_here_needs_no_package() -> None:
+    code = [cell.source for cell in room.inputs(SOURCES[0]).cells if cell.cell_type == "code"]
+    modules = {name.name.split(".")[0] for cell in code for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Import) for name in node.names}
+    modules |= {(node.module or "").split(".")[0] for cell in code for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.ImportFrom)}
+    assert modules - set(sys.stdlib_module_names) <= {"torch", "torchvision", "matplotlib", "numpy", "IPython", "mlxtend"}
+    assert sum(bool(line.strip()) for cell in code for line in cell.splitlines()) < 150
+
+
+@every
+def test_stored_facts_hold_on_every_machine(source: Path) -> None:
+    """nbval compares these outputs with those of a smoke-size run: no pictures, times or paths, and at least three of them."""
+    facts = tagged(read(source), "nbval-check-output")
+    assert len(facts) >= 3
+    for cell in facts:
+        assert cell.outputs and all(output.output_type == "stream" for output in cell.outputs), cell.source
+        shown = room.printed(cell)
+        assert not re.search(r"\d+(\.\d+)?\s*(s|ms|min|seconds?|minutes?)\b|\d:\d\d|\d{4}-\d\d|/\w+/|\\\\|0x[0-9a-f]{6}|\bcuda\b|\bcpu\b", shown), shown
+
+
+@every
+def test_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run with, after each check: the planted wrong answer, the check, the solution, the check."""
+    monkeypatch.setenv(package.VARIABLE, "smoke,offline")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = room.inputs(source)
+    exercises, checks, solutions = (named(notebook, kind) for kind in ("exercise", "check", "solution"))
+    planted = (HOME / "tests" / "wrong" / source.name).read_text()
+    wrong = dict(re.findall(r"^# %% (\w+)\n(.*?)(?=^# %%|\Z)", planted, re.DOTALL | re.MULTILINE))
+    assert set(exercises) == set(checks) == set(solutions) == set(wrong)
+    assert 2 <= len(exercises) <= 3
+    cells, tried = [], {name: [] for name in exercises}  # type: list[NotebookNode], dict[str, list[NotebookNode]]
+    for cell in notebook.cells:
+        cells.append(cell)
+        for name in [name for name, check in checks.items() if check is cell]:
+            assert solutions[name].source.startswith("<details><summary>")
+            solution = re.findall(r"```python\n(.*?)```", solutions[name].source, re.DOTALL)
+            assert len(solution) == 1
+            tried[name].append(cell)
+            for answer in (wrong[name], solution[0]):
+                again = nbformat.v4.new_code_cell(cell.source)
+                cells += [nbformat.v4.new_code_cell(answer), again]
+                tried[name].append(again)
+    notebook.cells = cells
+    room.execute(notebook)
+    for name, (stub, mistaken, solved) in tried.items():
+        said = [room.printed(cell) for cell in (stub, mistaken, solved)]
+        assert said[0].startswith("todo"), (name, said)
+        assert "ok:" not in said[0] + said[1], (name, said)
+        assert said[2].startswith("ok:"), (name, said)
+
+
+def test_settings() -> None:
+    assert package.read("") == package.Settings()
+    settings = package.read("smoke, offline,runs=/somewhere")
+    assert settings.smoke and settings.offline and settings.runs == Path("/somewhere")
+    assert settings.choose(100, 2) == 2 and package.read("").choose(100, 2) == 100
+    assert settings.dataset("mnist") == "mnist5k" and package.read("").dataset("mnist") == "mnist"
+    for wrong in ("smokey", "runs=", "runs"):
+        with pytest.raises(ValueError, match="write smoke, offline, runs=PATH"):
+            package.read(wrong)
+
+
+def test_setup_installs_only_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = []
+
+    class Done:
+        returncode, stderr = 0, ""
+
+    def run(command: list[str], **options: object) -> Done:
+        calls.append((command, Path(command[command.index("--constraint") + 1]).read_text()))
+        return Done()
+
+    monkeypatch.setattr(package.subprocess, "run", run)
+    monkeypatch.delenv(package.VARIABLE, raising=False)
+    package.setup()
+    assert not calls
+    assert capsys.readouterr().out.count("\n") == 1
+    monkeypatch.setitem(package.NEEDED, "a_module_that_is_not_there", "not-there>=1")
+    package.setup()
+    (command, constraints), = calls
+    assert command[-1] == "not-there>=1" and "torch" not in command
+    import torch
+    assert f"torch=={torch.__version__}" in constraints.splitlines()
+    monkeypatch.setattr(Done, "returncode", 1)
+    with pytest.raises(RuntimeError, match="pip could not install not-there"):
+        package.setup()
+
+
+def test_what_setup_asks_for_is_what_the_requirements_say() -> None:
+    lines = {line.split("#")[0].strip() for line in (HOME / "requirements.txt").read_text().splitlines()}
+    assert set(package.NEEDED.values()) <= lines
+    assert not any("mlxtend" in requirement for requirement in package.NEEDED.values())
+
+
+def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(room, "HOME", tmp_path)
+    monkeypatch.setattr(room, "NOTEBOOKS", tmp_path)
+    source, readme = tmp_path / "07_copy.py", tmp_path / "README.md"
+    source.write_text('# %% [markdown]\n# <!-- badge --><!-- /badge -->\n# # Title\n\n# %% tags=["setup"]\nADDRESS, VERSION = "", "v1"\n')
+    readme.write_text("before\n<!-- badges -->\nx\n<!-- /badges -->\nafter\n")
+    source.with_suffix(".ipynb").write_text(room.text(room.inputs(source)))
+    bare = source.read_text()
+    room.badges("someone/colddiff")
+    target = "https://colab.research.google.com/github/someone/colddiff/blob/main/notebooks/07_copy.ipynb"
+    assert target in source.read_text() and target in source.with_suffix(".ipynb").read_text() and target in readme.read_text()
+    assert 'ADDRESS, VERSION = "https://github.com/someone/colddiff", "v1"' in source.read_text()
+    assert not room.differing(source)
+    room.badges("")
+    assert source.read_text() == bare
+    assert readme.read_text() == f"before\n<!-- badges -->\n{room.UPLOAD}\n<!-- /badges -->\nafter\n"
+    with pytest.raises(ValueError, match="OWNER/NAME"):
+        room.badges("no repository")
