@@ -1,0 +1,606 @@
+# %% [markdown]
+# <!-- badge --><!-- /badge -->
+# # 6 · Why iterate?
+#
+# One call of the network predicts $x_0$. Algorithms 1 and 2 call it up to 50 times. What for? This notebook gives the answer with numbers:
+#
+# 1. what the iteration changes, measured under the same network;
+# 2. what the paper's proof says, and what it does not;
+# 3. the one sentence behind Algorithm 2: **each coefficient is written by the prediction made when it returns**;
+# 4. what follows from it: which steps can be skipped, and why noise is a special case;
+# 5. when it fails, and which assumption broke.
+#
+# Fifteen minutes; no GPU needed. Notebook 03 shows the algorithms in motion.
+
+# %% tags=["setup"]
+import subprocess, sys
+from pathlib import Path
+ADDRESS, VERSION = "", "v0.1.0"  # where git finds this project, such as "https://github.com/OWNER/REPO"; needed where the notebook stands alone
+home = next((folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "colddiff_nb").is_dir()), Path("colddiff").resolve())
+if not home.exists() and not ADDRESS:
+    raise FileNotFoundError('no folder "colddiff_nb" here or above: put this notebook into the project, or write its address into ADDRESS above')
+if not home.exists():
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", VERSION, ADDRESS, str(home)], check=True)
+sys.path.insert(0, str(home))
+from colddiff_nb.notebook import setup; settings = setup()
+
+# %% tags=["parameters"]
+WEIGHTS = "shipped"  # "mine": the newest of your own trainings, from settings.runs
+DATA = {name: settings.dataset(name) for name in ("mnist", "cifar10")}  # without internet: {"mnist": "mnist5k", "cifar10": "photos"}
+IMAGES = settings.choose(128, 2)  # test images behind every number
+
+# %% [markdown]
+# ## 1 · One network, three ways
+# `model(task, data)` fetches a network R and its degradation D; `measured` degrades test images with a fixed draw of the mask centres.
+
+# %%
+import torch
+import matplotlib.pyplot as plt
+from colddiff_nb.data import load, to_float
+from colddiff_nb.model_choice import choose_model
+from colddiff_nb.notebook import show
+from colddiff_nb.sampling import algorithm1, algorithm2, direct
+
+TASKS = ("deblur", "superres", "inpaint")
+test = {name: load(dataset, "test", settings.data) for name, dataset in DATA.items()}
+models = {(task, data): choose_model(task, DATA[data], WEIGHTS, settings.runs, settings.data, settings.choose("quick", "smoke"))
+          for data in test for task in TASKS}
+for (task, data), chosen in models.items():
+    print(f"weights: {task}, {data}: {chosen.label}")
+
+# %%
+def measured(task, data="mnist", n=IMAGES):
+    """Originals, the drawn degradation and the measurement x_T of n test images."""
+    x0 = to_float(test[data].pixels[:n])
+    D = models[task, data].degrade.draw(n, torch.Generator().manual_seed(0))
+    return x0, D, D(x0, D.T)
+
+
+WAYS = {"direct": direct, "Algorithm 1": algorithm1, "Algorithm 2": algorithm2}
+COLOURS = {"direct": "#1a1a1a", "Algorithm 1": "#d55e00", "Algorithm 2": "#0072b2"}
+MARKERS = {"direct": "D", "Algorithm 1": "s", "Algorithm 2": "o"}
+runs = {(*pair, way): sampler(chosen.restore, *measured(*pair)[1:], trajectory=True)
+        for pair, chosen in models.items() for way, sampler in WAYS.items()}
+print(f"{len(runs)} restorations of {IMAGES} images")
+
+# %% [markdown]
+# Three scores: RMSE (lower is better: on average right), SSIM (higher is better: alike in structure), and *detail*: the energy of the finest
+# differences (each pixel against the mean of its 2 x 2 block) as a share of the original's. 100 % is right; less is blurred, more is noise.
+#
+# **Predict.** Which of the three ways wins in RMSE? In SSIM? In detail?
+
+# %%
+from colddiff_nb.metrics import rmse, ssim
+
+
+def detail(x, x0):
+    finest = [image - torch.nn.functional.avg_pool2d(image, 2).repeat_interleave(2, -1).repeat_interleave(2, -2) for image in (x.clamp(-1, 1), x0)]
+    return 100 * float(finest[0].square().sum() / finest[1].square().sum())
+
+
+SCORES = {"RMSE": rmse, "SSIM": ssim, "detail (%)": detail}
+scores = {(key, name): score(run.result, measured(*key[:2])[0]) for key, run in runs.items() for name, score in SCORES.items()}
+print(f"{IMAGES} test images    " + "".join(f"{name:^36}" for name in SCORES) + "\n" + " " * 18 + "".join(f"{way:>12}" for _ in SCORES for way in WAYS))
+for pair in models:
+    print(f"{' '.join(pair):18}" + "".join(f"{scores[(*pair, way), name]:12.3f}" for name in SCORES for way in WAYS))
+
+# %%
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharey=True)
+best = {"RMSE": min, "SSIM": max, "detail (%)": lambda ways, key: min(ways, key=lambda way: abs(key(way) - 100))}
+for panel, name in zip(panels, SCORES):
+    for way in WAYS:
+        values = [scores[(*pair, way), name] for pair in models]
+        panel.plot(values, range(6), MARKERS[way], color=COLOURS[way], label=way, markersize=8, fillstyle="none", markeredgewidth=1.8)
+    panel.set(xlabel=name, yticks=range(6), yticklabels=[" ".join(pair) for pair in models])
+    panel.grid(color="#d4d4d4")
+    winners = [best[name](WAYS, key=lambda way, pair=pair, name=name: scores[(*pair, way), name]) for pair in models]
+    print(f"What you saw: best {name}:", ", ".join(f"{way} in {winners.count(way)} of 6" for way in WAYS))
+panels[0].invert_yaxis()
+panels[2].axvline(100, color="#666666", linestyle=":")
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Algorithm 2 for the six pairs of task and data set.")
+
+# %% [markdown]
+# **What you saw.** Which way is best depends on the score, on the task, and on the training. A network trained with an L1 loss answers with something like the
+# middle of all images that fit, which RMSE rewards and which is smooth; an iteration can put detail back. So "Algorithm 2 is better" is no statement until
+# it names a score. Notebook 04 adds the Frechet distance, the score that looks at whole sets of images.
+#
+# ## 2 · The proof, as a running check
+# The paper proves: if $D(x, s) = x + s\,e$, with $e$ independent of $x$, Algorithm 2 returns $x_0$ exactly **for any R**. Take an R that answers with random images.
+#
+# **Predict.** What will Algorithm 1 return with that R?
+
+# %% tags=["nbval-check-output"]
+class Shift:
+    """D(x, s) = x + s e."""
+    T, e = 10, torch.linspace(-0.1, 0.1, 32 * 32).view(1, 1, 32, 32)
+
+    def __call__(self, x, s):
+        return x + s * self.e
+
+
+def guess_at_random(x_s, s):
+    return torch.rand(x_s.shape, generator=torch.Generator().manual_seed(int(s[0]))) * 2 - 1
+
+
+x0 = to_float(test["mnist"].pixels[:2])
+errors = [(sampler(guess_at_random, Shift(), Shift()(x0, 10)) - x0).abs().max() for sampler in (algorithm2, algorithm1)]
+assert errors[0] < 1e-5 and errors[1] > 0.5
+print("ok: with D = x + s e, Algorithm 2 is exact though R guesses at random; Algorithm 1 is not")
+
+# %% [markdown]
+# What does that prove? Tolerance, not skill: D knew $e$, so the answer was in D. Blur, pixelation and masks are not of that form. Same R, the three D of this project:
+
+# %% tags=["nbval-check-output"]
+for task in TASKS:
+    x0, D, x_T = measured(task, n=2)
+    error = (algorithm2(guess_at_random, D, x_T) - x0).abs().max()
+    print(f"ok: the proof does not cover {task}: with the R that guesses at random the result is wrong" if error > 0.5 else f"{task}: exact?")
+
+# %% [markdown]
+# ## 3 · Each coefficient is written by the prediction made when it returns
+# Algorithm 2 adds up. Unrolled, without any approximation,
+#
+# $$x_0 = x_T + \sum_{s=1}^{T} \big[ D(\hat x_0^{(s)}, s-1) - D(\hat x_0^{(s)}, s) \big] = x_T + \sum_{s=1}^{T} (A_{s-1} - A_s)\, \hat x_0^{(s)},$$
+#
+# where $\hat x_0^{(s)}$ is the prediction made at severity $s$ and the second form holds for a linear $D(x, s) = A_s x$. So the prediction at $s$ is only asked for
+# $A_{s-1} - A_s$: what comes back between $s$ and $s-1$. Algorithm 1 keeps the last prediction alone.
+
+# %% tags=["nbval-check-output"]
+for task in TASKS:
+    _, D, x_T = measured(task)
+    run = runs[task, "mnist", "Algorithm 2"]
+    total = x_T + sum(D(x0_hat, s - 1) - D(x0_hat, s) for s, x0_hat in zip(run.severities, run.x0_hat))
+    assert (total - run.result).abs().max() < 1e-3
+    assert torch.equal(runs[task, "mnist", "Algorithm 1"].result, runs[task, "mnist", "Algorithm 1"].x0_hat[-1])
+    print(f"ok: {task}: Algorithm 2 is x_T plus one contribution of each prediction; Algorithm 1 is its last prediction")
+
+# %% [markdown]
+# ### Super-resolution: three bands
+# $A_{s-1} - A_s$ takes the detail that pixels of size $2^{s-1}$ show and pixels of size $2^s$ do not: 8x8 detail from the prediction at $s=3$, 16x16 from $s=2$, 32x32 from
+# $s=1$. The bands are orthogonal, so the squared error is the sum of the bands' errors.
+#
+# **Predict.** In which band is most of the error? Does the iteration lower it there?
+
+# %%
+x0, D, x_T = measured("superres")
+BANDS = {"4x4 (measured)": (3, None), "8x8 detail": (2, 3), "16x16 detail": (1, 2), "32x32 detail": (0, 1)}
+
+
+def band_errors(x):
+    off = (x - x0) / 2  # on [0, 1]
+    return [float((D(off, fine) - (0 if coarse is None else D(off, coarse))).square().mean()) for fine, coarse in BANDS.values()]
+
+
+bands = {way: band_errors(runs["superres", "mnist", way].result) for way in WAYS}
+figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+left = torch.zeros(3)
+for i, (name, colour, hatch) in enumerate(zip(BANDS, ("#1a1a1a", "#0072b2", "#56b4e9", "#e69f00"), ("", "//", "..", ""))):
+    values = torch.tensor([bands[way][i] for way in WAYS])
+    axes.barh(list(WAYS), values, left=left, color=colour, label=name, hatch=hatch, edgecolor="white")
+    left = left + values
+axes.set(xlabel="mean squared error on [0, 1]", title=f"Super-resolution: error per band, {models['superres', 'mnist'].label}")
+axes.invert_yaxis()
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+show(figure, "Stacked bars of the squared error in four bands for direct reconstruction, Algorithm 1 and Algorithm 2.")
+for way, values in bands.items():
+    print(f"What you saw: {way}: squared error {sum(values):.5f} =", " + ".join(f"{value:.5f} ({name})" for name, value in zip(BANDS, values)))
+
+# %% tags=["nbval-check-output"]
+run, kept = runs["superres", "mnist", "Algorithm 2"], runs["superres", "mnist", "Algorithm 2"].result
+for way, values in bands.items():
+    assert abs(sum(values) - float(((runs["superres", "mnist", way].result - x0) / 2).square().mean())) < 1e-5
+print("ok: the squared error is the sum of its bands' errors")
+for s, x0_hat in zip(run.severities, run.x0_hat):
+    assert ((D(kept, s - 1) - D(kept, s)) - (D(x0_hat, s - 1) - D(x0_hat, s))).abs().max() < 1e-4
+    print(f"ok: the {32 // 2 ** (s - 1)}x{32 // 2 ** (s - 1)} detail of Algorithm 2's result is that of the prediction at s = {s}, and of no other")
+assert bands["Algorithm 2"][0] < 1e-10
+print("ok: its 4x4 band is the measurement's")
+
+# %% [markdown]
+# ### Deblurring: the map step x frequency
+# Circular blur multiplies each frequency $(f, g)$ by a gain $\lambda_s(f, g)$. The prediction at $s$ writes the share $\lambda_{s-1} - \lambda_s$ of it. That can be computed
+# **from D alone**, before any network is trained.
+#
+# **Predict.** Of the 40 predictions, how many matter?
+
+# %%
+A = models["deblur", "mnist"].degrade.matrices.double()  # (T + 1, 32, 32): D(x, s) = A[s] x A[s]^T
+gain = torch.fft.fft(A[:, :, 0]).real  # (T + 1, 32): a circulant matrix is known from its first column
+gains = gain[:, :, None] * gain[:, None, :]  # (T + 1, 32, 32): of the frequency (f, g)
+weights = gains[:-1] - gains[1:]  # weights[s - 1]: what the prediction at s writes
+T = len(weights)
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+edges = torch.arange(T + 1) + 0.5
+picture = left.pcolormesh(torch.arange(18) - 0.5, edges, weights[:, :17, 0], cmap="PuOr", vmin=-1, vmax=1)
+left.set(yscale="log", yticks=[1, 2, 3, 5, 10, 20, 40], yticklabels=[1, 2, 3, 5, 10, 20, 40], ylabel="severity s of the prediction",
+         xlabel="frequency f (cycles an image), g = 0", title="share of frequency f written by the prediction at s")
+left.minorticks_off()
+left.invert_yaxis()
+figure.colorbar(picture, ax=left)
+writer = weights.abs().argmax(0) + 1
+picture = right.imshow(torch.fft.fftshift(writer.clamp(max=5)), cmap="cividis_r", vmin=0.5, vmax=5.5, extent=(-16.5, 15.5, 15.5, -16.5))
+right.set(xlabel="frequency f", ylabel="frequency g", title="severity whose prediction writes most of (f, g)")
+figure.colorbar(picture, ax=right, ticks=[1, 2, 3, 4, 5]).ax.set_yticklabels(["1", "2", "3", "4", "5 or more"])
+show(figure, "Left: which share of each frequency each prediction writes; only the lowest frequency is written early. Right: nearly all by the last steps.")
+late = int((weights[:3].sum(0) >= 0.9).sum())
+print(f"What you saw: {late:,} of {gains[0].numel():,} frequencies get at least 90 % of their weight from the last 3 of {T} predictions;",
+      f"the smallest weight is {weights.min():.2f}: negative, so the result is no average of the predictions.")
+
+# %% [markdown]
+# The map is about D, the result about the network; do they fit? Take the Fourier transform of Algorithm 2's result and of its predictions.
+
+# %% tags=["nbval-check-output"]
+run, (x0, D, x_T) = runs["deblur", "mnist", "Algorithm 2"], measured("deblur")
+written = torch.fft.fft2(x_T.double())
+for s, x0_hat in zip(run.severities, run.x0_hat):
+    written = written + weights[s - 1] * torch.fft.fft2(x0_hat.double())
+error = (torch.fft.ifft2(written).real - run.result).abs().max()
+assert error < 1e-3
+print("ok: every frequency of the deblurred images is the measured one plus the predictions', weighted by the map")
+
+# %% [markdown]
+# ### Inpainting: ring by ring
+# Masks are diagonal too: each pixel is a coefficient, and returns at a severity that depends on its distance to the centre alone.
+#
+# **Predict.** Which is painted first, the rim of the hole or its middle?
+
+# %%
+masks = models["inpaint", "mnist"].degrade.table.double()  # (T + 1, squared distances): what each mask lets through
+returned = (masks[:-1] - masks[1:]) / (1 - masks[-1:]).clamp(min=1e-12)  # share of what is lost that prediction s writes
+half = [int((returned[:, r * r].cumsum(0) < 0.5).sum()) + 1 for r in range(16)]  # by radius, from s = 1 upwards
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", width_ratios=(1, 1.6))
+y, x = torch.meshgrid(torch.arange(32) - 15, torch.arange(32) - 15, indexing="ij")
+squared = x * x + y * y
+when = torch.where(masks[-1, squared] < 0.99, (returned[:, squared].cumsum(0) < 0.5).sum(0) + 1.0, float("nan"))
+picture = left.imshow(when, cmap="cividis", vmin=1, vmax=50)
+left.set(title="severity by which half has returned", xticks=[], yticks=[])
+figure.colorbar(picture, ax=left)
+for r, style in zip((2, 5, 8, 10), ("-", "--", "-.", ":")):
+    right.plot(range(1, 51), returned[:, r * r], style, label=f"radius {r} px", linewidth=2)
+right.set(xlabel="severity s of the prediction", ylabel="share it writes", title="who writes a pixel at this distance")
+right.invert_xaxis()
+right.legend()
+show(figure, "Left: pixels far from the centre return first. Right: each radius is written by the predictions of a few dozen neighbouring severities.")
+print("What you saw: half of a pixel is back at", ", ".join(f"s = {half[r]} (radius {r} px)" for r in (2, 5, 8, 10)), "- the hole closes from its rim.")
+
+# %% tags=["nbval-check-output"]
+assert half[2] < half[5] < half[8] < half[10]
+print("ok: rim before middle: radius 10 px returns at s =", half[10], "then 8 px at", half[8], "then 5 px at", half[5], "and 2 px at", half[2])
+
+# %% [markdown]
+# So in inpainting the late predictions see the ring that the earlier ones have painted, and can continue its strokes. That is what the iteration is for, where it is for something.
+
+# %%
+from colddiff_nb.show import grid
+
+run, (x0, D, x_T) = runs["inpaint", "mnist", "Algorithm 2"], measured("inpaint")
+hidden = (x_T - x0).square().flatten(1).sum(1).topk(2).indices  # the two images that the hole hurts most
+columns = {f"s = {s}": run.x[50 - s][hidden] for s in (50, 40, 30, 20, 10, 5, 0)} | {"original": x0[hidden]}
+show(grid(columns, title=f"States of Algorithm 2, {models['inpaint', 'mnist'].label}"), "Two digits whose holes close from the rim to the middle.")
+
+# %% [markdown]
+# ## 4 · What follows
+# ### How far does one have to degrade? The effect of T
+# A network trained for severities up to T also restores from less. The three ways, started from several severities.
+#
+# **Predict.** For which task is the gap between the ways widest, and does it widen with T?
+
+# %%
+STARTS = {"deblur": (1, 2, 3, 5, 10, 20, 40), "superres": (1, 2, 3), "inpaint": (5, 10, 20, 30, 40, 50)}
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+for panel, (task, starts) in zip(panels, STARTS.items()):
+    x0, D, _ = measured(task)
+    for way, sampler in WAYS.items():
+        values = [rmse(sampler(models[task, "mnist"].restore, D, D(x0, T), T), x0) for T in starts]
+        panel.plot(starts, values, MARKERS[way] + "-", color=COLOURS[way], label=way, fillstyle="none")
+        print(f"What you saw: {task:9}{way:12} RMSE", ", ".join(f"{value:.3f} (T = {T})" for T, value in zip(starts, values)))
+    panel.set(title=task, xlabel="severity of the measurement", ylabel="RMSE", ylim=(0, None))
+    panel.grid(color="#d4d4d4")
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+show(figure, "RMSE of the three ways against the severity of the measurement, for the three tasks on digits.")
+
+# %% [markdown]
+# ### Which steps can be skipped?
+# The samplers accept the severities to visit: `T=[40, 3, 2, 1]` asks the network 4 times instead of 40. Then the prediction at 40 also writes what those at 39 ... 4 would have
+# written. The map says how much that is: the **moved weight**, averaged over all coefficients. It needs no network.
+#
+# **Predict.** Order the schedules below by how far their results will be from those of all steps. Then look.
+
+# %%
+SCHEDULES = {"deblur": ([40, 3, 2, 1], [40, 20, 10, 1], [40, 30, 20, 10], [40, 1], [40, 20, 10, 5, 4, 3, 2, 1]),
+             "inpaint": ([50, 40, 30, 20, 10], [50, 3, 2, 1], list(range(50, 0, -2)), [50, 25], [50, 40, 30])}
+share = {"deblur": weights.abs().flatten(1).mean(1), "inpaint": (masks[:-1, squared] - masks[1:, squared]).flatten(1).mean(1)}  # (T,) by s - 1
+tried = []
+for task, schedules in SCHEDULES.items():
+    _, D, x_T = measured(task)
+    for visited in schedules:
+        moved = 1 - float(share[task][torch.tensor(visited) - 1].sum() / share[task].sum())
+        result = algorithm2(models[task, "mnist"].restore, D, x_T, visited)
+        tried.append((task, visited, moved, rmse(result, runs[task, "mnist", "Algorithm 2"].result), rmse(result, measured(task)[0])))
+for task, visited, moved, apart, error in tried:
+    name = str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
+    print(f"{task:8} {name:32} moved {moved:6.1%}   RMSE to all steps {apart:.3f}   RMSE to the original {error:.3f}")
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.8), layout="constrained")
+for task, colour, marker in (("deblur", "#0072b2", "o"), ("inpaint", "#d55e00", "s")):
+    points = [(moved, apart, visited) for name, visited, moved, apart, _ in tried if name == task]
+    axes.plot(*zip(*[point[:2] for point in points]), marker, color=colour, label=task, markersize=8)
+    for moved, apart, visited in points:
+        text = str(visited) if len(visited) < 6 else f"{len(visited)} steps"
+        axes.annotate(text, (moved, apart), xytext=(6, 5), textcoords="offset points", fontsize=8, color=colour)
+    order = [rank.argsort() for rank in torch.tensor([point[:2] for point in points]).T.argsort()]
+    correlation = torch.corrcoef(torch.stack(order).double())[0, 1]
+    print(f"What you saw: {task}: order predicted by the map against order measured: rank correlation {correlation:.2f}")
+axes.set(xlabel="predicted: weight moved to another prediction", ylabel="measured: RMSE to all steps", xlim=(-0.03, 1.35), ylim=(0, None))
+axes.legend(loc="upper left")
+axes.grid(color="#d4d4d4")
+show(figure, "How far the result of each schedule lies from that of all steps, against the weight that the map says it moves.")
+
+# %% [markdown]
+# **What you saw.** Moved weight tells where a schedule *may* change the result, the network how much: where its predictions at two severities agree, moving weight between them costs
+# nothing. And far from the result of all steps is not necessarily worse: compare the last column of the table.
+#
+# ### Noise in three lines
+# Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$: that $D(\hat x_0, s)$ is
+# $x_s$ itself. The restorer here needs no training: the exact mean of all digits of the test split, weighted by how well they explain $x_s$.
+
+# %% tags=["nbval-check-output"]
+steps = torch.arange(21.0)
+abar = (torch.cos((steps / 20 * 0.98 + 0.01) / 1.01 * torch.pi / 2) ** 2).double()
+digits = to_float(test["mnist"].pixels[:200]).double()
+
+
+def posterior_mean(x_s, s):
+    far = (x_s.flatten(1)[:, None] - abar[s].sqrt() * digits.flatten(1)[None]).square().sum(2) / (2 * (1 - abar[s]))
+    return (torch.softmax(-far, dim=1) @ digits.flatten(1)).view_as(x_s)
+
+
+x_cold = x_ddim = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+for s in range(20, 0, -1):
+    x0_hat = posterior_mean(x_cold, s)
+    z = (x_cold - abar[s].sqrt() * x0_hat) / (1 - abar[s]).sqrt()  # 1: the noise as estimated
+    D = lambda x, s, z=z: abar[s].sqrt() * x + (1 - abar[s]).sqrt() * z  # 2: the degradation with it
+    x_cold = x_cold - D(x0_hat, s) + D(x0_hat, s - 1)  # 3: Algorithm 2
+    predicted = posterior_mean(x_ddim, s)  # DDIM (eta = 0), as its authors write it
+    epsilon = (x_ddim - abar[s].sqrt() * predicted) / (1 - abar[s]).sqrt()
+    x_ddim = abar[s - 1].sqrt() * (x_ddim - (1 - abar[s]).sqrt() * epsilon) / abar[s].sqrt() + (1 - abar[s - 1]).sqrt() * epsilon
+assert (x_cold - x_ddim).abs().max() < 1e-5
+print("ok: with estimated noise, Algorithm 2 is DDIM to 1e-5")
+
+# %% [markdown]
+# ## 5 · When it fails, and which assumption broke
+# ### Two images, one measurement: D must be injective, up to the precision of the measurement
+# Among the test digits, look for two of different class whose blurred images differ least.
+
+# %%
+pool, labels = to_float(test["mnist"].pixels[:1000]), test["mnist"].labels[:1000]
+D = models["deblur", "mnist"].degrade
+x_T = D(pool, D.T)
+far = torch.cdist(x_T.flatten(1), x_T.flatten(1), p=float("inf")) + 9.0 * (labels[:, None] == labels[None])
+pair = torch.tensor(divmod(int(far.argmin()), len(labels)))
+columns = {"original": pool[pair], "x_T": x_T[pair]}
+for measurement in ("float32", "8bit"):
+    from colddiff_nb.degradations import measure
+    columns[f"direct, {measurement}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], measurement))
+show(grid(columns, scale=4, title="Two digits, one measurement?"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")
+levels = 127.5 * (x_T[pair[0]] - x_T[pair[1]]).abs().max()
+print(f"What you saw: a {labels[pair[0]]} and a {labels[pair[1]]} whose x_T differ by at most {levels:.4f} of 255 grey levels; after rounding to 8 bits",
+      f"{int((measure(x_T[pair[0]], '8bit') != measure(x_T[pair[1]], '8bit')).sum())} of 1,024 pixels differ.")
+
+# %% [markdown]
+# In float32 the two are told apart by differences that no camera records. **Broken: one measurement belongs to one image.** Once it is rounded, no algorithm can know which of the two
+# it was; what it draws is its prior.
+#
+# ### Noise on x_T, 8 bits, a wrong D
+# R was trained on exact $D(x_0, T)$, and the samplers use the D that made the measurement.
+#
+# **Predict.** For which task does a noise of one grey level already ruin the result?
+
+# %%
+def faults(task):
+    """Ways to break an assumption: name -> measurement and the D the samplers believe in."""
+    x0, D, x_T = measured(task)
+    noise = torch.randn(x_T.shape, generator=torch.Generator().manual_seed(1)) * 2 / 255
+    found = {"none": (x_T, D), "noise 1/255": (x_T + noise, D), "noise 4/255": (x_T + 4 * noise, D), "x_T in 8 bits": (measure(x_T, "8bit"), D)}
+    if task == "inpaint":
+        found["centre 1 px off"] = (x_T, type(D)(D.degrade, D.randomness + torch.tensor([0, 1])))
+    if task != "superres":
+        found["T off by 10"] = (D(x0, D.T - 10), D)
+    return x0, found
+
+
+table = {(task, fault, way): rmse(sampler(models[task, "mnist"].restore, D, x_T), x0) for task in TASKS for x0, found in [faults(task)]
+         for fault, (x_T, D) in found.items() for way, sampler in WAYS.items()}
+print(f"{'RMSE':27}" + "".join(f"{way:>13}" for way in WAYS))
+for task, fault in dict.fromkeys(key[:2] for key in table):
+    print(f"{task:10}{fault:17}" + "".join(f"{table[task, fault, way]:13.3f}" for way in WAYS))
+
+# %%
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharex=True)
+for panel, task in zip(panels, TASKS):
+    names = [fault for name, fault, way in table if name == task and way == "direct"]
+    for way in WAYS:
+        panel.plot([table[task, name, way] for name in names], range(len(names)), MARKERS[way], color=COLOURS[way], label=way, fillstyle="none",
+                   markersize=8, markeredgewidth=1.8)
+    panel.set(title=task, xlabel="RMSE", yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    panel.grid(color="#d4d4d4")
+figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+show(figure, "RMSE of the three ways under each fault: noise, 8 bits, a wrong centre, a wrong severity.")
+for task in TASKS:
+    print(f"What you saw: {task}: noise of 1/255 changes RMSE", ", ".join(
+        f"from {table[task, 'none', way]:.3f} to {table[task, 'noise 1/255', way]:.3f} ({way})" for way in WAYS))
+
+# %% [markdown]
+# Which assumption broke?
+#
+# | fault | broken assumption |
+# |---|---|
+# | noise, 8 bits | x_T is $D(x_0, T)$, exactly. A blur that divides a frequency by ten thousand asks for a measurement good to a ten-thousandth. |
+# | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
+# | T off | the severity is known. R undoes blur that is not there. |
+#
+# Algorithm 1 forgets the measurement, a weakness in section 3; here it also forgets its errors, for as far as its first guess does not carry them on.
+#
+# ### A D without such a basis
+# Section 3 needs a basis in which all $A_s$ are diagonal, that is, all $A_s$ commute. Blur then mask: each alone has its basis (Fourier, pixels), both together have none.
+
+# %% tags=["nbval-check-output"]
+n, T = 32, 5
+shift = torch.roll(torch.eye(n, dtype=torch.float64), 1, 0)
+blur = 0.5 * torch.eye(n, dtype=torch.float64) + 0.25 * (shift + shift.T)
+hole = [torch.diag(1 - torch.exp(-(torch.arange(n) - 12.0).double() ** 2 / (2 * s ** 2))) for s in range(1, T + 1)]
+chains = {"blur": [blur] * T, "mask": hole, "blur then mask": [mask @ blur for mask in hole]}
+generator = torch.Generator().manual_seed(0)
+for name, chain in chains.items():
+    A = [torch.eye(n, dtype=torch.float64)]
+    for step in chain:
+        A.append(step @ A[-1])
+    commute = max(float((a @ b - b @ a).abs().max()) for a in A for b in A)
+    assert (commute < 1e-12) == (name != "blur then mask")
+    print(f"ok: {name}: all A_s commute" if commute < 1e-12 else f"ok: {name}: they do not commute: no basis, no 'written when it returns'")
+
+# %% [markdown]
+# **Broken: one basis for all severities.** The sum of section 3 still holds, as D is linear; but no coefficient is written by one prediction any more, and Algorithm 2 need not agree with the measurement.
+#
+# ## So, why iterate?
+# Because a prediction made late sees what has been written before, and Algorithm 2 lets it write only what has just come back. Whether that helps depends on the D (how is the weight spread
+# over the steps?), on the network (are its late predictions better?) and on the score (RMSE likes the one smooth guess).
+#
+# ## Exercises
+# ### 1 · Who writes what
+# Given the gains of all coefficients at all severities, gains[s] for s = 0..T, return the weight with which the prediction at severity s writes each coefficient.
+
+# %% tags=["exercise:writes"]
+def writes(gains, s):
+    """gains: (T + 1, n) with gains[0] = 1. Returns (n,): what the prediction at severity s (1..T) writes."""
+    return None  # todo: replace this line
+
+# %% tags=["check:writes"]
+def check_writes():
+    made = torch.cat([torch.ones(1, 6), torch.rand(4, 6, generator=torch.Generator().manual_seed(0))]).cumprod(0)
+    try:
+        answers = [writes(made, s) for s in range(1, 5)]
+        if answers[0] is None:
+            return "todo: write writes(gains, s)"
+        total = sum(answers)
+    except (IndexError, TypeError):
+        return "not yet: s runs from 1 to T, and gains has T + 1 rows"
+    if not torch.is_tensor(total) or total.shape != (6,):
+        return "not yet: return one number for each of the n coefficients"
+    if not torch.allclose(total, 1 - made[-1]):
+        return "not yet: x_T holds gains[T], so all predictions together must write 1 - gains[T]"
+    if not torch.allclose(answers[0], 1 - made[1]):
+        return "not yet: the prediction at s = 1 writes what returns between severities 1 and 0"
+    return "ok: all predictions together write what the measurement has lost"
+print(check_writes())
+
+# %% [markdown] tags=["solution:writes"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def writes(gains, s):
+#     return gains[s - 1] - gains[s]
+# ```
+# </details>
+
+# %% [markdown]
+# ### 2 · A good schedule
+# You may call the network only `calls` times. share[s - 1] is how much the prediction at s writes. Choose falling severities, the first of them T, so that the least weight is moved.
+
+# %% tags=["exercise:schedule"]
+def schedule(share, calls):
+    """share: list of T positive numbers. Returns `calls` falling severities that start with T."""
+    return None  # todo: replace this line
+
+# %% tags=["check:schedule"]
+def check_schedule():
+    for share, calls, least in (([9, 1, 5, 2, 1], 3, 3), ([1, 1, 1, 8, 1, 7], 2, 4), ([3, 2, 1], 3, 0)):
+        answer = schedule(share, calls)
+        if answer is None:
+            return "todo: write schedule(share, calls)"
+        if not isinstance(answer, list) or sorted(set(answer), reverse=True) != answer or len(answer) != calls or answer[0] != len(share):
+            return "not yet: return a list of `calls` falling severities, the first of them T = len(share)"
+        if not set(answer) <= set(range(1, len(share) + 1)):
+            return "not yet: severities lie in 1..T"
+        if sum(weight for s, weight in enumerate(share, 1) if s not in answer) > least:
+            return "not yet: T must be visited; which others carry most weight?"
+    return "ok: no schedule of that length moves less weight"
+print(check_schedule())
+
+# %% [markdown] tags=["solution:schedule"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def schedule(share, calls):
+#     T = len(share)
+#     heaviest = sorted(range(1, T), key=lambda s: share[s - 1], reverse=True)[:calls - 1]
+#     return sorted([T, *heaviest], reverse=True)
+# ```
+# </details>
+
+# %% [markdown]
+# ### 3 · Keep the measurement without iterating
+# Super-resolution: correct one prediction so that it pixelates to exactly $x_T$, in one line, with D alone. (Its RMSE before clamping can only fall. Why? Look at the bands.)
+
+# %% tags=["exercise:project"]
+def project(x0_hat, x_T, D):
+    """x0_hat with its 4x4 block means replaced by those of x_T; D(x, 3) pixelates to 4x4."""
+    return None  # todo: replace this line
+
+# %% tags=["check:project"]
+def check_project():
+    from colddiff_nb.degradations import make
+    D, g = make("superres", "mnist"), torch.Generator().manual_seed(0)
+    x0, x0_hat = torch.rand(3, 1, 32, 32, generator=g) * 2 - 1, torch.rand(3, 1, 32, 32, generator=g) * 2 - 1
+    answer = project(x0_hat, D(x0, 3), D)
+    if answer is None:
+        return "todo: write project(x0_hat, x_T, D)"
+    if not torch.is_tensor(answer) or answer.shape != x0.shape:
+        return "not yet: return an image of the shape of x0_hat"
+    if not torch.allclose(D(answer, 3), D(x0, 3), atol=1e-5):
+        return "not yet: pixelated, it must give x_T"
+    if not torch.allclose(answer - D(answer, 3), x0_hat - D(x0_hat, 3), atol=1e-5):
+        return "not yet: the detail within the blocks must stay that of x0_hat"
+    return "ok: it agrees with the measurement" if (answer - x0).norm() <= (x0_hat - x0).norm() else "not yet: its error must not rise"
+print(check_project())
+
+# %% [markdown] tags=["solution:project"]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def project(x0_hat, x_T, D):
+#     return x0_hat - D(x0_hat, 3) + x_T
+# ```
+# </details>
+
+# %% [markdown]
+# ## Quiz
+# <details><summary>1. Does the paper's proof of Algorithm 2 cover blur, pixelation and masks?</summary>
+#
+# No. It is about $D(x, s) = x + s\,e$ with $e$ independent of $x$, where any R gives the exact $x_0$ because D knows $e$. What blur, pixelation and masks take away depends on $x$:
+# with a bad R the result is bad.
+# </details>
+#
+# <details><summary>2. Which prediction writes the 16x16 detail of a super-resolved image in Algorithm 2? And in Algorithm 1?</summary>
+#
+# In Algorithm 2 the one made at $s = 2$, when that detail returns, and no other. In Algorithm 1 the last one ($s = 1$), as it writes everything.
+# </details>
+#
+# <details><summary>3. When is direct reconstruction the better choice?</summary>
+#
+# When the score is RMSE or SSIM, mostly: one L1-trained guess is close to the middle of all images that fit, and each step of an iteration can add errors. And when calls cost time.
+# Section 1 says for which pairs here.
+# </details>
+#
+# <details><summary>4. Algorithm 2 may skip most of the 40 deblurring steps. How can one know before training a network?</summary>
+#
+# From D: the prediction at $s$ writes $\lambda_{s-1} - \lambda_s$ of each frequency, and that is nearly nothing for all but the last few steps. In inpainting the weight is spread over
+# all steps (ring by ring), so skipping moves much more of it.
+# </details>
+#
+# <details><summary>5. Name three assumptions without which deblurring from T = 40 fails.</summary>
+#
+# The measurement is exact (no noise, no 8 bits); D and its severity at sampling are those of the measurement; different images have measurements that differ by more than its precision.
+# </details>
