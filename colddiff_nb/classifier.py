@@ -1,10 +1,14 @@
 """A small classifier: does a restored image still read as its class? Its features also serve a Frechet distance."""
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colddiff_nb.checkpoint import export_weights, load_weights
 from colddiff_nb.data import Images, to_float
 
 
@@ -46,4 +50,19 @@ def train_classifier(images: Images, epochs: int = 5, seed: int = 0) -> Classifi
             loss.backward()
             optimizer.step()
             schedule.step()
+    return network.eval().requires_grad_(False)
+
+
+def save_classifier(network: Classifier, path: str | Path, record: dict[str, Any]) -> None:
+    """Write the weights, with `record` (data, accuracy) beside them in the file."""
+    first = next(network.parameters())
+    shape = {"name": network.name, "channels": first.shape[1], "classes": network.head.out_features}
+    export_weights(path, network.state_dict(), record | shape)
+
+
+def load_classifier(path: str | Path) -> Classifier:
+    """What `save_classifier` wrote, in eval mode: results/classifier-mnist/weights.safetensors is shipped."""
+    weights, metadata = load_weights(path)
+    network = Classifier(metadata["channels"], metadata["classes"], metadata["name"])
+    network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
