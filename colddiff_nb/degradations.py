@@ -98,7 +98,7 @@ class Drawn:
         return Drawn(self.degrade, self.randomness[images])
 
     def __call__(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        if len(x0) != len(self):
+        if isinstance(x0, Tensor) and x0.ndim and len(x0) != len(self):
             raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: slice the draw as you slice the images, drawn[a:b]")
         return self.degrade.degrade(x0, t, self.randomness)
 

@@ -97,7 +97,7 @@ RECIPES: dict[str, dict] = {
 
 def recipe(name: str, task: str, dataset: str, **changes) -> Recipe:
     """A named recipe for a task and a data set; `changes` replace single fields. Raises ValueError for unknown names or values."""
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     unknown = set(changes) - set(Recipe.__dataclass_fields__)
     if unknown:

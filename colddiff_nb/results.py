@@ -64,7 +64,7 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
     chosen = torch.arange(count) * len(images) // count  # spread over the split
     device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
     inception, why = _inception(fid, device)
-    cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}.pt") if inception and feature_cache else None
+    cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}") if inception and feature_cache else None
     drawn = degrade.draw(count, torch.Generator().manual_seed(seed))
     pixels, labels = images.pixels[chosen], images.labels[chosen]
     scorer = _Scorer(restore, drawn, measurement, pixels, labels, batch, device, classifier, inception, cache)
@@ -73,7 +73,8 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
         network = {} if method == "degraded" else {"weights": weights, "trained_on": sources}
         provenance = json.loads(json.dumps({
             "method": method, "measurement": measurement, "images": images.provenance, "n": count, "seed": seed, **network,
-            "degradation": degrade.options, "classifier": classifier and classifier.name, "inception": inception and inception.name}))
+            "degradation": degrade.options, "classifier": classifier and classifier.name,
+            "inception": inception and inception.name}))
         cell = _recorded(folder, provenance) if folder is not None and (weights is not None or method == "degraded") else None
         if cell is not None:
             log(f"{method}, {measurement}: recorded in {folder}/metrics.json")
@@ -191,9 +192,8 @@ def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] 
 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:
     """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n."""
-    def place(cell: dict[str, Any]) -> list[Any]:
-        return [cell["provenance"][key] for key in ("method", "measurement", "degradation", "n")] + [cell["data"], cell["split"]]
-
+    def place(cell: dict[str, Any]) -> list:
+        return [cell[key] for key in ("method", "measurement", "data", "split", "n")] + [cell["provenance"]["degradation"]]
     Path(folder).mkdir(parents=True, exist_ok=True)
     others = [other for other in _read(folder) if place(other) != place(cell)]
     text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
@@ -210,8 +210,7 @@ def table(sources: Iterable[str | Path | Mapping]) -> Any:
 
     rows = []
     for source in [sources] if isinstance(sources, str | Path | Mapping) else sources:
-        cells = source["cells"] if isinstance(source, Mapping) else _read(source)
-        if not cells:
+        if not (cells := source["cells"] if isinstance(source, Mapping) else _read(source)):
             raise FileNotFoundError(f"{source} has no metrics.json with scores: score a model into this folder first")
         for cell in cells:
             data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"

@@ -67,6 +67,9 @@ def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
 
 @torch.no_grad()
 def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool):
+    if not isinstance(x_T, Tensor) or x_T.ndim != 4:
+        shape = tuple(x_T.shape) if isinstance(x_T, Tensor) else type(x_T).__name__
+        raise ValueError(f"x_T is {shape}: give degraded images as a tensor (B, C, H, W)")
     network = restore if isinstance(restore, nn.Module) and restore.training else None
     if network:
         network.eval()

@@ -262,7 +262,7 @@ def algorithm2(x_s, x0_hat, s, D):
 
 naive, improved = (sample(step, untrained, fade, faded)[-1] for step in (step_1, algorithm2))
 pictures({"given $x_T$": faded, "untrained guess": untrained(faded, T), "Algorithm 1": naive, "Algorithm 2": improved, "true $x_0$": clear},
-         "Three digits under another one. With an untrained network Algorithm 1 leaves a mess, Algorithm 2 returns the clean digits.")
+         "Three digits under another one. With an untrained network Algorithm 1 leaves that one there, Algorithm 2 returns the digits.")
 print(f"What you saw: the RMSE of Algorithm 1 is {rmse(naive, clear):.3f}, that of Algorithm 2 {rmse(improved, clear):.0e}.")
 
 # %% tags=["nbval-check-output"]
@@ -306,7 +306,7 @@ print("What you saw: the lowest RMSE is that of:", min(restored, key=lambda name
 # + \underbrace{D(\hat x_0^{(1)}, 0) - D(\hat x_0^{(1)}, 1)}_{\text{32 x 32 detail}}$$
 #
 # Each guess writes *only the detail that its step brings back*, and what is written stays. **Predict.** Which of the three
-# details makes a digit of the patch?
+# details makes a digit of the patch? (Purple makes a place lighter, orange darker; nearly white means no change.)
 
 # %%
 details = [after - before for before, after in zip(states, states[1:])]
@@ -315,7 +315,7 @@ columns = {"$x_T$\n(given)": x_T} | dict(zip(names, details)) | {"restored\n$x_0
 pictures({title: images[2:6] for title, images in columns.items()}, signs=" +++=", signed=names,
          alt="Four restored digits, each as a sum: 4 x 4 blocks plus 8 x 8, 16 x 16 and 32 x 32 detail, beside the true digit.")
 share = [detail.square().sum() / sum(d.square().sum() for d in details) for detail in details]
-print("What you saw: of all that was added (squared), the three details are", ", ".join(f"{100 * s:.0f} %" for s in share))
+print("What you saw: of the squares of all that was added,", ", ".join(f"{100 * s:.0f} % is {n} x {n} detail" for n, s in zip((8, 16, 32), share)))
 
 # %% tags=["nbval-check-output"]
 assert torch.allclose(x_T + sum(details), states[-1], atol=1e-5) and torch.allclose(degrade(states[-1], T), x_T, atol=1e-5)
@@ -374,7 +374,8 @@ print(f"yet they agree with what was given to {(again - x_T)[worst].abs().max():
 # or hot.
 #
 # **Go on:** any destroyer will do that is not random and does nothing at $t = 0$. Let `degrade` average over $2^t$ *rows* and
-# leave the columns alone (`F.avg_pool2d(x0, (2 ** t, 1))`), and run the notebook again from there.
+# leave the columns alone (write `(2 ** t, 1)` for both `2 ** t`), and run the notebook again from there: now 128 numbers are
+# given, and the "blocks" are stripes.
 
 # %% [markdown]
 # ## Five questions

@@ -76,7 +76,7 @@ def main() -> None:
             degrade = make(task, name, T=T)
             cells = []
             for measurement in ("float32", "8bit"):
-                cells += evaluate(None, degrade, test, methods=("degraded",), measurement=measurement, **scoring)["cells"]
+                cells += evaluate(None, degrade, test, methods=("degraded",), measurement=measurement, **scoring)["cells"]  # type: ignore[arg-type]
             if isinstance(degrade, Separable):
                 cells += linear_cells(degrade, data, name, root, scoring)
             write(RESULTS / "baselines" / f"{task}-{name}-T{degrade.T}.json", {"cells": cells})

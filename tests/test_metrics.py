@@ -1,0 +1,208 @@
+"""RMSE, SSIM and the Frechet distance against independent computations, and the traps that give other numbers."""
+import numpy as np
+import pytest
+import torch
+
+from colddiff_nb import metrics
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """24 smooth colour images in [-1, 1], and blemished ones that leave this range a little."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(24, 3, 8, 8, generator=generator) * 2 - 1
+    originals = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bilinear")
+    strength = torch.linspace(0.05, 0.5, 24).view(-1, 1, 1, 1)
+    return originals + strength * torch.randn(originals.shape, generator=generator), originals
+
+
+def unit(images):
+    return ((images.numpy().astype(np.float64) + 1) / 2).clip(0, 1)
+
+
+def test_rmse_is_one_root_on_the_unit_range(pair):
+    a, b = map(unit, pair)
+    assert metrics.rmse(*pair) == pytest.approx(np.sqrt(np.mean((a - b) ** 2)), abs=1e-6)
+    mean_of_roots = np.mean([np.sqrt(np.mean((x - y) ** 2)) for x, y in zip(a, b, strict=True)])
+    assert abs(metrics.rmse(*pair) - mean_of_roots) > 0.005
+    black, white = torch.full((2, 1, 32, 32), -1.0), torch.full((2, 1, 32, 32), 1.0)
+    assert metrics.rmse(black, white) == 1
+    assert metrics.rmse(3 * white, white) == 0, "images must be clamped before they are compared"
+
+
+def test_ssim_equals_scikit_image_without_its_border(pair):
+    from skimage.metrics import structural_similarity
+
+    expected = []
+    for a, b in zip(*map(unit, pair), strict=True):
+        _, full = structural_similarity(a, b, channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5,
+                                        use_sample_covariance=False, full=True)
+        expected.append(full[:, 5:-5, 5:-5].mean())
+    np.testing.assert_allclose(metrics.similarities(*pair).numpy(), expected, atol=1e-5)
+    assert metrics.ssim(*pair) == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_ssim_is_not_the_average_over_a_reflected_border():
+    """The trap: on pixelated digits with a black border the padded average is far too kind."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    digit = torch.full((1, 1, 32, 32), -1.0)
+    digit[..., 8:24, 14:18] = 1
+    blurred = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(digit, 8), size=(32, 32))
+    padded = structural_similarity_index_measure((blurred + 1) / 2, (digit + 1) / 2, data_range=1.0).item()
+    assert padded > metrics.ssim(blurred, digit) + 0.1
+
+
+def test_ssim_is_the_same_inside_autocast(pair):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = metrics.ssim(*pair)
+    assert inside == metrics.ssim(*pair)
+
+
+def test_perfect_images_score_perfectly(pair):
+    _, originals = pair
+    assert metrics.rmse(originals, originals) == 0
+    assert metrics.ssim(originals, originals) == pytest.approx(1, abs=1e-6)
+
+
+def test_streamed_scores_equal_those_of_the_whole(pair):
+    scores = metrics.Scores()
+    for a, b in zip(*(images.split(7) for images in pair), strict=True):
+        scores.update(a, b)
+    assert len(scores.squared_errors) == len(scores.similarities) == 24
+    assert scores.rmse == pytest.approx(metrics.rmse(*pair), abs=1e-7)
+    assert scores.ssim == pytest.approx(metrics.ssim(*pair), abs=1e-6)
+    assert torch.equal(scores.squared_errors[7:14], metrics.squared_errors(pair[0][7:14], pair[1][7:14]))
+
+
+@pytest.mark.parametrize(("restored", "originals", "message"), [
+    (torch.zeros(2, 1, 32, 32), torch.zeros(2, 3, 32, 32), "give \\(B, C, H, W\\) twice"),
+    (torch.zeros(1, 32, 32), torch.zeros(1, 32, 32), "give \\(B, C, H, W\\) twice"),
+    (torch.zeros(2, 1, 32, 32, dtype=torch.uint8), torch.zeros(2, 1, 32, 32), "to_float"),
+    (torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8), "at least 11 x 11"),
+])
+def test_unfit_images_are_refused(restored, originals, message):
+    with pytest.raises(ValueError, match=message) as error:
+        metrics.similarities(restored, originals)
+    assert "\n" not in str(error.value)
+
+
+def test_bootstrap_covers_the_mean_and_shrinks_with_more_images():
+    values = torch.randn(400, generator=torch.Generator().manual_seed(0)) + 3
+    low, high = metrics.bootstrap(values)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)  # 95 % of a mean of 400 values of deviation 1
+    assert (low, high) == metrics.bootstrap(values) != metrics.bootstrap(values, seed=1)
+
+
+def test_frechet_distance_of_known_gaussians():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(500, 6, generator=generator, dtype=torch.float64)
+    assert metrics.frechet_distance(features, features) == pytest.approx(0, abs=1e-9)
+    shift, scale = torch.arange(6.0, dtype=torch.float64), torch.linspace(0.5, 3, 6, dtype=torch.float64)
+    assert metrics.frechet_distance(features, features + shift) == pytest.approx(55, abs=1e-8)
+    # both covariances in one basis: the distance is |shift|^2 + sum of (deviation - scaled deviation)^2 along the axes
+    rotation = torch.linalg.qr(torch.randn(6, 6, generator=generator, dtype=torch.float64))[0]
+    _, axes = torch.linalg.eigh(torch.cov(features.T))
+    deviations = (features @ axes).std(0)
+    scaled = (features @ axes * scale) @ axes.T
+    expected = ((deviations * (scale - 1)) ** 2).sum() + ((scaled.mean(0) - features.mean(0)) ** 2).sum()
+    assert metrics.frechet_distance(features @ rotation, scaled @ rotation) == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_frechet_distance_with_covariances_that_do_not_commute():
+    from scipy.linalg import sqrtm
+
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.randn(300, 5, generator=generator) @ torch.randn(5, 5, generator=generator) for _ in range(2))
+    A, B = np.cov(a.double().numpy().T), np.cov(b.double().numpy().T)
+    expected = ((a.double().mean(0) - b.double().mean(0)) ** 2).sum().item() + np.trace(A + B - 2 * sqrtm(A @ B).real)
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert metrics.frechet_distance(b, a) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_distance_with_fewer_images_than_dimensions():
+    features = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
+    assert metrics.frechet_distance(features, features) == pytest.approx(0, abs=1e-4)
+    assert metrics.frechet_distance(features, features + 1) == pytest.approx(64, rel=1e-4)
+
+
+def test_unfit_features_are_refused():
+    with pytest.raises(ValueError, match="give \\(N, d\\)"):
+        metrics.frechet_distance(torch.zeros(5, 3), torch.zeros(5, 4))
+    with pytest.raises(ValueError, match="at least 2"):
+        metrics.frechet_distance(torch.zeros(1, 3), torch.zeros(5, 3))
+
+
+def test_features_are_kept_in_a_file(tmp_path):
+    calls = []
+
+    def extract(images):
+        calls.append(len(images))
+        return images.flatten(1)[:, :4]
+
+    images = torch.randn(10, 1, 4, 4)
+    first = metrics.features_of(extract, images.split(4), tmp_path / "deep" / "features.pt")
+    again = metrics.features_of(extract, images.split(4), tmp_path / "deep" / "features.pt")
+    assert calls == [4, 4, 2]
+    assert torch.equal(first, again) and torch.equal(first, images.flatten(1)[:, :4])
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["features.pt"]
+
+
+@pytest.fixture
+def untrained_inception(monkeypatch):
+    """torch-fidelity's network with random weights in the place of those it would download."""
+    import torch_fidelity.feature_extractor_inceptionv3 as module
+
+    def load(network, state_dict, *args):
+        torch.manual_seed(0)
+
+    monkeypatch.setattr(module, "load_state_dict_from_url", lambda *args, **options: {})
+    monkeypatch.setattr(module.FeatureExtractorInceptionV3, "load_state_dict", load)
+
+
+@pytest.mark.parametrize("resize", metrics.RESIZES)
+def test_inception_resizes_as_it_says(untrained_inception, resize):
+    inception, reason = metrics.load_inception(resize)
+    assert inception is not None and reason == "" and resize in inception.name
+    seen = []
+    inception.trunk = lambda images: seen.append(images) or torch.zeros(len(images), 2048)
+    ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(1, 1, 32, 32)
+    assert inception(ramp).shape == (1, 2048)
+    assert seen[0].shape == (1, 3, 299, 299)
+    row = seen[0][0, 0, 0] * 128 + 128
+    levels = ((ramp[0, 0, 0] + 1) * 127.5).round()
+    # half-pixel: output 0 lies left of the first pixel's centre; TensorFlow 1: output i lies at 32 i / 299
+    first_step = (32 / 299) * (levels[1] - levels[0])
+    assert row[0] == pytest.approx(0, abs=1e-4)
+    assert row[1].item() == pytest.approx(0 if resize == "half-pixel bilinear" else first_step.item(), abs=1e-3)
+    assert (row - row.round()).abs().max() > 0.3, "nothing may be rounded after the resize"
+    assert torch.equal(seen[0][:, 0], seen[0][:, 2]), "grey is repeated to three channels"
+
+
+def test_inception_is_that_of_torchmetrics(untrained_inception):
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    inception = metrics.Inception("TensorFlow 1 bilinear")
+    reference = NoTrainInceptionV3("inception-v3-compat", ["2048"], antialias=False)
+    reference_weights = [value for name, value in reference.state_dict().items() if not name.startswith("fc.")]
+    for value, other in zip(inception.trunk.state_dict().values(), reference_weights, strict=True):
+        other.copy_(value)
+    pixels = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(inception(pixels.float() / 127.5 - 1), reference(pixels), rtol=1e-4, atol=1e-6)
+
+
+def test_inception_that_cannot_be_had_says_why(monkeypatch):
+    from urllib.error import URLError
+
+    import torch_fidelity.feature_extractor_inceptionv3 as module
+
+    def offline(*args, **options):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(module, "load_state_dict_from_url", offline)
+    inception, reason = metrics.load_inception()
+    assert inception is None
+    assert "no route to host" in reason and "\n" not in reason
+    with pytest.raises(ValueError, match="unknown resize 'nearest'"):
+        metrics.Inception("nearest")
