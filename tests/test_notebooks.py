@@ -5,8 +5,11 @@ The notebooks' stored facts are checked by nbval, in a call of its own (`make te
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.metadata
+import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,7 +50,7 @@ def test_building_the_inputs_twice_gives_the_same_bytes_and_the_committed_ones(s
 def test_a_changed_source_is_seen(tmp_path: Path) -> None:
     source = tmp_path / "00_copy.py"
     source.write_text(SOURCES[0].read_text())
-    source.with_suffix(".ipynb").write_text(SOURCES[0].with_suffix(".ipynb").read_text())
+    source.with_suffix(".ipynb").write_text(room.text(room.inputs(source)))
     assert not room.differing(source)
     source.write_text(source.read_text() + "\nprint('one line more')\n")
     assert room.differing(source)
@@ -92,6 +95,37 @@ def test_the_setup_cell_is_the_same_everywhere() -> None:
     cells = {tagged(room.inputs(source), "setup")[0].source for source in SOURCES if source.stem != "00_start_here"}
     assert len(cells) <= 1
     assert all(len(cell.splitlines()) <= 10 for cell in cells)
+
+
+def test_the_setup_cell_fetches_the_project_once_and_says_what_is_missing(tmp_path: Path) -> None:
+    """In an empty folder: without an address one line says what to do; with it the cell clones, and works a second time."""
+    cell = tagged(room.inputs(SOURCES[-1]), "setup")[0].source
+    address, empty = tmp_path / "address", tmp_path / "empty"
+    shutil.copytree(HOME / "colddiff_nb", address / "colddiff_nb", ignore=shutil.ignore_patterns("__pycache__"))
+    empty.mkdir()
+    version = re.findall(r'"(v[\d.]+)"', cell)[0]
+    for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b commit -qm x", f"tag {version}"):
+        subprocess.run(["git", *command.split()], cwd=address, check=True)
+    environment = {name: value for name, value in os.environ.items() if name not in (package.VARIABLE, "PYTHONPATH")}
+    found = cell.replace('ADDRESS, VERSION = ""', f'ADDRESS, VERSION = "{address}"')
+    assert found != cell
+    code, there = f"{found}\n{found}\nprint(setup.__code__.co_filename)", str(empty / "colddiff" / "colddiff_nb" / "notebook.py")
+    for text in (cell, code, cell):  # at last the clone is there, and no address is needed any more
+        done = subprocess.run([sys.executable, "-c", text], cwd=empty, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (empty / "colddiff").exists(), done.stderr
+        assert done.returncode == 0 or 'into ADDRESS above' in done.stderr.splitlines()[-1]
+        assert text is not code or done.stdout.splitlines()[-1] == there
+
+
+def test_a_wrong_stored_fact_is_found(tmp_path: Path) -> None:
+    fact = nbformat.v4.new_code_cell("print('ok: 4')", metadata={"tags": ["nbval-check-output"]}, execution_count=1)
+    outcomes = []
+    for name, stored in (("right", "ok: 4\n"), ("wrong", "ok: 5\n")):
+        fact.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
+        (tmp_path / f"{name}.ipynb").write_text(room.text(nbformat.v4.new_notebook(cells=[fact])))
+        command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", f"{name}.ipynb"]
+        outcomes.append(subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode)
+    assert outcomes == [0, 1]
 
 
 def test_start_here_needs_no_package() -> None:
@@ -175,8 +209,7 @@ def test_setup_installs_only_what_is_missing(monkeypatch: pytest.MonkeyPatch, ca
     package.setup()
     (command, constraints), = calls
     assert command[-1] == "not-there>=1" and "torch" not in command
-    import torch
-    assert f"torch=={torch.__version__}" in constraints.splitlines()
+    assert f"torch=={importlib.metadata.version('torch')}" in constraints.splitlines()
     monkeypatch.setattr(Done, "returncode", 1)
     with pytest.raises(RuntimeError, match="pip could not install not-there"):
         package.setup()
