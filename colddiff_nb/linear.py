@@ -1,7 +1,7 @@
 """The best linear estimator of x0 from x_T: what least squares restores, without any network.
 
-x0_hat = mean + C A^T (A C A^T + noise I)^-1 (x_T - A mean), with the mean and the covariance C of the training images, and A the
-matrix of x -> D(x, T). It needs one matrix for all images: blur and pixelation have it, masks (another centre each) do not.
+x0_hat = mean + C A^T (A C A^T + noise I)^-1 (x_T - A mean), with mean and covariance C of the training images and A the matrix
+of x -> D(x, T). It needs one matrix for all images: blur and pixelation have it, masks (another centre each) do not.
 """
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # tried, times the m
 @dataclass(frozen=True)
 class Statistics:
     """Mean (C, H, W) and a root (d, d) of the covariance, root @ root^T, of images in [-1, 1], d = C * H * W; float64."""
-
     mean: Tensor
     root: Tensor
     images: dict[str, Any]  # provenance
@@ -41,12 +40,10 @@ def statistics(images: Images) -> Statistics:
 
 
 class LinearEstimator:
-    """A restorer for x_T alone: call it as restore(x_T, T). Computed in float64 on the CPU; returns x_T's dtype and device.
+    """A restorer for x_T alone: restore(x_T, T). Computed in float64 on the CPU; returns x_T's dtype and device.
 
-    noise: variance of the measurement's error on [-1, 1], see `measured_noise`. Raises ValueError for a degradation that is no
-    single matrix. With A root = P S Q^T the estimator is root Q S / (S^2 + noise) P^T: squares of S are never inverted, so that
-    what float32 keeps below 1e-7 can be restored.
-    """
+    noise: variance of the measurement's error, see `measured_noise`. Raises ValueError where D is no single matrix. With
+    A root = P S Q^T the estimator is root Q S / (S^2 + noise) P^T, which keeps the digits that A C A^T would lose."""
 
     def __init__(self, degrade: Degradation, data: Statistics, noise: float):
         if not isinstance(degrade, Separable):
@@ -56,13 +53,12 @@ class LinearEstimator:
         columns = self._degrade(data.root.mT.reshape(-1, *data.mean.shape))  # (d, C, H, W), each a column of `root`
         P, S, Qh = torch.linalg.svd(columns.flatten(1).mT)
         kept = S > 1e-14 * S[0]
-        self.P, self.S, self.modes = P[:, kept], S[kept], (data.root @ Qh[kept].mT).mT  # modes (kept, d)
+        self.P, self.S, self.modes = P[:, kept], S[kept], Qh[kept] @ data.root.mT  # modes (kept, d)
 
     def _degrade(self, x0: Tensor) -> Tensor:
         return self.A @ x0 @ self.A.mT
 
     def with_noise(self, noise: float) -> LinearEstimator:
-        """The same estimator for another noise variance."""
         other = copy.copy(self)
         other.noise = noise
         return other
@@ -81,17 +77,14 @@ def measured_noise(degrade: Separable, images: Images, measurement: str) -> floa
     return (measure(degrade(x0, degrade.T), measurement) - A @ x0.double() @ A.mT).square().mean().item()
 
 
-def fit(degrade: Separable, data: Statistics, validation: Images, measurement: str = "float32",
-        start: LinearEstimator | None = None) -> tuple[LinearEstimator, dict[str, float]]:
+def fit(degrade: Separable, data: Statistics, validation: Images, measurement: str = "float32", start: LinearEstimator | None = None,
+        ) -> tuple[LinearEstimator, dict[str, float]]:
     """(estimator, record): of the noise variances measured x FACTORS, the one with the least RMSE on the validation images.
-
-    start: an estimator of the same degradation and data, whose decomposition is used again.
-    """
+    start: an estimator of the same degradation and data, whose decomposition is used again."""
     measured = measured_noise(degrade, validation, measurement)
-    estimator = LinearEstimator(degrade, data, measured) if start is None else start
-    x0 = to_float(validation.pixels)
+    estimator, x0 = start or LinearEstimator(degrade, data, measured), to_float(validation.pixels)
     x_T = measure(degrade(x0, degrade.T), measurement)
     scores = {factor: metrics.rmse(estimator.with_noise(measured * factor)(x_T, degrade.T), x0) for factor in FACTORS}
     best = min(scores, key=lambda factor: scores[factor])
-    return estimator.with_noise(measured * best), {
-        "measured_noise": measured, "factor": best, "validation_rmse": scores[best], "validation_n": len(validation)}
+    record = {"measured_noise": measured, "factor": best, "validation_rmse": scores[best], "validation_n": len(validation)}
+    return estimator.with_noise(measured * best), record

@@ -1,0 +1,124 @@
+"""What is published: results/README.md is a fresh build of the files beside it, and rows of the linear estimator can be had again."""
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colddiff_nb import data, linear, metrics
+from colddiff_nb.classifier import load_classifier
+from colddiff_nb.degradations import make, measure
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME / "tools"))
+import report_trend  # noqa: E402
+import result_tables  # noqa: E402
+from result_rows import Published  # noqa: E402
+
+import results as tool  # noqa: E402
+
+# RMSE and SSIM on the 1,000 test digits of mnist5k: mean and covariance of its 4,000 training digits, and the noise variance given.
+# What float32 keeps of a blurred image depends on the last bits of the processor's sums: a wide tolerance there.
+LINEAR = {("superres", None): {("float32", 1e-4): (0.1723, 0.4348, 1e-3)},
+          ("deblur", 20): {("8bit", 5e-6): (0.2006, 0.2859, 1e-3), ("float32", 4e-14): (0.1831, 0.3669, 1e-2)}}
+
+
+@pytest.mark.parametrize(("task", "T"), list(LINEAR))
+def test_rows_of_the_linear_estimator(task, T):
+    degrade, test = make(task, "mnist5k", T=T), data.load("mnist5k", "test")
+    x0 = data.to_float(test.pixels)
+    estimator = linear.LinearEstimator(degrade, linear.statistics(data.load("mnist5k", "train")), 0.0)
+    for (measurement, noise), (rmse, ssim, tolerance) in LINEAR[task, T].items():
+        restored = estimator.with_noise(noise)(measure(degrade(x0, degrade.T), measurement), degrade.T)
+        assert restored.dtype == torch.float32
+        assert (metrics.rmse(restored, x0), metrics.ssim(restored, x0)) == pytest.approx((rmse, ssim), abs=tolerance)
+
+
+def small(n=200, size=8):
+    generator = torch.Generator().manual_seed(0)
+    return data.Images(torch.randint(0, 256, (n, 1, size, size), generator=generator).to(torch.uint8), torch.zeros(n), "noise", "train", "")
+
+
+def test_the_estimator_is_the_formula():
+    images, degrade, noise = small(), make("superres", size=8, T=2), 0.01
+    x = data.to_float(images.pixels).double().flatten(1)
+    A = torch.kron(degrade.matrices[2].double(), degrade.matrices[2].double())
+    C, mean = torch.cov(x.mT, correction=0), x.mean(0)
+    x_T = degrade(data.to_float(images.pixels[:5]), 2)
+    gain = C @ A.mT @ torch.linalg.inv(A @ C @ A.mT + noise * torch.eye(64, dtype=torch.float64))
+    expected = mean + (x_T.double().flatten(1) - A @ mean) @ gain.mT
+    found = linear.LinearEstimator(degrade, linear.statistics(images), noise)(x_T, torch.full((5,), 2))
+    assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
+
+
+def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
+    images, degrade = small(), make("deblur", "photos", size=8, T=3)
+    statistics = linear.statistics(images)
+    exact, record = linear.fit(degrade, statistics, images)
+    rounded, coarse = linear.fit(degrade, statistics, images, "8bit", start=exact)
+    assert rounded.noise > 1e3 * exact.noise and coarse["validation_rmse"] >= record["validation_rmse"]
+    with pytest.raises(ValueError, match="made for t = 3 alone"):
+        exact(torch.zeros(1, 1, 8, 8), 2)
+    with pytest.raises(ValueError, match="no single matrix"):
+        linear.LinearEstimator(make("inpaint", size=8), statistics, 1.0)
+
+
+def test_the_readme_is_a_fresh_build():
+    assert (HOME / "results" / "README.md").read_text() == tool.build(), "build it: make results"
+
+
+def test_it_can_be_built_before_anything_is_scored(tmp_path):
+    for name in ("paper.json", "report"):
+        source = HOME / "results" / name
+        shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
+    text = tool.build(tmp_path)
+    assert "not run" in text and "{{" not in text and "†" not in text.split("## At a glance")[1]
+
+
+def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
+    def cell(split, n, rmse):
+        return {"task": "superres", "data": "mnist", "split": split, "variant": "T = 3", "method": "direct", "measurement": "float32", "n": n,
+                "rmse": rmse, "rmse_interval": [rmse - 0.01, rmse + 0.01], "ssim": 0.9, "ssim_interval": [0.8, 1.0], "fid": "not run: x",
+                "gain": 2.0, "provenance": {"weights": "w"}}
+
+    shutil.copy(HOME / "results" / "paper.json", tmp_path)
+    folder = tmp_path / "superres-mnist"
+    folder.mkdir()
+    (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111)]}))
+    marked = result_tables.paper(Published(tmp_path))
+    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0100 † | -0.003 (better) | – | validation, 1,000 † |" in marked
+    (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111), cell("test", 10_000, 0.122)]}))
+    table = result_tables.paper(Published(tmp_path))
+    assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0100 | +0.008 (worse) | – | test, 10,000 |" in table and "†" not in table
+    assert "0.1110 ± 0.0100 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
+
+
+def test_tables_are_narrow_and_say_nothing_of_this_machine():
+    text = (HOME / "results" / "README.md").read_text()
+    assert max(line.count(" | ") for line in text.splitlines() if line.startswith("|")) <= 8
+    assert not [word for word in ("/tmp", "/work", "/home", "http://", "nan", "None") if word in text]
+
+
+def test_a_power_law_is_found_and_resumes_are_left_out():
+    rows = [{"step": step} for step in (1, 2, 3, 2, 3, 4, 4)]
+    assert [row["step"] for row in report_trend.without_resumes(rows)] == [1, 2, 3, 4]
+    steps, true, generator = np.arange(1, 21) * 1e4, 3 * 7e5 ** -0.4, np.random.default_rng(0)
+    fits = [report_trend.power_law(steps, 3 * steps ** -0.4 * np.exp(0.05 * generator.standard_normal(20)), 7e5) for _ in range(300)]
+    assert np.mean([fit["predicted"] for fit in fits]) == pytest.approx(true, rel=0.01)
+    covered = [fit["exponent_interval"][0] < 0.4 < fit["exponent_interval"][1] for fit in fits]
+    assert 0.92 < np.mean(covered) < 0.98  # 95 % intervals
+    unseen = true * np.exp(0.05 * generator.standard_normal(300))
+    assert 0.92 < np.mean([fit["interval"][0] < value < fit["interval"][1] for fit, value in zip(fits, unseen)]) < 0.98
+
+
+def test_the_shipped_classifier_reads_unseen_digits():
+    classifier = load_classifier(HOME / "results" / "classifier-mnist" / "weights.safetensors")
+    test = data.load("mnist5k", "test")
+    x0 = data.to_float(test.pixels)
+    assert (classifier(x0).argmax(1) == test.labels).float().mean() > 0.985
+    assert classifier.features(x0[:3]).shape == (3, 64)
+    record = json.loads((HOME / "results" / "classifier-mnist" / "record.json").read_text())
+    assert record["accuracy"] > 0.99 and record["features"] <= 128 and record["name"] == classifier.name

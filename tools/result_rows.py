@@ -1,0 +1,110 @@
+"""Reads results/: every scored row, the paper's table, and the models that are shipped."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from colddiff_nb.checkpoint import load_weights
+
+PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
+         "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",
+         "inpaint-mnist": "Inpainting, MNIST", "inpaint-cifar10": "Inpainting, CIFAR-10"}
+METHODS = {"degraded": "degraded", "linear": "linear", "direct": "direct", "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
+FULL = 10_000  # images of the test split of MNIST and of CIFAR-10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scored cell: a method, from a measurement, on some images."""
+
+    pair: str
+    folder: str  # results/<folder> the cell was read from
+    cell: dict[str, Any]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.cell["variant"], self.cell["method"], self.cell["measurement"]
+
+    @property
+    def full(self) -> bool:
+        return self.cell["split"] == "test" and self.cell["n"] == FULL
+
+    @property
+    def images(self) -> str:
+        return f"{self.cell['split']}, {self.cell['n']:,}" + ("" if self.full else " †")
+
+    @property
+    def worth(self) -> tuple[bool, bool, int]:
+        """Larger for images nearer to the paper's: the full test split, then a part of it, then others."""
+        return self.full, self.cell["split"] == "test", self.cell["n"]
+
+    def number(self, metric: str) -> float | None:
+        value = self.cell.get(metric)
+        return value if isinstance(value, int | float) else None
+
+
+@dataclass(frozen=True)
+class Published:
+    """All that lies in a results folder."""
+
+    folder: Path
+
+    def read(self, name: str) -> Any:
+        path = self.folder / name
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    @cached_property
+    def paper(self) -> dict[str, Any]:
+        return self.read("paper.json")
+
+    @cached_property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Metadata of the shipped weights by folder, with the number of parameters."""
+        found = {}
+        for name in (f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")):
+            path = self.folder / name / "weights.safetensors"
+            if path.is_file():
+                weights, metadata = load_weights(path)
+                found[name] = metadata | {"parameters": sum(tensor.numel() for tensor in weights.values())}
+        return found
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Rows of the six pairs. A degraded row scored twice on the same images is kept once."""
+        rows = [Row(f"{cell['task']}-{cell['data']}", "baselines", cell) for path in sorted((self.folder / "baselines").glob("*.json"))
+                for cell in json.loads(path.read_text())["cells"]]
+        for pair in PAIRS:
+            for name in (pair, f"{pair}-8bit"):
+                rows += [Row(pair, name, cell) for cell in (self.read(f"{name}/metrics.json") or {"cells": []})["cells"]]
+        kept: dict[Any, Row] = {}
+        for row in rows:
+            source = "" if row.cell["method"] == "degraded" else row.folder
+            kept.setdefault((row.pair, row.key, row.cell["split"], row.cell["n"], source), row)
+        return list(kept.values())
+
+    @cached_property
+    def quick(self) -> list[Row]:
+        return [Row(path.parent.name.removeprefix("quick-"), path.parent.name, cell)
+                for path in sorted(self.folder.glob("quick-*/metrics.json")) for cell in json.loads(path.read_text())["cells"]]
+
+    def best(self, pair: str, method: str, measurement: str = "float32", variant: str | None = None, metric: str = "rmse") -> Row | None:
+        """The row on the images nearest to the paper's that has the metric; from 8 bits the model made for them goes first."""
+        key = variant or self.paper["pairs"][pair]["variant"], method, measurement
+        rows = [row for row in self.rows if row.pair == pair and row.key == key and row.number(metric) is not None]
+        if measurement == "float32":
+            rows = [row for row in rows if not row.folder.endswith("-8bit")]
+        return max(rows, key=lambda row: (row.worth, row.folder.endswith("-8bit")), default=None)
+
+    def variants(self, pair: str) -> list[str]:
+        """The paper's variant first."""
+        first = self.paper["pairs"][pair]["variant"]
+        return [first, *sorted({row.key[0] for row in self.rows if row.pair == pair} - {first})]
+
+    def share(self, name: str) -> str:
+        """Images that a model has seen, of the paper's."""
+        if name not in self.models:
+            return "–"
+        return f"{self.models[name]['images_seen'] / self.paper['images_seen']:.2%}"
