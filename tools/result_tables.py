@@ -76,8 +76,9 @@ def glance_notes(published: Published) -> str:
             goal = published.paper["pairs"][pair][printed]["RMSE"]
             exact, rounded = (published.best(pair, method, measurement) for measurement in ("float32", "8bit"))
             if exact and rounded and exact.cell["rmse"] < goal <= rounded.cell["rmse"]:
+                maker = "by the model made for float32" if rounded.folder == pair else "made for 8 bits"
                 notes.append(f"- {title}, {METHODS[method]}: below the paper's {goal:.3f} **only by inverting float32** "
-                             f"({number(exact, 'rmse', 4)}; from 8 bits {number(rounded, 'rmse', 4)}).")
+                             f"({number(exact, 'rmse', 4)}; from 8 bits {number(rounded, 'rmse', 4)}, {maker}).")
     errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({row.pair}, {row.key[0]})" for row in published.rows
               if row.key[1:] == ("linear", "float32") and row.pair.startswith("deblur")]
     notes.append("- The linear estimator's noise is measured, and tuned on validation images. What it finds in float32 depends on how D rounds: "
