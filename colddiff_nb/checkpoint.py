@@ -181,7 +181,7 @@ def export_weights(
     plain["checksum"] = _weights_hash(tensors, plain)
     content = safetensors.torch.save(tensors, metadata={ENTRY: json.dumps(plain)})
     path = Path(path)
-    with explained(path.parent, "free space there, or write to another folder"):
+    with explained(path.parent, MEND):
         replace(path, lambda file: file.write(content))
 
 

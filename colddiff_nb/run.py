@@ -125,26 +125,35 @@ class Run:
 
     def save(self, seconds: float) -> None:
         """Write a checkpoint; where the folder cannot be written, rescue it into the temporary folder and say so."""
-        state = {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                 "optimizer": self.optimizer.state_dict(), "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
-                 "loss_count": self.loss_count, "seconds": self.seconds + seconds}
+        with self.rescued(seconds):
+            checkpoint.save(self.folder, self.step, self.state(seconds))
+
+    def state(self, seconds: float) -> dict[str, Any]:
+        return {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
+                "optimizer": self.optimizer.state_dict(), "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
+                "loss_count": self.loss_count, "seconds": self.seconds + seconds}
+
+    @contextmanager
+    def rescued(self, seconds: float) -> Iterator[None]:
+        """Where what is done inside fails for the folder's sake, save a checkpoint in the temporary folder and say how to go on."""
         try:
-            checkpoint.save(self.folder, self.step, state)
+            yield
         except CheckpointError as error:
             try:
                 rescue = Path(tempfile.mkdtemp(prefix=f"colddiff-{self.folder.name}-"))
-                checkpoint.save(rescue, self.step, state)
+                checkpoint.save(rescue, self.step, self.state(seconds))
             except OSError:
-                raise CheckpointError(f"{error} (the temporary folder cannot be used either: step {self.step} is lost)") from error
+                raise CheckpointError(f"{error} (the temporary folder cannot be used either: step {self.step} is not saved there)") from error
             raise CheckpointError(f"{error}; step {self.step} was saved in {rescue}: "
                                   f"go on in another folder with --run NEW --resume-from {rescue}") from error
 
-    def export(self) -> None:
+    def export(self, seconds: float) -> None:
         """Write the EMA weights with all that says where they come from."""
         images_seen = self.recipe.images_seen + (self.init["images_seen"] if self.init else 0)
         metadata = self.identity() | {"step": self.step, "images_seen": images_seen, "size": self.degrade.size,
-                                      "last_row": self.rows[-1], "seconds": self.seconds}
-        checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata, keep=("precondition.",))
+                                      "last_row": self.rows[-1], "seconds": self.seconds + seconds}
+        with self.rescued(seconds):
+            checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata, keep=("precondition.",))
 
 
 @contextmanager

@@ -181,7 +181,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             if stop:
                 break
         if main and run.step == recipe.steps:
-            run.export()
+            run.export(progress.seconds)
         accelerator.wait_for_everyone()
         if stop or interrupts.received:  # the signal may also have come before the first step, or while the last one was saved
             run.log(f"stopped at step {run.step} and saved: the same command goes on from there")

@@ -120,7 +120,10 @@ def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None
         folder.rename(folder.with_name(f"unmounted-{folder.name}"))
 
     def send(number: int) -> Callable:
-        return lambda *ignored: (tell(happened=True), os.kill(os.getpid(), number))
+        def signal_itself(*ignored: Any) -> None:
+            tell(happened=True)
+            os.kill(os.getpid(), number)
+        return signal_itself
 
     def poison(x0: torch.Tensor) -> torch.Tensor:
         tell(happened=True)
@@ -151,13 +154,14 @@ def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None
 
 def damage(event: str, folder: Path, chance: random.Random) -> str | None:
     """Between lives: damage the newest checkpoint; returns its name, or None where there are not two."""
-    newest, *others = sorted(folder.glob("step-*.pt"), reverse=True) or [None]
-    if newest is None or not others:
+    found = sorted(folder.glob("step-*.pt"))
+    if len(found) < 2:
         return None
+    newest = found[-1]
     content = bytearray(newest.read_bytes())
     position = chance.randrange(len(content))
     content[position] ^= 1 << chance.randrange(8)
-    newest.write_bytes({"cut short": content[:position], "a flipped bit": content, "emptied": b"", "foreign": b"GIF89a" * 999}[event])
+    newest.write_bytes({"cut short": bytes(content[:position]), "a flipped bit": bytes(content), "emptied": b"", "foreign": b"GIF89a" * 999}[event])
     return newest.name
 
 
@@ -179,9 +183,13 @@ def live(choice: Recipe, images: Images, folder: Path, event: str, seed: int, re
     child = os.fork()
     if not child:
         signal.alarm(120)  # a hang ends as one
-        tell = lambda **what: os.write(write, (json.dumps(what) + "\n").encode())  # noqa: E731
-        started = lambda recipe, degrade, n, step: tell(start={  # noqa: E731
-            "step": step - 1, "curve": curve(folder), "files": sorted(path.name for path in folder.iterdir())})
+
+        def tell(**what: Any) -> None:
+            os.write(write, (json.dumps(what) + "\n").encode())
+
+        def started(recipe: Recipe, degrade: Any, n: int, step: int) -> None:
+            tell(start={"step": step - 1, "curve": curve(folder), "files": sorted(path.name for path in folder.iterdir())})
+
         save = checkpoint.save
         checkpoint.save = lambda folder, step, state: (save(folder, step, state), tell(saved=step))  # type: ignore[assignment,return-value]
         tempfile.tempdir = str(folder.parent)
@@ -230,6 +238,7 @@ def check_end(event: str, life: Life, folder: Path) -> None:
         assert kind == "FloatingPointError" and "learning_rate below" in message, life.error
     elif life.error[0]:
         assert kind == "CheckpointError" and str(folder) in message and "--run" in message, life.error
+        assert event == "no write" or "--resume-from" in message, f"{event}: not rescued: {message}"
 
 
 def chain(base: Path, choice: Recipe, events: list[str], chance: random.Random, done: Counter) -> None:

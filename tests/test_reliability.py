@@ -1,0 +1,281 @@
+"""Full disks, second writers, other recipes, numbers gone bad, too little memory, hostile files: what is said, and what stays."""
+import hashlib
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from survival import TINY, curve, difference, some_images, weight
+
+from colddiff_nb import checkpoint, training
+from colddiff_nb.checkpoint import CheckpointError
+from colddiff_nb.interrupts import Interrupts
+from colddiff_nb.own_image import open_image
+from colddiff_nb.recipes import recipe
+from colddiff_nb.training import train
+
+ROOT = Path(__file__).parents[1]
+CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2, "precision": "float32"})
+
+
+def run(folder, choice=CHOICE, log=lambda line: None, **options):
+    return train(choice, folder, images=some_images(), log=log, **options)
+
+
+def refused(error, folder, choice=CHOICE, **options):
+    """The one line that a training is refused or stopped with."""
+    with pytest.raises(error) as caught:
+        run(folder, choice, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def end_state(folder):
+    step, state = checkpoint.newest(folder, log=pytest.fail)
+    return {**state, "step": step, "curve": curve(folder)}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, of 600 kB: room for two checkpoints (150 kB each) and little more."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this user may not mount a disk; the faults of test_kills.py are tried all the same")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_disk_that_fails_keeps_two_checkpoints_and_training_goes_on_elsewhere(small_disk, tmp_path, monkeypatch, fault):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run(tmp_path / "whole", on_evaluate=weight)
+
+    def fail_at_six(step, network):
+        if step == 6 and fault == "full":
+            (small_disk / "others").write_bytes(bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize))
+        if step == 6 and fault == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        return weight(step, network)
+
+    message = refused(CheckpointError, small_disk / "run", on_evaluate=fail_at_six)
+    assert f"cannot use {small_disk}/run" in message and "--run NEW --resume-from" in message
+    assert {"full": "No space left", "read-only": "Read-only"}[fault] in message
+    kept = sorted((small_disk / "run").glob("step-*.pt"))
+    assert [path.name for path in kept] == ["step-00000002.pt", "step-00000004.pt"]
+    assert all(checkpoint._damage(path) is None for path in kept)
+    lines = []
+    run(tmp_path / "new", resume_from=re.search(r"--resume-from (\S+)$", message)[1], on_evaluate=weight, log=lines.append)
+    assert "resumed at step 6" in lines[0]
+    assert difference(end_state(tmp_path / "new"), end_state(tmp_path / "whole")) is None
+
+
+def test_where_even_the_temporary_folder_is_full_that_is_said(tmp_path, monkeypatch):
+    def fail(folder, step, state):
+        raise CheckpointError(f"cannot use {folder}: free space there")
+
+    monkeypatch.setattr(checkpoint, "save", fail)
+    message = refused(CheckpointError, tmp_path / "run")
+    assert f"cannot use {tmp_path}/run: free space there" in message and "step 2 is not saved there" in message
+
+
+def test_a_scorer_that_cannot_write_does_not_stop_the_training(tmp_path):
+    def unwritable(step, network):
+        raise OSError("no space for the picture")
+
+    lines = []
+    run(tmp_path, log=lines.append, on_evaluate=unwritable)
+    assert "no scores at step 2, training goes on: no space for the picture" in lines and len(curve(tmp_path)) == 4
+
+
+def test_folders_that_cannot_be_used(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    assert f"cannot use {tmp_path}/file" in refused(CheckpointError, tmp_path / "file")
+    assert "there is no checkpoint in nowhere" in refused(CheckpointError, tmp_path / "run", resume_from="nowhere")
+    with checkpoint.lock(tmp_path / "held"):
+        assert f"held is in use by process {os.getpid()}" in refused(CheckpointError, tmp_path / "held")
+
+
+def test_the_newer_of_two_folders_goes_on(tmp_path):
+    run(tmp_path / "old", until=2)
+    run(tmp_path / "rescue", until=6)
+    for name, other in (("old", "rescue"), ("rescue", "old")):
+        lines = []
+        run(tmp_path / name, resume_from=tmp_path / other, until=6, log=lines.append)
+        assert lines == [f"resumed at step 6 from {tmp_path / 'rescue'}"]
+
+
+def test_rows_after_the_last_save_are_cut_even_without_a_checkpoint(tmp_path):
+    (tmp_path / "curve.csv").write_text("step,images,loss,seconds\n7,1,1,1\n")
+    run(tmp_path, until=1)
+    assert not (tmp_path / "curve.csv").exists()
+
+
+def test_every_differing_field_is_named(tmp_path):
+    run(tmp_path, until=2)
+    other = replace(CHOICE, task="inpaint", network="paper", widths=(16, 8, 8), batch=8, steps=9, ema="paper")
+    with pytest.raises(ValueError) as caught:
+        train(other, tmp_path, images=replace(some_images(32), name="others"))
+    for part in ("data.n: 64 there, 32 here", "data.name: mnist5k there, others here", "recipe.batch: 4 there, 8 here", "recipe.ema:",
+                 "recipe.network: small there, paper here", "recipe.steps: 8 there, 9 here", "recipe.task:", "recipe.widths:"):
+        assert part in str(caught.value)
+    assert str(caught.value).count(" there, ") == 8 and "choose another folder" in str(caught.value)
+
+
+def test_a_smaller_micro_batch_is_the_same_training(tmp_path):
+    run(tmp_path, until=2)
+    lines = []
+    run(tmp_path, replace(CHOICE, batch=2, accumulate=2), log=lines.append, until=4)
+    assert "resumed at step 2" in lines[0]
+
+
+@pytest.mark.parametrize("save_every", [1, 2])
+@pytest.mark.parametrize("poison", ["image", "gradient", "learning rate"])
+def test_what_is_not_finite_reaches_neither_ema_nor_checkpoint(tmp_path, monkeypatch, poison, save_every):
+    choice, real, averaged, calls = replace(CHOICE, save_every=save_every, clip=0.0), {}, [], []
+    for owner, name in ((training, "to_float"), (training.F, "l1_loss"), (training, "learning_rate"), (training, "update_ema")):
+        real[name] = getattr(owner, name)
+
+    def at_step_six(value, bad):
+        calls.append(1)
+        return bad if len(calls) == 6 else value
+
+    def infinite_slope(*arguments):
+        loss = real["l1_loss"](*arguments)
+        return at_step_six(loss, loss + (loss - loss.detach()).sqrt())
+
+    if poison == "image":  # of a step: the call at the start fits the preconditioner elsewhere
+        monkeypatch.setattr(training, "to_float", lambda x: at_step_six(real["to_float"](x), torch.full((4, 1, 32, 32), torch.nan)))
+    elif poison == "gradient":
+        monkeypatch.setattr(training.F, "l1_loss", infinite_slope)
+    else:
+        monkeypatch.setattr(training, "learning_rate", lambda *arguments: at_step_six(real["learning_rate"](*arguments), 1e30))
+    monkeypatch.setattr(training, "update_ema", lambda recipe, ema, network, step: (
+        averaged.append(step), real["update_ema"](recipe, ema, network, step)))
+    message = refused(FloatingPointError, tmp_path, choice)
+    assert "not finite at step 6" in message and "learning_rate below 0.001" in message
+    assert averaged == [1, 2, 3, 4, 5]
+    state = end_state(tmp_path)
+    assert state["step"] == {1: 5, 2: 4}[save_every]
+    assert all(torch.isfinite(tensor).all() for part in ("network", "ema") for tensor in state[part].values())
+
+
+@pytest.mark.parametrize("batch, accumulate, mend", [
+    (4, 1, "batch=2 accumulate=2"), (9, 2, "batch=3 accumulate=6"), (1, 4, "smaller widths")])
+def test_too_little_gpu_memory_names_the_micro_batch_to_try(tmp_path, monkeypatch, batch, accumulate, mend):
+    def exhausted(*arguments):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(training.F, "l1_loss", exhausted)
+    message = refused(ValueError, tmp_path, replace(CHOICE, batch=batch, accumulate=accumulate))
+    assert f"batch = {batch} does not fit into the GPU's memory; try {mend}" in message
+
+
+@pytest.mark.parametrize("number, error", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+@pytest.mark.parametrize("moment", ["start", "save", "last save"])
+def test_a_signal_at_any_moment_ends_saved_with_handlers_put_back(tmp_path, monkeypatch, number, error, moment):
+    real, handlers, lines = checkpoint.save, [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)], []
+
+    def save(folder, step, state):
+        if step == {"save": 2, "last save": 8}.get(moment):
+            os.kill(os.getpid(), number)
+        return real(folder, step, state)
+
+    def newest(folder, log):
+        if moment == "start":
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(checkpoint, "save", save)
+    monkeypatch.setattr(checkpoint, "newest", newest)
+    with pytest.raises(error):
+        run(tmp_path, log=lines.append)
+    monkeypatch.undo()
+    step = {"start": 1, "save": 3, "last save": 8}[moment]
+    assert end_state(tmp_path)["step"] == step and not (tmp_path / "run.lock").exists()
+    assert lines[-1] == f"stopped at step {step} and saved: the same command goes on from there"
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert (tmp_path / "weights.safetensors").exists() == (step == 8)
+
+
+def test_the_second_signal_acts_at_once():
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.received == signal.SIGINT
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_training_in_a_thread_leaves_signals_alone(tmp_path):
+    handler = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=run, args=(tmp_path,), kwargs={"until": 1})
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is handler and end_state(tmp_path)["step"] == 1
+
+
+class Hostile:
+    def __init__(self, victim):
+        self.victim = str(victim)
+
+    def __reduce__(self):
+        return open, (self.victim, "w")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_hostile_pickle_never_runs_wherever_it_comes_in(tmp_path):
+    victim, hostile = tmp_path / "victim", tmp_path / "run/step-00000004.pt"
+    run(tmp_path / "run", until=2)
+    torch.save({"step": 4, "state": Hostile(victim)}, hostile)
+    content, lines = hostile.read_bytes(), []
+    run(tmp_path / "run", until=2, log=lines.append)  # as a checkpoint: named, and the older one is used
+    assert str(hostile) in lines[0] and "resumed at step 2" in lines[1]
+    hostile.write_bytes(content + checkpoint.MAGIC + hashlib.sha256(content).digest())
+    assert "cannot be loaded" in refused(CheckpointError, tmp_path / "run")
+    assert "was not written by export_weights" in refused(CheckpointError, tmp_path / "new", init=hostile)
+    for upload in (content, pickle.dumps(Hostile(victim))):
+        with pytest.raises(ValueError, match="no image"):
+            open_image(upload)
+    assert not victim.exists()
+
+
+def test_weights_of_another_network_or_program_start_nothing(tmp_path):
+    run(tmp_path / "run")
+    path = tmp_path / "run/weights.safetensors"
+    message = refused(ValueError, tmp_path / "a", replace(CHOICE, widths=(8, 8, 16), task="inpaint"), init=path)
+    assert "task: superres there, inpaint here" in message and "widths: [8, 8, 8] there, (8, 8, 16) here" in message
+    assert "does not fit this training" in refused(CheckpointError, tmp_path / "b", replace(CHOICE, T=2), init=path)
+    checkpoint.export_weights(path, {"a": torch.zeros(2)}, {"note": "of another program"})
+    assert "does not fit this training (KeyError: 'recipe')" in refused(CheckpointError, tmp_path / "c", init=path)
+
+
+MEMORY = """
+import resource, sys, torch
+torch.set_num_threads(1)
+sys.path.insert(0, "tests")
+from survival import TINY, some_images
+from colddiff_nb.recipes import recipe
+from colddiff_nb.results import evaluate
+from colddiff_nb.training import train
+images = some_images(50_000, channels=3)
+choice = recipe("smoke", "superres", "cifar10", **TINY | {"steps": 2, "batch": 64, "widths": (16, 16, 32)})
+network = train(choice, sys.argv[1], images=images, log=lambda line: None)
+some = some_images(10_000, channels=3)
+scored = evaluate(lambda x, t: x, choice.degradation(), some, methods=("algorithm2",), log=lambda line: None)
+assert all(cell["n"] == 10_000 for cell in scored["cells"])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(peak // (1 << 10 if sys.platform == "linux" else 1 << 20))
+"""
+
+
+def test_a_training_on_fifty_thousand_images_and_an_evaluation_of_ten_thousand_stay_under_two_gigabytes(tmp_path):
+    ran = subprocess.run([sys.executable, "-c", MEMORY, tmp_path / "run"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    assert 300 < int(ran.stdout) < 2_000
