@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import math
 import os
 import signal
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from PIL import Image
+from odd_values import changes, junk, mutate, pictures, plain, some_of, spoilt, tensors
 from survival import TINY, some_images
 
 from colddiff_nb import __main__, checkpoint, data, own_image, sampling, training
@@ -30,6 +29,7 @@ from colddiff_nb.run import Run
 
 CLEAR = (ValueError, FileNotFoundError, checkpoint.CheckpointError)  # in one line, or it is not clear
 SECONDS = 20  # a case that takes longer hangs
+
 
 class Files:
     """A finished tiny training in a folder, whose files are the seeds of all damage."""
@@ -103,33 +103,28 @@ def model_door(files: Files, case: tuple[str, str, Any]) -> None:
     load_model(path)
 
 
-# --- arguments
-
-def degradation_door(files: Files, case: tuple[tuple, dict, Any, Any, Any]) -> None:
-    arguments, options, n, x0, t = case
-    degrade = make(*arguments, **options)
-    sized = isinstance(x0, torch.Tensor) and x0.ndim
-    drawn = degrade.draw(len(x0) if sized and n is None else n, torch.Generator().manual_seed(0))
-    x_t = drawn(x0, t)
-    assert x_t.shape == x0.shape and (x0.numel() == 0 or torch.isfinite(x_t).all())
+def degradation_door(files: Files, case: tuple[dict, dict]) -> None:
+    arguments, options = case
+    degrade = make(arguments["task"], arguments["dataset"], **({"size": 8} | options))
+    drawn = degrade.draw(arguments["n"], torch.Generator().manual_seed(0))
+    x_t = drawn(arguments["x0"], arguments["t"])
+    assert x_t.shape == arguments["x0"].shape and (x_t.numel() == 0 or torch.isfinite(x_t).all())
 
 
-def sampler_door(files: Files, case: tuple[str, Any, Any, Any]) -> None:
-    name, T, x_T, measurement = case
+def sampler_door(files: Files, case: dict[str, Any]) -> None:
     degrade = make("deblur", T=5, size=8, kernel=3)
-    if x_T.is_floating_point():
-        x_T = measure(x_T, measurement)
-    x_0 = sampling.SAMPLERS[name](lambda x, s: x, degrade, x_T, T)
+    x_T = case["x_T"]
+    if isinstance(x_T, torch.Tensor) and x_T.is_floating_point():
+        x_T = measure(x_T, case["measurement"])
+    x_0 = sampling.SAMPLERS[case["sampler"]](lambda x, s: x, degrade, x_T, case["T"])
     assert x_0.shape == x_T.shape
 
 
-def recipe_door(files: Files, case: tuple[tuple, dict]) -> None:
-    arguments, changed = case
-    made = recipe(*arguments, **changed)
-    assert made.steps > 0 and made.learning_rate > 0 and math.isfinite(made.learning_rate)
-    degrade = made.degradation(16)
-    training.draw_batch(Recipe(**{**vars(made), "batch": 2, "accumulate": 1}), degrade, 3, step=made.steps)
-    training.learning_rate(made, made.steps - 1)
+def recipe_door(files: Files, case: tuple[dict, dict]) -> None:
+    first, changed = case
+    made = recipe(**first, **changed)
+    training.draw_batch(Recipe(**{**vars(made), "batch": 2, "accumulate": 1}), made.degradation(16), 3, step=made.steps)
+    assert 0 <= training.learning_rate(made, made.steps - 1) <= made.learning_rate
 
 
 def pixels_door(files: Files, case: Any) -> None:
@@ -170,38 +165,53 @@ def command_line_door(files: Files, case: list[str]) -> None:
     assert status == 0 or status == 2 and lines[-1].startswith("error: "), (status, lines)
 
 
+def one_of(*values: Any) -> st.SearchStrategy:
+    return st.sampled_from(values)
+
+
+pairs = st.builds(lambda shape: torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1,
+                  st.tuples(st.just(2), one_of(1, 3), st.just(8), st.just(8)))  # two images
+settings_of = {"deblur": {"kernel": one_of(1, 3, 11), "sigma": one_of(0.5, (1.0, 0.1)), "padding": one_of("circular", "reflect")},
+               "superres": {"pooling": one_of("area", "bicubic")},
+               "inpaint": {"center": one_of((0, 3), None), "sigma": one_of((1.0, 0.1), 2)}}
+degradations = st.sampled_from(sorted(settings_of)).flatmap(lambda task: st.tuples(
+    spoilt({"task": st.just(task), "dataset": one_of("mnist", "cifar10"), "n": st.just(2), "x0": pairs,
+            "t": one_of(0, 1, 2, torch.tensor([0, 1]), torch.tensor([3, 9]), torch.tensor([1]), torch.tensor([True, False]))}),
+    st.just({}) | some_of({**settings_of[task], "size": st.just(8), "T": one_of(1, 2, 3)})))
+samplers = spoilt({"T": one_of(None, 5, 1, [5, 3, 1], (2,)), "x_T": pairs, "measurement": one_of("float32", "8bit")}).flatmap(
+    lambda case: st.fixed_dictionaries({**{name: st.just(value) for name, value in case.items()}, "sampler": one_of(*sampling.SAMPLERS)}))
+fields = {"T": one_of(1, 2, None), "pooling": one_of("area", "bicubic"), "network": one_of("small", "paper"), "steps": one_of(1, 10, 50),
+          "widths": one_of((8, 8, 8), (8, 16, 24)), "batch": one_of(1, 8), "accumulate": one_of(1, 2), "learning_rate": one_of(1e-3, 1),
+          "schedule": one_of("constant", "cosine"), "clip": one_of(0.0, 1.0), "severities": one_of("uniform", "towards-T"),
+          "sampler_states": one_of(0.0, 0.5), "ema": one_of("paper", "every-step"), "flip": one_of(True, None), "time_input": one_of(True),
+          "precision": one_of("auto", "bf16"), "seed": one_of(0, 2 ** 25 - 1), "save_every": one_of(1, 5), "measurement": one_of("8bit")}
+recipes = st.tuples(spoilt({"name": one_of("smoke", "quick", "paper"), "task": one_of("deblur", "inpaint", "superres"),
+                            "dataset": one_of("mnist5k", "cifar10")}), st.just({}) | some_of(fields) | some_of({"unknown": junk}))
 words = st.sampled_from([
     "train", "evaluate", "sample", "table", "report", "smoke", "quick", "small", "--help", "--task", "superres", "--dataset", "mnist5k", "--T",
     "--steps", "--widths", "--run", "--init", "--resume-from", "--until", "--batch", "--n", "--learning-rate", "--flip", "--methods", "direct",
-    "--measurement", "8bit", "--precision", "--degraded", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors",
-    ".", "", "\0", "é\n"]) | st.text(max_size=6)
+    "--measurement", "8bit", "--precision", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors", ".", "", "\0",
+    "é"]) | st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=6)
 commands = st.one_of(
     st.lists(words, max_size=6),
-    st.tuples(st.sampled_from(["train smoke", "train quick"]), st.lists(words, max_size=4)).map(lambda drawn: [*drawn[0].split(), *drawn[1]]),
-    st.tuples(st.sampled_from(["evaluate", "sample", "table"]), words, words, words).map(list),
-).filter(lambda line: not {"mnist", "cifar10", "demo", "--fid", "--degraded"} & set(line))  # these download, or take minutes
+    st.tuples(one_of("train smoke", "train quick"), st.lists(words, max_size=4)).map(lambda drawn: [*drawn[0].split(), *drawn[1]]),
+    st.tuples(one_of("evaluate", "sample", "table"), words, words, words).map(list),
+    st.just(["report"])).filter(lambda line: not {"mnist", "cifar10", "demo", "--fid", "--degraded"} & set(line))  # downloads, or minutes
+
 DOORS: dict[str, tuple[st.SearchStrategy, Callable[[Files, Any], None]]] = {
     "checkpoint": (st.tuples(changes | st.just([]), st.booleans(), st.booleans()), checkpoint_door),
-    "resume": (st.tuples(st.sampled_from(["identity", "network", "ema", "optimizer", "rows", "loss_sum", "loss_count", "seconds", "scaler"]),
+    "resume": (st.tuples(one_of("identity", "network", "ema", "optimizer", "rows", "loss_sum", "loss_count", "seconds", "scaler"),
                          st.booleans(), plain), resume_door),
     "weights": (st.tuples(changes | st.just([]), st.booleans()), weights_door),
-    "model": (st.tuples(st.sampled_from(["recipe", "recipe", "size", "tensors", "images_seen", "init", "data"]),
-                        st.sampled_from(["", *recipe_fields, "task", "dataset"]), plain), model_door),
-    "degradation": (st.tuples(st.tuples(mostly("deblur", "superres", "inpaint"), mostly("mnist", "cifar10")),
-                              of_size_8() | of_size_8(kernel=mostly(1, 3, 11), sigma=mostly(0.5, (1.0, 0.1)), padding=mostly("circular"))
-                              | of_size_8(center=mostly((0, 3)), sigma=mostly((1.0, 0.1))) | of_size_8(pooling=mostly("area")),
-                              st.just(None) | junk, images | tensors | junk,
-                              mostly(0, 1, 2, of=st.integers(0, 5) | st.builds(torch.full, st.tuples(st.integers(0, 3)), st.integers(-1, 5)))
-                              | tensors), degradation_door),
-    "sampler": (st.tuples(st.sampled_from(list(sampling.SAMPLERS)), mostly(None, 5, 1, [5, 3, 1], (2,)), images | tensors,
-                          mostly("float32", "8bit")), sampler_door),
-    "recipe": (st.tuples(st.tuples(mostly("smoke", "quick", "paper"), mostly("deblur", "inpaint", "superres"), mostly("mnist5k", "cifar10")),
-                         st.sets(st.sampled_from(list(recipe_fields)), max_size=4).flatmap(
-                             lambda names: st.fixed_dictionaries({name: recipe_fields[name] for name in names}))), recipe_door),
+    "model": (st.tuples(one_of("recipe", "recipe", "size", "tensors", "images_seen", "init", "data"),
+                        one_of("", *fields, "task", "dataset"), plain), model_door),
+    "degradation": (degradations, degradation_door),
+    "sampler": (samplers, sampler_door),
+    "recipe": (recipes, recipe_door),
     "pixels": (tensors, pixels_door),
-    "data set": (st.tuples(st.sampled_from(["photos ", "photos", "folder:", "folder:.", "imagenet"]) | st.text(max_size=4), mostly("test", "train"),
-                            st.just("data"), mostly(32, 7)), data_set_door),
-    "image": (st.tuples(files_of | st.binary(max_size=40), st.sampled_from([1, 3]), st.booleans()), image_door),
+    "data set": (st.tuples(one_of("photos", "folder:", "folder:.", "imagenet") | st.text(max_size=4), one_of("test", "train") | junk,
+                           st.just("data"), one_of(32) | junk), data_set_door),
+    "image": (st.tuples(pictures | st.binary(max_size=40), one_of(1, 3), st.booleans()), image_door),
     "command line": (commands, command_line_door),
 }
 

@@ -15,12 +15,6 @@ junk = st.one_of(
     st.dictionaries(st.text(max_size=3), st.integers(), max_size=2), st.just(object()))
 
 
-def mostly(*valid: Any, of: st.SearchStrategy | None = None) -> st.SearchStrategy:
-    """One of the valid values, three times in four; else anything."""
-    good = st.sampled_from(valid) if of is None else of
-    return st.integers(0, 3).flatmap(lambda kind: junk if kind == 0 else good)
-
-
 def make_tensor(shape: list[int], dtype: torch.dtype) -> torch.Tensor:
     values = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 4 - 1
     return values.to(dtype)
@@ -28,7 +22,6 @@ def make_tensor(shape: list[int], dtype: torch.dtype) -> torch.Tensor:
 
 dtypes = st.sampled_from([torch.float32, torch.float64, torch.float16, torch.int64, torch.int32, torch.uint8, torch.bool, torch.complex64])
 tensors = st.builds(make_tensor, st.lists(st.integers(0, 9), max_size=5), dtypes)
-images = st.builds(make_tensor, st.tuples(st.integers(0, 3), st.sampled_from([1, 3]), st.just(8), st.just(8)), st.just(torch.float32))
 
 
 def mutate(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
@@ -47,11 +40,14 @@ plain = st.recursive(junk.filter(lambda value: value is None or type(value) in (
                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=4)
 
 
+TENSORS = ("x0", "x_T", "t")  # arguments that are tensors
+
+
 @st.composite
 def spoilt(draw: Any, good: dict[str, st.SearchStrategy]) -> dict[str, Any]:
-    """Arguments by name that are all good, but for none, one or two."""
+    """Arguments by name that are all good, but for none, one or two; in place of a tensor also other tensors."""
     bad = draw(st.sets(st.sampled_from(sorted(good)), max_size=2))
-    return {name: draw(junk | tensors if name in bad else strategy) for name, strategy in good.items()}
+    return {name: draw(strategy if name not in bad else junk | tensors if name in TENSORS else junk) for name, strategy in good.items()}
 
 
 def some_of(optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy:
