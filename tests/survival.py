@@ -5,35 +5,28 @@
 from __future__ import annotations
 
 import csv
-import errno
-import io
 import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from events import DAMAGE, KILLS, arm, at_call, damage
 
 from colddiff_nb import checkpoint, training
 from colddiff_nb.data import Images
 from colddiff_nb.files import TEMPORARY
 from colddiff_nb.recipes import Recipe, recipe
 
-KILLS = ("at any time", "before a save", "after a save", "in a half-written file", "before fsync", "after fsync", "before a rename",
-         "after a rename", "before a deletion", "between optimiser and EMA")
-FAULTS = ("disk full", "no write", "read-only", "input/output error", "folder gone", "Ctrl-C", "SIGTERM", "not a number", "cut short",
-          "a flipped bit", "emptied", "foreign")
 TINY: dict[str, Any] = {"steps": 24, "batch": 4, "widths": (8, 8, 8), "save_every": 3, "evaluate_every": 4, "learning_rate": 1e-3}
 TRAININGS = (
     recipe("smoke", "superres", "mnist5k", **TINY, sampler_states=0.25),
@@ -73,98 +66,6 @@ def difference(a: Any, b: Any, where: str = "state") -> str | None:
     return None if a == b else where
 
 
-def at_call(owner: Any, name: str, moment: int, before: Callable | None = None, after: Callable | None = None) -> None:
-    """Do something before or after the `moment`-th call of owner.name."""
-    real, calls = getattr(owner, name), [0]
-
-    def patched(*arguments: Any, **options: Any) -> Any:
-        calls[0] += 1
-        if calls[0] == moment and before:
-            before(*arguments)
-        result = real(*arguments, **options)
-        if calls[0] == moment and after:
-            changed = after(result)
-            return result if changed is None else changed
-        return result
-
-    setattr(owner, name, patched)
-
-
-def die(*ignored: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None:
-    """In a life: let the event happen at a moment drawn from `chance`. Events of the files themselves happen between lives."""
-    moment = chance.randint(1, 4)
-
-    def fail(code: int) -> Callable:
-        def raise_error(*ignored: Any) -> None:
-            tell(happened=True)
-            raise OSError(code, os.strerror(code))
-        return raise_error
-
-    def write_half(state: Any, file: io.BufferedRandom) -> None:
-        whole = io.BytesIO()
-        torch_save(state, whole)
-        file.write(whole.getvalue()[:chance.randrange(1, len(whole.getvalue()))])
-        file.flush()
-        die()
-
-    def starve(*ignored: Any) -> None:
-        tell(happened=True)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (chance.randrange(5_000), resource.RLIM_INFINITY))
-
-    def unmount(*ignored: Any) -> None:
-        tell(happened=True)
-        folder.rename(folder.with_name(f"unmounted-{folder.name}"))
-
-    def send(number: int) -> Callable:
-        def signal_itself(*ignored: Any) -> None:
-            tell(happened=True)
-            os.kill(os.getpid(), number)
-        return signal_itself
-
-    def poison(x0: torch.Tensor) -> torch.Tensor:
-        tell(happened=True)
-        return x0 * float("nan")
-
-    torch_save = torch.save
-    actions: dict[str, Callable[[], None]] = {
-        "before a save": lambda: at_call(checkpoint, "save", moment, before=die),
-        "after a save": lambda: at_call(checkpoint, "save", moment, after=die),
-        "in a half-written file": lambda: at_call(torch, "save", moment, before=write_half),
-        "before fsync": lambda: at_call(os, "fsync", 2 * moment, before=die),
-        "after fsync": lambda: at_call(os, "fsync", 2 * moment, after=die),
-        "before a rename": lambda: at_call(os, "replace", 2 * moment, before=die),
-        "after a rename": lambda: at_call(os, "replace", 2 * moment, after=die),
-        "before a deletion": lambda: at_call(Path, "unlink", 2 * moment, before=die),
-        "between optimiser and EMA": lambda: at_call(training, "update_ema", 3 * moment, before=die),
-        "disk full": lambda: at_call(os, "fsync", moment, before=fail(errno.ENOSPC)),
-        "no write": lambda: at_call(training, "draw_batch", 2 * moment, before=starve),
-        "read-only": lambda: at_call(os, "replace", moment, before=fail(errno.EROFS)),
-        "input/output error": lambda: at_call(torch, "save", moment, before=fail(errno.EIO)),
-        "folder gone": lambda: at_call(training, "draw_batch", 2 * moment, before=unmount),
-        "Ctrl-C": lambda: at_call(training, "draw_batch", 2 * moment, before=send(signal.SIGINT)),
-        "SIGTERM": lambda: at_call(training, "draw_batch", 2 * moment, before=send(signal.SIGTERM)),
-        "not a number": lambda: at_call(training, "to_float", 2 * moment, after=poison),
-    }
-    actions.get(event, lambda: None)()
-
-
-def damage(event: str, folder: Path, chance: random.Random) -> str | None:
-    """Between lives: damage the newest checkpoint; returns its name, or None where there are not two."""
-    found = sorted(folder.glob("step-*.pt"))
-    if len(found) < 2:
-        return None
-    newest = found[-1]
-    content = bytearray(newest.read_bytes())
-    position = chance.randrange(len(content))
-    content[position] ^= 1 << chance.randrange(8)
-    newest.write_bytes({"cut short": bytes(content[:position]), "a flipped bit": bytes(content), "emptied": b"", "foreign": b"GIF89a" * 999}[event])
-    return newest.name
-
-
 @dataclass
 class Life:
     """What is known of one life of the training after its end."""
@@ -191,13 +92,18 @@ def live(choice: Recipe, images: Images, folder: Path, event: str, seed: int, re
             tell(start={"step": step - 1, "curve": curve(folder), "files": sorted(path.name for path in folder.iterdir())})
 
         save = checkpoint.save
-        checkpoint.save = lambda folder, step, state: (save(folder, step, state), tell(saved=step))  # type: ignore[assignment,return-value]
+
+        def save_and_tell(folder: Path, step: int, state: dict) -> None:
+            save(folder, step, state)
+            tell(saved=step)
+
+        checkpoint.save = save_and_tell  # type: ignore[assignment]
         tempfile.tempdir = str(folder.parent)
         handler = signal.signal(signal.SIGTERM, lambda *ignored: None)
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         at_call(training, "draw_batch", 1, before=started)
         arm(event, random.Random(seed), folder, tell)
-        until = None if event not in FAULTS[-4:] else max([0, *map(checkpoint._step, folder.glob("step-*"))]) + 2
+        until = None if event not in DAMAGE else max([0, *map(checkpoint._step, folder.glob("step-*"))]) + 2
         try:
             training.train(choice, folder, images=images, resume_from=resume_from, until=until, on_evaluate=weight,
                            log=lambda line: tell(line=line))
@@ -229,7 +135,7 @@ def check_end(event: str, life: Life, folder: Path) -> None:
     """The life ended as this event asks, with an error that says what to do."""
     kind, message = life.error
     assert "\n" not in message, message
-    if event in KILLS or event in FAULTS[-4:] or life.finished:
+    if event in KILLS or event in DAMAGE or life.finished:
         assert not kind, life.error
     elif event in ("Ctrl-C", "SIGTERM"):
         assert kind == {"Ctrl-C": "KeyboardInterrupt", "SIGTERM": "SystemExit"}[event], life.error
@@ -252,8 +158,8 @@ def chain(base: Path, choice: Recipe, events: list[str], chance: random.Random, 
     folder, rescue, safe, life = base / "run", None, 0, Life()
     while not life.finished:
         event = events[-1] if events else "none"
-        bad = damage(event, folder, chance) if event in FAULTS[-4:] else None
-        if event in FAULTS[-4:] and not bad:  # not two checkpoints yet
+        bad = damage(event, folder, chance) if event in DAMAGE else None
+        if event in DAMAGE and not bad:  # not two checkpoints yet
             event = "Ctrl-C"
         seed = chance.randrange(1 << 30)
         life = live(choice, images, folder, event, seed, rescue, seconds)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from survival import FAULTS, KILLS
+from events import FAULTS, KILLS
 
 ROOT = Path(__file__).parents[1]
 SETS = {

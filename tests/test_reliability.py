@@ -3,11 +3,9 @@ import hashlib
 import os
 import pickle
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from survival import TINY, curve, difference, some_images, weight
 
 from colddiff_nb import checkpoint, training
 from colddiff_nb.checkpoint import CheckpointError
-from colddiff_nb.interrupts import Interrupts
 from colddiff_nb.own_image import open_image
 from colddiff_nb.recipes import recipe
 from colddiff_nb.training import train
@@ -178,47 +175,6 @@ def test_too_little_gpu_memory_names_the_micro_batch_to_try(tmp_path, monkeypatc
     monkeypatch.setattr(training.F, "l1_loss", exhausted)
     message = refused(ValueError, tmp_path, replace(CHOICE, batch=batch, accumulate=accumulate))
     assert f"batch = {batch} does not fit into the GPU's memory; try {mend}" in message
-
-
-@pytest.mark.parametrize("number, error", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-@pytest.mark.parametrize("moment", ["start", "save", "last save"])
-def test_a_signal_at_any_moment_ends_saved_with_handlers_put_back(tmp_path, monkeypatch, number, error, moment):
-    real, handlers, lines = checkpoint.save, [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)], []
-
-    def save(folder, step, state):
-        if step == {"save": 2, "last save": 8}.get(moment):
-            os.kill(os.getpid(), number)
-        return real(folder, step, state)
-
-    def newest(folder, log):
-        if moment == "start":
-            os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(checkpoint, "save", save)
-    monkeypatch.setattr(checkpoint, "newest", newest)
-    with pytest.raises(error):
-        run(tmp_path, log=lines.append)
-    monkeypatch.undo()
-    step = {"start": 1, "save": 3, "last save": 8}[moment]
-    assert end_state(tmp_path)["step"] == step and not (tmp_path / "run.lock").exists()
-    assert lines[-1] == f"stopped at step {step} and saved: the same command goes on from there"
-    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert (tmp_path / "weights.safetensors").exists() == (step == 8)
-
-
-def test_the_second_signal_acts_at_once():
-    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert interrupts.received == signal.SIGINT
-        os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_a_training_in_a_thread_leaves_signals_alone(tmp_path):
-    handler = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=run, args=(tmp_path,), kwargs={"until": 1})
-    thread.start()
-    thread.join()
-    assert signal.getsignal(signal.SIGTERM) is handler and end_state(tmp_path)["step"] == 1
 
 
 class Hostile:

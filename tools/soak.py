@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from doors import DOORS, Files, knock  # noqa: E402
-from survival import FAULTS, KILLS, survive  # noqa: E402
+from events import FAULTS, KILLS  # noqa: E402
+from survival import survive  # noqa: E402
 
 import colddiff_nb  # noqa: E402
 
