@@ -27,7 +27,7 @@ from colddiff_nb.notebook import setup; settings = setup()
 # %% tags=["parameters"]
 WEIGHTS = "shipped"  # "mine": the newest of your own trainings, from settings.runs
 DATA = {name: settings.dataset(name) for name in ("mnist", "cifar10")}  # without internet: {"mnist": "mnist5k", "cifar10": "photos"}
-IMAGES = settings.choose(100, 2)  # test images behind every number
+IMAGES = settings.choose(128, 2)  # test images behind every number
 
 # %% [markdown]
 # ## 1 · One network, three ways
@@ -59,10 +59,9 @@ def measured(task, data="mnist", n=IMAGES):
 WAYS = {"direct": direct, "Algorithm 1": algorithm1, "Algorithm 2": algorithm2}
 COLOURS = {"direct": "#1a1a1a", "Algorithm 1": "#d55e00", "Algorithm 2": "#0072b2"}
 MARKERS = {"direct": "D", "Algorithm 1": "s", "Algorithm 2": "o"}
-runs = {(task, data, way): sampler(chosen.restore, *measured(task, data)[1:], trajectory=data == "mnist")
-        for (task, data), chosen in models.items() for way, sampler in WAYS.items()}  # of digits, every state and prediction is kept
-results = {key: run if torch.is_tensor(run) else run.result for key, run in runs.items()}
-print(f"{len(results)} times {IMAGES} images restored")
+runs = {(*pair, way): sampler(chosen.restore, *measured(*pair)[1:], trajectory=True)
+        for pair, chosen in models.items() for way, sampler in WAYS.items()}
+print(f"{len(runs)} restorations of {IMAGES} images")
 
 # %% [markdown]
 # Three scores: RMSE (lower is better: on average right), SSIM (higher is better: alike in structure), and *detail*: the energy of the finest
@@ -80,7 +79,7 @@ def detail(x, x0):
 
 
 SCORES = {"RMSE": rmse, "SSIM": ssim, "detail (%)": detail}
-scores = {(key, name): score(result, measured(*key[:2])[0]) for key, result in results.items() for name, score in SCORES.items()}
+scores = {(key, name): score(run.result, measured(*key[:2])[0]) for key, run in runs.items() for name, score in SCORES.items()}
 print(f"{IMAGES} test images    " + "".join(f"{name:^36}" for name in SCORES) + "\n" + " " * 18 + "".join(f"{way:>12}" for _ in SCORES for way in WAYS))
 for pair in models:
     print(f"{' '.join(pair):18}" + "".join(f"{scores[(*pair, way), name]:12.3f}" for name in SCORES for way in WAYS))
@@ -92,13 +91,12 @@ for panel, name in zip(panels, SCORES):
     for way in WAYS:
         values = [scores[(*pair, way), name] for pair in models]
         panel.plot(values, range(6), MARKERS[way], color=COLOURS[way], label=way, markersize=8, fillstyle="none", markeredgewidth=1.8)
-    panel.set(xlabel=name, yticks=range(6), yticklabels=[" ".join(pair) for pair in models], xscale="log" if "%" in name else "linear")
+    panel.set(xlabel=name, yticks=range(6), yticklabels=[" ".join(pair) for pair in models])
     panel.grid(color="#d4d4d4")
     winners = [best[name](WAYS, key=lambda way, pair=pair, name=name: scores[(*pair, way), name]) for pair in models]
     print(f"What you saw: best {name}:", ", ".join(f"{way} in {winners.count(way)} of 6" for way in WAYS))
 panels[0].invert_yaxis()
 panels[2].axvline(100, color="#666666", linestyle=":")
-panels[2].xaxis.set_major_formatter("{x:g}")
 figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Algorithm 2 for the six pairs of task and data set.")
 
@@ -220,10 +218,9 @@ left.set(yscale="log", yticks=[1, 2, 3, 5, 10, 20, 40], yticklabels=[1, 2, 3, 5,
 left.minorticks_off()
 left.invert_yaxis()
 figure.colorbar(picture, ax=left)
-needed = ((weights.cumsum(0) < 0.9).sum(0) + 1.0).clamp(max=5)  # predictions, counted from the last, for 90 % of a frequency
-needed[0, 0] = float("nan")  # the mean of the image is never lost
-picture = right.imshow(torch.fft.fftshift(needed), cmap=plt.get_cmap("cividis_r", 5), vmin=0.5, vmax=5.5, extent=(-16.5, 15.5, 15.5, -16.5))
-right.set(xlabel="frequency f", ylabel="frequency g", title="how many of the last predictions write 90 % of (f, g)")
+writer = weights.abs().argmax(0) + 1
+picture = right.imshow(torch.fft.fftshift(writer.clamp(max=5)), cmap="cividis_r", vmin=0.5, vmax=5.5, extent=(-16.5, 15.5, 15.5, -16.5))
+right.set(xlabel="frequency f", ylabel="frequency g", title="severity whose prediction writes most of (f, g)")
 figure.colorbar(picture, ax=right, ticks=[1, 2, 3, 4, 5]).ax.set_yticklabels(["1", "2", "3", "4", "5 or more"])
 show(figure, "Left: which share of each frequency each prediction writes; only the lowest frequency is written early. Right: nearly all by the last steps.")
 late = int((weights[:3].sum(0) >= 0.9).sum())
@@ -306,51 +303,44 @@ show(figure, "RMSE of the three ways against the severity of the measurement, fo
 # %% [markdown]
 # ### Which steps can be skipped?
 # The samplers accept the severities to visit: `T=[40, 3, 2, 1]` asks the network 4 times instead of 40. Then the prediction at 40 also writes what those at 39 ... 4 would have
-# written: for an image $x_0$ that is $D(x_0, 3) - D(x_0, 39)$. Its size, over all visited steps, is what a schedule **moves** from one prediction to another (RMSE on [0, 1]). It needs
-# images and D, but no network.
+# written. The map says how much that is: the **moved weight**, averaged over all coefficients. It needs no network.
 #
 # **Predict.** Order the schedules below by how far their results will be from those of all steps. Then look.
 
 # %%
-SCHEDULES = {"deblur": ([40, 20, 10, 5, 3, 2, 1], [40, 3, 2, 1], [40, 2, 1], [40, 1], [40, 30, 20, 10]),
-             "inpaint": (list(range(50, 0, -2)), [50, 40, 30, 20, 10], [50, 33, 16], [50, 25], [50, 3, 2, 1])}
-
-
-def moved(D, x0, visited):
-    """What is written by another prediction than in the full schedule, as an RMSE on [0, 1]."""
-    parts = [(D(x0, later) - D(x0, s - 1)) / 2 for s, later in zip(visited, [*visited[1:], 0])]
-    return float(sum(part.square().mean() for part in parts)) ** 0.5
-
-
+SCHEDULES = {"deblur": ([40, 3, 2, 1], [40, 20, 10, 1], [40, 30, 20, 10], [40, 1], [40, 20, 10, 5, 4, 3, 2, 1]),
+             "inpaint": ([50, 40, 30, 20, 10], [50, 3, 2, 1], list(range(50, 0, -2)), [50, 25], [50, 40, 30])}
+share = {"deblur": weights.abs().flatten(1).mean(1), "inpaint": (masks[:-1, squared] - masks[1:, squared]).flatten(1).mean(1)}  # (T,) by s - 1
 tried = []
-for task, visited in [(task, visited) for task, schedules in SCHEDULES.items() for visited in schedules]:
-    x0, D, x_T = measured(task)
-    result = algorithm2(models[task, "mnist"].restore, D, x_T, visited)
-    apart, error = (rmse(result, other) for other in (runs[task, "mnist", "Algorithm 2"].result, x0))
-    letter, name = "ABCDE"[len(tried) % 5], str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
-    tried.append((task, letter, moved(D, x0, visited), apart))
-    print(f"{task:8}{letter} {name:32} moved {tried[-1][2]:.3f}   RMSE to all steps {apart:.3f}   RMSE to the original {error:.3f}")
-for task in ("deblur", "inpaint"):
-    print(f"{task:8}  all steps{'':23} moved 0.000   RMSE to all steps 0.000   RMSE to the original {scores[(task, 'mnist', 'Algorithm 2'), 'RMSE']:.3f}")
+for task, schedules in SCHEDULES.items():
+    _, D, x_T = measured(task)
+    for visited in schedules:
+        moved = 1 - float(share[task][torch.tensor(visited) - 1].sum() / share[task].sum())
+        result = algorithm2(models[task, "mnist"].restore, D, x_T, visited)
+        tried.append((task, visited, moved, rmse(result, runs[task, "mnist", "Algorithm 2"].result), rmse(result, measured(task)[0])))
+for task, visited, moved, apart, error in tried:
+    name = str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
+    print(f"{task:8} {name:32} moved {moved:6.1%}   RMSE to all steps {apart:.3f}   RMSE to the original {error:.3f}")
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-for panel, task in zip(panels, SCHEDULES):
-    points = [(predicted, apart) for name, _, predicted, apart in tried if name == task]
-    panel.plot(*zip(*points), "o", color="#0072b2", markersize=8)
-    for point, letter in zip(points, "ABCDE"):
-        panel.annotate(letter, point, xytext=(7, 5), textcoords="offset points")
-    panel.set(title=task, xlabel="predicted from D: moved", ylabel="measured: RMSE to all steps", xlim=(0, None), ylim=(0, None))
-    panel.margins(0.15)
-    panel.grid(color="#d4d4d4")
-    ranks = torch.tensor(points).argsort(0).argsort(0).double()
-    print(f"What you saw: {task}: rank correlation of predicted and measured order {torch.corrcoef(ranks.T)[0, 1]:.2f}")
-show(figure, "How far the result of each schedule lies from that of all steps, against what D says that it moves; letters as in the table.")
+figure, axes = plt.subplots(figsize=(7, 3.8), layout="constrained")
+for task, colour, marker in (("deblur", "#0072b2", "o"), ("inpaint", "#d55e00", "s")):
+    points = [(moved, apart, visited) for name, visited, moved, apart, _ in tried if name == task]
+    axes.plot(*zip(*[point[:2] for point in points]), marker, color=colour, label=task, markersize=8)
+    for moved, apart, visited in points:
+        text = str(visited) if len(visited) < 6 else f"{len(visited)} steps"
+        axes.annotate(text, (moved, apart), xytext=(6, 5), textcoords="offset points", fontsize=8, color=colour)
+    order = [rank.argsort() for rank in torch.tensor([point[:2] for point in points]).T.argsort()]
+    correlation = torch.corrcoef(torch.stack(order).double())[0, 1]
+    print(f"What you saw: {task}: order predicted by the map against order measured: rank correlation {correlation:.2f}")
+axes.set(xlabel="predicted: weight moved to another prediction", ylabel="measured: RMSE to all steps", xlim=(-0.03, 1.35), ylim=(0, None))
+axes.legend(loc="upper left")
+axes.grid(color="#d4d4d4")
+show(figure, "How far the result of each schedule lies from that of all steps, against the weight that the map says it moves.")
 
 # %% [markdown]
-# **What you saw.** A rank correlation near 1 means that D alone foretold the order. What it cannot know is the network: where two predictions agree, moving content between them costs
-# nothing; and skipped steps also change the states that later predictions see, which matters where the network reads tiny differences, as in deblurring. Far from the result of all steps
-# is not necessarily worse, either: compare the last column of the table.
+# **What you saw.** Moved weight tells where a schedule *may* change the result, the network how much: where its predictions at two severities agree, moving weight between them costs
+# nothing. And far from the result of all steps is not necessarily worse: compare the last column of the table.
 #
 # ### Noise in three lines
 # Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$: that $D(\hat x_0, s)$ is
@@ -385,16 +375,14 @@ print("ok: with estimated noise, Algorithm 2 is DDIM to 1e-5")
 # Among the test digits, look for two of different class whose blurred images differ least.
 
 # %%
-from colddiff_nb.degradations import measure
-
 pool, labels = to_float(test["mnist"].pixels[:1000]), test["mnist"].labels[:1000]
 D = models["deblur", "mnist"].degrade
 x_T = D(pool, D.T)
 far = torch.cdist(x_T.flatten(1), x_T.flatten(1), p=float("inf")) + 9.0 * (labels[:, None] == labels[None])
 pair = torch.tensor(divmod(int(far.argmin()), len(labels)))
-spread = x_T[pair] - x_T[pair].amin((1, 2, 3), keepdim=True)
-columns = {"original": pool[pair], "x_T": x_T[pair], "x_T, stretched": 2 * spread / spread.amax((1, 2, 3), keepdim=True) - 1}
+columns = {"original": pool[pair], "x_T": x_T[pair]}
 for measurement in ("float32", "8bit"):
+    from colddiff_nb.degradations import measure
     columns[f"direct, {measurement}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], measurement))
 show(grid(columns, scale=4, title="Two digits, one measurement?"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")
 levels = 127.5 * (x_T[pair[0]] - x_T[pair[1]]).abs().max()
@@ -430,14 +418,13 @@ for task, fault in dict.fromkeys(key[:2] for key in table):
     print(f"{task:10}{fault:17}" + "".join(f"{table[task, fault, way]:13.3f}" for way in WAYS))
 
 # %%
-figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained", sharex=True)
 for panel, task in zip(panels, TASKS):
     names = [fault for name, fault, way in table if name == task and way == "direct"]
     for way in WAYS:
         panel.plot([table[task, name, way] for name in names], range(len(names)), MARKERS[way], color=COLOURS[way], label=way, fillstyle="none",
                    markersize=8, markeredgewidth=1.8)
-    panel.set(title=task, xlabel="RMSE", yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlim=(0, None))
-    panel.margins(x=0.12)
+    panel.set(title=task, xlabel="RMSE", yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
     panel.grid(color="#d4d4d4")
 figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 show(figure, "RMSE of the three ways under each fault: noise, 8 bits, a wrong centre, a wrong severity.")
@@ -607,10 +594,10 @@ print(check_project())
 # Section 1 says for which pairs here.
 # </details>
 #
-# <details><summary>4. Which of the 40 deblurring steps write something? How can one know before training a network, and what can one not know?</summary>
+# <details><summary>4. Algorithm 2 may skip most of the 40 deblurring steps. How can one know before training a network?</summary>
 #
-# From D: the prediction at $s$ writes $\lambda_{s-1} - \lambda_s$ of each frequency, and that is nearly nothing for all but the last few steps, the lowest frequencies excepted. In inpainting
-# the weight is spread over all steps (ring by ring), so skipping moves much more. What D cannot tell is how the later predictions respond to the changed states: that must be tried.
+# From D: the prediction at $s$ writes $\lambda_{s-1} - \lambda_s$ of each frequency, and that is nearly nothing for all but the last few steps. In inpainting the weight is spread over
+# all steps (ring by ring), so skipping moves much more of it.
 # </details>
 #
 # <details><summary>5. Name three assumptions without which deblurring from T = 40 fails.</summary>
