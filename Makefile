@@ -13,6 +13,9 @@ test: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope tests
 	OMP_NUM_THREADS=1 COLDDIFF_NB=smoke,offline $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 
+soak: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
+
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
@@ -28,4 +31,4 @@ results: .venv/ready
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test lab notebooks badges results
+.PHONY: run test soak lab notebooks badges results

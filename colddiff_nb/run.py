@@ -43,6 +43,7 @@ class Run:
         self.step, self.seconds, self.rows = 0, 0.0, []  # type: int, float, list[dict[str, float]]
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
         self.scaler: dict[str, Any] = {}
+        self.moved = False  # whether it goes on from another folder's checkpoint
         self.resume([folder, Path(resume_from)] if resume_from else [folder])
 
     def load_init(self, path: str | Path) -> dict[str, Any]:
@@ -83,6 +84,7 @@ class Run:
             self.step, self.seconds, self.rows, self.scaler = step, state["seconds"], state["rows"], state["scaler"]
             self.loss_sum.copy_(state["loss_sum"])
             self.loss_count = state["loss_count"]
+        self.moved = folder != self.folder
         self.log(f"resumed at step {step} from {folder}")
 
     @property

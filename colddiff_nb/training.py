@@ -138,6 +138,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None)
         if main:
             run.write_curve()
+            if run.moved:  # the other folder may be gone tomorrow
+                run.save(0.0)
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)

@@ -158,6 +158,8 @@ def command_line_door(files: Files, case: list[str]) -> None:
             except SystemExit as ended:  # the parser's own refusal, or its help
                 assert ended.code in (0, 2)
                 return
+            except CLEAR as error:
+                raise AssertionError(f"the command line let through: {error!r}") from error
     finally:
         os.chdir(here)
         training.train = real  # type: ignore[assignment]

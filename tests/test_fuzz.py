@@ -2,7 +2,7 @@
 import pytest
 from doors import DOORS, Files, knock
 
-CASES = 340 // len(DOORS)  # of each door, at least 300 together
+SLOW = ("command line", "resume")  # 30 cases of these doors, 60 of each other
 
 
 @pytest.fixture(scope="module")
@@ -12,4 +12,4 @@ def files():
 
 @pytest.mark.parametrize("name", DOORS)
 def test_a_valid_result_or_one_clear_line(name, files):
-    assert knock(name, CASES, number=0, files=files) >= min(CASES, 27)
+    assert knock(name, 30 if name in SLOW else 60, number=0, files=files) >= 27

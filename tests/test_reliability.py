@@ -3,6 +3,7 @@ import hashlib
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,13 @@ def test_the_newer_of_two_folders_goes_on(tmp_path):
         lines = []
         run(tmp_path / name, resume_from=tmp_path / other, until=6, log=lines.append)
         assert lines == [f"resumed at step 6 from {tmp_path / 'rescue'}"]
+
+
+def test_a_run_that_moved_is_at_home_at_once(tmp_path):
+    run(tmp_path / "old")
+    run(tmp_path / "new", resume_from=tmp_path / "old")
+    shutil.rmtree(tmp_path / "old")
+    assert end_state(tmp_path / "new")["step"] == 8 and (tmp_path / "new/weights.safetensors").exists()
 
 
 def test_rows_after_the_last_save_are_cut_even_without_a_checkpoint(tmp_path):

@@ -48,6 +48,19 @@ def test_a_signal_at_any_moment_ends_saved_with_handlers_put_back(tmp_path, monk
     assert (tmp_path / "weights.safetensors").exists() == (step == 8)
 
 
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_handlers_are_put_back_without_a_signal_too(error):
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with Interrupts():
+            assert signal.getsignal(signal.SIGTERM) is not handler
+            if error:
+                raise error
+    except ZeroDivisionError:
+        pass
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
 def test_the_second_signal_acts_at_once():
     with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
         os.kill(os.getpid(), signal.SIGINT)
