@@ -48,7 +48,7 @@ class LinearEstimator:
     def __init__(self, degrade: Degradation, data: Statistics, noise: float):
         if not isinstance(degrade, Separable):
             raise ValueError(f"{degrade.task} is no single matrix: the linear estimator is for deblur and superres")
-        self.T, self.noise, self.A = degrade.T, noise, degrade.matrices[degrade.T].double().cpu()
+        self.T, self.noise, self.A = degrade.T, noise, degrade.matrices[degrade.T].cpu()
         self.mean = data.mean
         columns = self._degrade(data.root.mT.reshape(-1, *data.mean.shape))  # (d, C, H, W), each a column of `root`
         P, S, Qh = torch.linalg.svd(columns.flatten(1).mT)
@@ -73,7 +73,7 @@ class LinearEstimator:
 
 def measured_noise(degrade: Separable, images: Images, measurement: str) -> float:
     """Mean square of x_T as measured minus the exact D(x0, T), computed in float64."""
-    x0, A = to_float(images.pixels), degrade.matrices[degrade.T].double()
+    x0, A = to_float(images.pixels), degrade.matrices[degrade.T]
     return (measure(degrade(x0, degrade.T), measurement) - A @ x0.double() @ A.mT).square().mean().item()
 
 

@@ -37,11 +37,11 @@ class Preconditioner(nn.Module):
         self.register_buffer("gain", torch.ones(degrade.T + 1))
         self.inverts = isinstance(degrade, Separable)
         if isinstance(degrade, Separable):
-            U, S, Vh = torch.linalg.svd(degrade.matrices.double())
+            U, S, Vh = torch.linalg.svd(degrade.matrices)
             S2 = S.unsqueeze(-1) * S.unsqueeze(-2)  # (T + 1, size, size)
-            self.register_buffer("U", U.float(), persistent=False)
-            self.register_buffer("V", Vh.mT.contiguous().float(), persistent=False)
-            self.register_buffer("weights", (S2 / (S2 ** 2 + REGULARISATION[measurement] ** 2)).float(), persistent=False)
+            self.register_buffer("U", U, persistent=False)
+            self.register_buffer("V", Vh.mT.contiguous(), persistent=False)
+            self.register_buffer("weights", S2 / (S2 ** 2 + REGULARISATION[measurement] ** 2), persistent=False)
 
     @property
     def copies(self) -> int:
@@ -57,8 +57,8 @@ class Preconditioner(nn.Module):
             self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std()
 
     def pseudo_inverse(self, x_t: Tensor, t: Tensor) -> Tensor:
-        U, V, weights = (buffer[t].unsqueeze(1) for buffer in (self.U, self.V, self.weights))  # (B, 1, size, size)
-        return V @ (U.mT @ x_t @ U * weights) @ V.mT
+        U, V, weights = (buffer[t].unsqueeze(1) for buffer in (self.U, self.V, self.weights))  # (B, 1, size, size), float64
+        return (V @ (U.mT @ x_t.double() @ U * weights) @ V.mT).float()
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(x_t.device.type, enabled=False):

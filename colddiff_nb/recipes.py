@@ -27,8 +27,9 @@ class Recipe:
     learning_rate: float = 1.5e-3  # of Adam
     schedule: str = "cosine"  # constant, or cosine to 0 after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
-    severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (40 % uniform, 50 % rising in t, 10 % at T)
-    sampler_states: float = 0.0  # share of a batch whose x_t was made by a step of Algorithm 2 instead of by D
+    severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (20 % uniform, 20 % rising in t, 60 % at T)
+    sampler_states: float = 0.0  # share of a batch whose x_t was made by steps of Algorithm 2 instead of by D
+    sampler_steps: int = 4  # how many such steps; of random lengths, or all but the first by one
     ema: str = "every-step"  # every-step (half-life 3 % of the steps so far), or paper (0.995 every 10 steps, from step 2,000)
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
     precision: str = "auto"  # float32, bf16, fp16, or auto: bf16 for the small network where the hardware has it
@@ -46,7 +47,7 @@ class Recipe:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
-        for name in ("steps", "batch", "accumulate", "learning_rate", "evaluate_every", "save_every"):
+        for name in ("steps", "batch", "accumulate", "sampler_steps", "learning_rate", "evaluate_every", "save_every"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: it must be positive")
         if any(width < 8 or width % 8 for width in self.widths):

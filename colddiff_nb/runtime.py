@@ -22,10 +22,8 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def device() -> torch.device:
-    """CUDA, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """CUDA where there is one, else the CPU: Apple's GPUs have no float64, in which blur is computed."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def mixed_precision(precision: str, network: str) -> str:

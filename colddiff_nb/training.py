@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -31,8 +32,7 @@ class Batch:
 
     index: Tensor  # (B,) which images
     flip: Tensor  # (B,) bool
-    t: Tensor  # (B,) severity, 1..T
-    earlier: Tensor  # (B,) severity t..T from which a sampler's step leads to t; equal to t where x_t is D(x0, t)
+    path: Tensor  # (B, K + 1) severities that a sampler visits down to t, which is the last; all equal to t where x_t is D(x0, t)
     drawn: Drawn  # D with its randomness fixed
 
 
@@ -45,32 +45,39 @@ def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -
     if recipe.severities == "towards-T":
         kind = torch.rand(size, generator=generator)
         rising = (T * torch.rand(size, generator=generator).sqrt()).ceil().long().clamp(1, T)
-        t = torch.where(kind < 0.4, t, torch.where(kind < 0.9, rising, T))
+        t = torch.where(kind < 0.2, t, torch.where(kind < 0.4, rising, T))
     sampled = torch.rand(size, generator=generator) < recipe.sampler_states
     falling = (T ** torch.rand(size, generator=generator)).floor().long().clamp(1, T)  # density 1 / t: the last steps write the most
     t = torch.where(sampled, falling, t)
-    between = t + (torch.rand(size, generator=generator) * (T - t + 1)).long()  # uniform in t..T
-    earlier = torch.where(torch.rand(size, generator=generator) < 0.5, between, T)
-    earlier = torch.where(sampled, earlier, t)
-    return Batch(index, flip, t, earlier, degrade.draw(size, generator))
+    start = t + (torch.rand(size, generator=generator) * (T - t + 1)).long()  # uniform in t..T
+    start = torch.where(torch.rand(size, generator=generator) < 0.25, start, T)
+    start, t = torch.where(sampled, start, t).unsqueeze(1), t.unsqueeze(1)
+    scattered = (t * (start / t) ** torch.rand(size, recipe.sampler_steps - 1, generator=generator)).round().long()
+    adjacent = torch.minimum(t + torch.arange(1, recipe.sampler_steps), start)
+    between = torch.where(torch.rand(size, 1, generator=generator) < 0.5, scattered, adjacent)
+    path = torch.cat([start, between.sort(1, descending=True).values, t], dim=1)
+    return Batch(index, flip, path, degrade.draw(size, generator))
 
 
 def make_inputs(recipe: Recipe, network: nn.Module, batch: Batch, x0: Tensor, part: slice) -> tuple[Tensor, Tensor]:
     """x_t (b, C, H, W) and t (b,) for one part of the global batch.
 
-    Where `earlier` > t, x_t is not D(x0, t) but what one (long) step of Algorithm 2 from severity `earlier` makes of the
-    network's own prediction: the states that the sampler will show it.
+    Where `path` falls, x_t is not D(x0, t) but what Algorithm 2, walking down that path, makes of the network's own predictions:
+    the states that the sampler will show it.
     """
-    t, earlier, drawn = batch.t[part].to(x0.device), batch.earlier[part].to(x0.device), batch.drawn[part]
-    x_t = measure(drawn(x0, earlier), recipe.measurement)
-    if (batch.earlier[part] > batch.t[part]).any():
+    path, drawn = batch.path[part], batch.drawn[part]
+    x_t = measure(drawn(x0, path[:, 0]), recipe.measurement)
+    walking = (path[:, 0] > path[:, -1]).nonzero().squeeze(1)
+    if len(walking):
+        x_s, drawn = x_t[walking.to(x0.device)], Drawn(drawn.degrade, drawn.randomness[walking])
+        network.eval()
         with torch.no_grad():
-            network.eval()
-            x0_hat = network(x_t, earlier).float()
-            network.train()
-        stepped = x_t - drawn(x0_hat, earlier) + drawn(x0_hat, t)
-        x_t = torch.where((earlier > t).view(-1, 1, 1, 1), stepped, x_t)
-    return x_t, t
+            for s, s_next in pairwise(path[walking].unbind(1)):
+                x0_hat = network(x_s, s.to(x0.device)).float()
+                x_s = x_s - drawn(x0_hat, s) + drawn(x0_hat, s_next)
+        network.train()
+        x_t[walking.to(x0.device)] = x_s
+    return x_t, path[:, -1].to(x0.device)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -127,7 +134,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state()  # a second Accelerator of another precision in one process would raise
-    accelerator = Accelerator(mixed_precision=runtime.mixed_precision(recipe.precision, recipe.network))
+    accelerator = Accelerator(cpu=runtime.device().type == "cpu", mixed_precision=runtime.mixed_precision(recipe.precision, recipe.network))
     device, rank, world, main = accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
     if recipe.batch % world:
         raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")

@@ -13,6 +13,7 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.networks import build
 from colddiff_nb.pretrained import load_model, load_pretrained
 from colddiff_nb.recipes import recipe
+from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import draw_batch, learning_rate, make_inputs, train, update_ema
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "sampler_states": 0.5, "precision": "float32"}
@@ -130,33 +131,35 @@ def test_ema_every_step_has_a_half_life_of_three_percent_of_the_steps():
 def test_severities_cover_the_range_as_the_recipe_says():
     degrade = recipe("small", "deblur", "mnist").degradation()
     uniform = draw_batch(recipe("paper", "deblur", "mnist", batch=20_000), degrade, 100, step=1)
-    assert uniform.t.min() == 1 and uniform.t.max() == 40 and torch.equal(uniform.earlier, uniform.t)
-    assert uniform.t.bincount().float()[1:].std() < 60 and 0.45 < uniform.index.float().mean() / 100 < 0.55
+    t = uniform.path[:, -1]
+    assert t.min() == 1 and t.max() == 40 and (uniform.path == t.unsqueeze(1)).all()
+    assert t.bincount().float()[1:].std() < 60 and 0.45 < uniform.index.float().mean() / 100 < 0.55
     towards = draw_batch(recipe("small", "deblur", "mnist", batch=20_000, sampler_states=0.0), degrade, 100, step=1)
-    assert 0.12 < (towards.t == 40).float().mean() < 0.16 and towards.t.float().mean() > 23
+    assert 0.60 < (towards.path[:, -1] == 40).float().mean() < 0.65
     sampled = draw_batch(recipe("small", "deblur", "mnist", batch=20_000, sampler_states=0.5), degrade, 100, step=1)
-    assert (sampled.earlier >= sampled.t).all() and sampled.earlier.max() == 40
-    assert 0.4 < (sampled.earlier > sampled.t).float().mean() < 0.5
+    assert (sampled.path.diff(dim=1) <= 0).all() and sampled.path.max() == 40 and sampled.path.min() == 1
+    assert 0.4 < (sampled.path[:, 0] > sampled.path[:, -1]).float().mean() < 0.5
     again = draw_batch(recipe("small", "deblur", "mnist", batch=20_000, sampler_states=0.5), degrade, 100, step=1)
-    assert torch.equal(again.t, sampled.t) and not torch.equal(draw_batch(recipe("small", "deblur", "mnist"), degrade, 100, 2).t, sampled.t[:64])
+    assert torch.equal(again.path, sampled.path)
+    assert not torch.equal(draw_batch(recipe("small", "deblur", "mnist"), degrade, 100, 2).path, sampled.path[:64])
 
 
-def test_sampler_states_are_what_a_step_of_algorithm_2_makes(digits):
+def test_sampler_states_are_what_algorithm_2_makes(digits):
     choice = recipe("smoke", "deblur", "mnist5k", **TINY | {"sampler_states": 1.0, "batch": 64})
     degrade = choice.degradation()
     network = build(choice, degrade).train()
     x0 = to_float(digits.pixels[:64])
     batch = draw_batch(choice, degrade, 64, step=3)
     x_t, t = make_inputs(choice, network, batch, x0, slice(0, 64))
-    assert network.training and torch.equal(t, batch.t)
-    stepped = batch.earlier > batch.t
-    assert stepped.any() and (~stepped).any()
-    assert torch.equal(x_t[~stepped], degrade(x0, batch.t)[~stepped])
-    x_u = degrade(x0, batch.earlier)
-    with torch.no_grad():
-        x0_hat = network.eval()(x_u, batch.earlier)
-    expected = x_u - degrade(x0_hat, batch.earlier) + degrade(x0_hat, batch.t)
-    assert torch.allclose(x_t[stepped], expected[stepped], atol=1e-6)
+    assert network.training and torch.equal(t, batch.path[:, -1])
+    walked = batch.path[:, 0] > t
+    assert walked.any() and (~walked).any()
+    assert torch.equal(x_t[~walked], degrade(x0, t)[~walked])
+    for i in walked.nonzero().squeeze(1).tolist()[:20]:
+        visited = sorted(set(batch.path[i].tolist()), reverse=True)
+        x_T = degrade(x0[i:i + 1], visited[0])
+        expected = algorithm2(network, degrade, x_T, T=visited, trajectory=True).x[-2]
+        assert torch.allclose(x_t[i:i + 1], expected, atol=1e-5)
 
 
 def test_cosine_schedule_warms_up_and_ends_near_zero():
