@@ -74,7 +74,7 @@ class Explorer:
         self.buttons[MINE] = widgets.Button(description="mine", layout={"width": "80px"}, disabled=True)
         for i, button in self.buttons.items():
             button.on_click(lambda _, i=i: self._try(self.choose, i))
-        self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "130px"})
+        self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "160px"})
         self.upload.observe(lambda change: self._try(self._receive, change["new"]), "value")
         self.path = widgets.Text(placeholder="or its path, then Enter", continuous_update=False, layout={"width": "180px"})
         self.path.observe(lambda change: self._try(self.open, change["new"]), "value")
