@@ -19,6 +19,7 @@ HOME = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed: pip install playwright")
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
+WAIT = 120_000  # milliseconds: long enough on a busy machine
 LAST = "todo: write largest_step"  # what the last cell prints
 
 
@@ -29,9 +30,11 @@ def lab(tmp_path):
     folder.mkdir()
     (folder / "colddiff_nb").symlink_to(HOME / "colddiff_nb")
     shutil.copy(HOME / "notebooks" / "03_sampling.ipynb", folder)
-    setting = tmp_path / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
-    setting.parent.mkdir(parents=True)
-    setting.write_text(json.dumps({"windowingMode": "none"}))  # else cells off the screen are not in the page
+    for setting, value in (("notebook-extension/tracker", {"windowingMode": "none"}),  # else cells off the screen are not in the page
+                           ("apputils-extension/notification", {"fetchNews": "false"})):  # else a question covers the picture's corner
+        file = tmp_path / "settings" / "@jupyterlab" / f"{setting}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(value))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -72,16 +75,16 @@ def test_the_slider_moves_the_picture(lab):
     errors: list[str] = []
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1150})
+        page = browser.new_page(viewport={"width": 1400, "height": 1400})
         page.on("console", lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(lab)
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=WAIT)
+        page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=WAIT)
         page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.get_by_text(LAST).nth(0).wait_for(timeout=120_000, state="attached")
-        page.wait_for_function(f"[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.innerText.includes('{LAST}'))", timeout=120_000)
+        page.get_by_text(LAST).nth(0).wait_for(timeout=WAIT, state="attached")
+        page.wait_for_function(f"[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.innerText.includes('{LAST}'))", timeout=WAIT)
         assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 
         handle = page.locator(".widget-slider .noUi-handle").first
