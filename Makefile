@@ -16,6 +16,9 @@ test: .venv/ready
 soak: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
 
+bench: .venv/ready
+	$(BIN)/python tools/bench.py
+
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
@@ -31,4 +34,4 @@ results: .venv/ready
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test soak lab notebooks badges results
+.PHONY: run test soak bench lab notebooks badges results
