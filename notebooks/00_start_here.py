@@ -292,7 +292,8 @@ for name, x in restored.items():
 print("What you saw: the lowest RMSE is that of:", min(restored, key=lambda name: rmse(restored[name], x0)))
 
 # %% [markdown]
-# Do not be surprised if *direct* has the lowest RMSE: one careful guess is what it was trained for. RMSE rewards caution, and
+# Do not be surprised if *direct* has the lowest RMSE: one careful guess is what it was trained for, and it is the cheapest, one
+# call of the network where the algorithms make three. Algorithm 1 ends as $D(\hat x_0, 0)$, its last guess. RMSE rewards caution, and
 # what is *not* rewarded is being faithful to the measurement. Algorithm 2 is, to the last digit. The reason is the next
 # picture.
 

@@ -22,7 +22,7 @@ home = next((folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder /
 if not home.exists() and not ADDRESS:
     raise FileNotFoundError('no folder "colddiff_nb" here or above: put this notebook into the project, or write its address into ADDRESS above')
 if not home.exists():
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", VERSION, ADDRESS, str(home)], check=True)
+    subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", VERSION, ADDRESS, str(home)], check=True)
 sys.path.insert(0, str(home))
 from colddiff_nb.notebook import setup; settings = setup()
 
@@ -159,6 +159,10 @@ print("ok: with a network that guesses at random Algorithm 2 still returns an im
 # %% [markdown]
 # So agreeing with the measurement is not being right: all that 4 x 4 numbers do not tell is invented, plausibly at best.
 #
+# **Where D is random.** The hole of inpainting lies somewhere else in each image. `degrade.draw` throws these dice once, and the measurement and
+# every step use the same draw `D`: Algorithm 2 takes out $D(\hat x_0, s)$ and puts in $D(\hat x_0, s-1)$. Only with one hole in both do they cancel
+# outside it, and only if it is the hole of the measurement are the pixels that were seen kept.
+#
 # ## 4 · All tasks and data sets
 # **Predict.** Direct reconstruction asks the network once, the algorithms 3 to 50 times. Which will have the lowest RMSE?
 
@@ -183,7 +187,7 @@ for data, task in ((data, task) for data in images for task in ("deblur", "super
 columns = ["measured", "direct", "Algorithm 1", "Algorithm 2", "original"]
 labels, origin = [row[:17] for row in rows], " or ".join({chosen.label.split(",")[0] for chosen in models.values()})
 show(grid({name: torch.stack([row[i] for row in pictures]) for i, name in enumerate(columns)}, rows=labels, title=f"One test image each: {origin}"),
-     "Six rows, one for each task and data set: the measurement, three restorations that look much alike, the original.")
+     "Six rows, one for each task and data set: the measurement, three restorations, the original.")
 print(f"RMSE on {IMAGES} test images\n{'':17}{'degraded':>11}{'direct':>11}{'algorithm1':>11}{'algorithm2':>11}", *rows, sep="\n")
 print("What you saw: the lowest RMSE is that of", ", ".join(f"{name} in {best.count(name)} of 6" for name in dict.fromkeys(best)))
 

@@ -20,7 +20,7 @@ home = next((folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder /
 if not home.exists() and not ADDRESS:
     raise FileNotFoundError('no folder "colddiff_nb" here or above: put this notebook into the project, or write its address into ADDRESS above')
 if not home.exists():
-    subprocess.run(["git", "clone", "--quiet", "--depth", "1", "--branch", VERSION, ADDRESS, str(home)], check=True)
+    subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", VERSION, ADDRESS, str(home)], check=True)
 sys.path.insert(0, str(home))
 from colddiff_nb.notebook import setup; settings = setup()
 
@@ -301,6 +301,10 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE of the three ways against the severity of the measurement, for the three tasks on digits.")
 
 # %% [markdown]
+# **What you saw.** From T = 1, direct and Algorithm 1 are the same. From further away, more predictions are made, and each sees a state into which
+# the errors of the earlier ones were written. Where the line of *direct* is the lowest, the steps have added more error than they took away: for RMSE
+# direct is then the better choice, and it costs one call of the network instead of T.
+#
 # ### Which steps can be skipped?
 # The samplers accept the severities to visit: `T=[40, 3, 2, 1]` asks the network 4 times instead of 40. Then the prediction at 40 also writes what those at 39 ... 4 would have
 # written. The map says how much that is: the **moved weight**, averaged over all coefficients. It needs no network.
@@ -340,7 +344,9 @@ show(figure, "How far the result of each schedule lies from that of all steps, a
 
 # %% [markdown]
 # **What you saw.** Moved weight tells where a schedule *may* change the result, the network how much: where its predictions at two severities agree, moving weight between them costs
-# nothing. And far from the result of all steps is not necessarily worse: compare the last column of the table.
+# nothing. Nor is the weight everything: a skipped step also changes, if only a little, the states that later predictions see, and a network that reads the
+# last decimals of $x_s$, as deblurring asks, may answer that with another image. The rank correlation says how far the map went for this network. And far
+# from the result of all steps is not necessarily worse: compare the last column of the table.
 #
 # ### Noise in three lines
 # Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$: that $D(\hat x_0, s)$ is
@@ -594,10 +600,11 @@ print(check_project())
 # Section 1 says for which pairs here.
 # </details>
 #
-# <details><summary>4. Algorithm 2 may skip most of the 40 deblurring steps. How can one know before training a network?</summary>
+# <details><summary>4. Most of the 40 deblurring steps write nearly nothing. How can one know before training a network, and may they all be skipped?</summary>
 #
 # From D: the prediction at $s$ writes $\lambda_{s-1} - \lambda_s$ of each frequency, and that is nearly nothing for all but the last few steps. In inpainting the weight is spread over
-# all steps (ring by ring), so skipping moves much more of it.
+# all steps (ring by ring), so skipping moves much more of it. Whether skipping is harmless only a trial shows: later predictions see slightly different states, and section 4 measures
+# what this network makes of them.
 # </details>
 #
 # <details><summary>5. Name three assumptions without which deblurring from T = 40 fails.</summary>
