@@ -322,25 +322,26 @@ for task, schedules in SCHEDULES.items():
         moved = 1 - float(share[task][torch.tensor(visited) - 1].sum() / share[task].sum())
         result = algorithm2(models[task, "mnist"].restore, D, x_T, visited)
         tried.append((task, visited, moved, rmse(result, runs[task, "mnist", "Algorithm 2"].result), rmse(result, measured(task)[0])))
+named = lambda visited: str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
 for task, visited, moved, apart, error in tried:
-    name = str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
-    print(f"{task:8} {name:32} moved {moved:6.1%}   RMSE to all steps {apart:.3f}   RMSE to the original {error:.3f}")
+    print(f"{task:8} {named(visited):32} moved {moved:6.1%}   RMSE to all steps {apart:.3f}   RMSE to the original {error:.3f}")
 
 # %%
-figure, axes = plt.subplots(figsize=(7, 3.8), layout="constrained")
-for task, colour, marker in (("deblur", "#0072b2", "o"), ("inpaint", "#d55e00", "s")):
-    points = [(moved, apart, visited) for name, visited, moved, apart, _ in tried if name == task]
-    axes.plot(*zip(*[point[:2] for point in points]), marker, color=colour, label=task, markersize=8)
-    for moved, apart, visited in points:
-        text = str(visited) if len(visited) < 6 else f"{len(visited)} steps"
-        axes.annotate(text, (moved, apart), xytext=(6, 5), textcoords="offset points", fontsize=8, color=colour)
-    order = [rank.argsort() for rank in torch.tensor([point[:2] for point in points]).T.argsort()]
+figure, axes = plt.subplots(2, 2, figsize=(9, 4.4), layout="constrained", sharey="row", sharex="col")
+for (left, right), task in zip(axes, SCHEDULES):
+    points = sorted((moved, apart, named(visited)) for name, visited, moved, apart, _ in tried if name == task)
+    moved, apart, names = zip(*points)
+    left.barh(names, moved, color="#0072b2")
+    right.barh(names, apart, color="#d55e00", hatch="//", edgecolor="white")
+    left.invert_yaxis()
+    left.set(title=f"{task}: predicted", ylabel="severities visited")
+    right.set(title=f"{task}: measured")
+    order = [rank.argsort() for rank in torch.tensor([moved, apart]).argsort()]
     correlation = torch.corrcoef(torch.stack(order).double())[0, 1]
     print(f"What you saw: {task}: order predicted by the map against order measured: rank correlation {correlation:.2f}")
-axes.set(xlabel="predicted: weight moved to another prediction", ylabel="measured: RMSE to all steps", xlim=(-0.03, 1.35), ylim=(0, None))
-axes.legend(loc="upper left")
-axes.grid(color="#d4d4d4")
-show(figure, "How far the result of each schedule lies from that of all steps, against the weight that the map says it moves.")
+axes[1, 0].set(xlabel="share of the weight that another prediction writes", xlim=(0, 1))
+axes[1, 1].set(xlabel="RMSE to the result of all steps")
+show(figure, "For each schedule, bars of the weight that the map says it moves, beside bars of how far its result lies from that of all steps.")
 
 # %% [markdown]
 # **What you saw.** Moved weight tells where a schedule *may* change the result, the network how much: where its predictions at two severities agree, moving weight between them costs

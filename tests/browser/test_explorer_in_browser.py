@@ -75,7 +75,7 @@ def test_the_slider_moves_the_picture(lab):
     errors: list[str] = []
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1400})
+        page = browser.new_page(viewport={"width": 1400, "height": 1650})
         page.on("console", lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(lab)
