@@ -11,6 +11,8 @@ import torch
 from colddiff_nb import data, linear, metrics
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
+from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.results import evaluate
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
@@ -35,6 +37,27 @@ def test_rows_of_the_linear_estimator(task, T):
         restored = estimator.with_noise(noise)(measure(degrade(x0, degrade.T), measurement), degrade.T)
         assert restored.dtype == torch.float32
         assert (metrics.rmse(restored, x0), metrics.ssim(restored, x0)) == pytest.approx((rmse, ssim), abs=tolerance)
+
+
+@pytest.fixture(scope="module")
+def mnist_validation():
+    """MNIST's validation split, put together offline: its 5,000 digits are the 4,000 and the 1,000 of mnist5k."""
+    parts = [data.load("mnist5k", split, size=28) for split in ("train", "test")]
+    pixels, labels = data._in_order(torch.cat([part.pixels for part in parts]), torch.cat([part.labels for part in parts]))
+    pixels = data._resize(pixels, 32)
+    return data.Images(pixels, labels, "mnist", "validation", data._sha256(pixels))
+
+
+@pytest.mark.parametrize("task", ["deblur", "superres", "inpaint"])
+def test_shipped_weights_give_their_recorded_scores_again(task, mnist_validation):
+    network, degrade, metadata = load_pretrained(task, "mnist")
+    cells = json.loads((HOME / f"results/{task}-mnist/metrics.json").read_text())["cells"]
+    recorded, = [cell for cell in cells if (cell["method"], cell["measurement"], cell["variant"], cell["n"]) ==
+                 ("direct", "float32", f"T = {degrade.T}", 1_000)]
+    assert recorded["provenance"]["weights"] == metadata["checksum"] and recorded["split"] == "validation"
+    again = evaluate(network, degrade, mnist_validation, methods=("direct",), n=1_000, log=lambda line: None)["cells"][0]
+    assert again["provenance"]["images"] == recorded["provenance"]["images"]
+    assert (again["rmse"], again["ssim"]) == pytest.approx((recorded["rmse"], recorded["ssim"]), abs=5e-4)
 
 
 def small(n=200, size=8):
