@@ -147,7 +147,10 @@ def _decode(folder: Path) -> Pair:
     files = [file for name in classes for file in sorted((folder / name).glob("*.png"))]
     pixels = np.empty((len(files), 32, 32, 3), np.uint8)
     for index, file in enumerate(files):
-        image = np.asarray(Image.open(file).convert("RGB"))
+        try:
+            image = np.asarray(Image.open(file).convert("RGB"))
+        except Exception as error:  # damaged files fail in many ways
+            raise ValueError(f"{file} is no image that can be read: get it anew") from error
         if image.shape != (32, 32, 3):
             raise ValueError(f"{file} has {image.shape[1]} x {image.shape[0]} pixels; CIFAR-10's images have 32 x 32")
         pixels[index] = image

@@ -8,6 +8,7 @@ Inception network; its value depends on how images are resized to 299 x 299, so 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -164,7 +165,8 @@ def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu")
 def features_of(extract: Callable[[Tensor], Tensor], batches, cache: str | Path | None = None) -> Tensor:
     """extract(images) over batches of images, concatenated on the CPU: (N, d). With `cache`, a file that keeps the result."""
     if cache is not None and Path(cache).is_file():
-        return torch.load(cache, weights_only=True)
+        with suppress(Exception):  # a damaged file, which fails in many ways, is made again
+            return torch.load(cache, weights_only=True)
     features = torch.cat([extract(images).cpu() for images in batches])
     if cache is not None:
         temporary = Path(cache).with_suffix(".partial")
