@@ -124,9 +124,8 @@ def _load(path: Path) -> tuple[int, dict[str, Any]]:
             raise ValueError("renamed")
         return content["step"], content["state"]
     except Exception as error:  # not damage, but out of memory, an older torch, or a forged file: do not go past it in silence
-        raise CheckpointError(
-            f"{path} is undamaged but cannot be loaded ({type(error).__name__}): mind memory and torch's version, or move it away"
-        ) from error
+        reason = f"({type(error).__name__}): mind memory and torch's version, or move it away"
+        raise CheckpointError(f"{path} is undamaged but cannot be loaded {reason}") from error
 
 
 def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[int, dict[str, Any]] | None:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb.data import to_uint8
+from colddiff_nb.files import replace
 from colddiff_nb.runtime import true_float32
 
 WINDOW = 11  # taps of the SSIM window
@@ -169,10 +170,8 @@ def features_of(extract: Callable[[Tensor], Tensor], batches, cache: str | Path 
             return torch.load(cache, weights_only=True)
     features = torch.cat([extract(images).cpu() for images in batches])
     if cache is not None:
-        temporary = Path(cache).with_suffix(".partial")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(features, temporary)
-        temporary.replace(cache)
+        Path(cache).parent.mkdir(parents=True, exist_ok=True)
+        replace(Path(cache), lambda file: torch.save(features, file))
     return features
 
 
