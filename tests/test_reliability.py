@@ -1,5 +1,6 @@
 """Full disks, second writers, other recipes, numbers gone bad, too little memory, hostile files: what is said, and what stays."""
 import hashlib
+import io
 import os
 import pickle
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image, ImageFile
 from survival import TINY, curve, difference, some_images, weight
 
 from colddiff_nb import checkpoint, training
@@ -208,6 +210,15 @@ def test_a_hostile_pickle_never_runs_wherever_it_comes_in(tmp_path):
         with pytest.raises(ValueError, match="no image"):
             open_image(upload)
     assert not victim.exists()
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_a_picture_of_four_hundred_megapixels_in_few_bytes_is_refused_before_it_is_unpacked(form, monkeypatch):
+    content = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(content, form, compression="packbits")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", pytest.fail)
+    with pytest.raises(ValueError, match="no image that can be read"):
+        open_image(content.getvalue())
 
 
 def test_weights_of_another_network_or_program_start_nothing(tmp_path):
