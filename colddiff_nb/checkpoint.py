@@ -4,7 +4,6 @@ A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then 48 
 A file cut short has lost the magic; a flipped bit changes the hash. Nothing is unpickled before the hash fits, and then only
 tensors and plain values (`weights_only=True`): a hostile file never runs. Weights are safetensors files with a hash of their own.
 """
-
 from __future__ import annotations
 
 import hashlib
@@ -125,9 +124,8 @@ def _load(path: Path) -> tuple[int, dict[str, Any]]:
             raise ValueError("renamed")
         return content["step"], content["state"]
     except Exception as error:  # not damage, but out of memory, an older torch, or a forged file: do not go past it in silence
-        raise CheckpointError(
-            f"{path} is undamaged but cannot be loaded ({type(error).__name__}): mind memory and torch's version, or move it away"
-        ) from error
+        reason = f"({type(error).__name__}): mind memory and torch's version, or move it away"
+        raise CheckpointError(f"{path} is undamaged but cannot be loaded {reason}") from error
 
 
 def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[int, dict[str, Any]] | None:
@@ -145,9 +143,7 @@ def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[in
             return _load(path)
         log(f"skipping {path}: {damage}")
     if paths:
-        raise CheckpointError(
-            f"no checkpoint in {folder} is intact: delete its step-*.pt to start over, or choose another --run DIR"
-        )
+        raise CheckpointError(f"no checkpoint in {folder} is intact: delete its step-*.pt to start over, or choose another --run DIR")
     return None
 
 
@@ -159,13 +155,8 @@ def _weights_hash(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) ->
     return digest.hexdigest()
 
 
-def export_weights(
-    path: str | Path,
-    state_dict: dict[str, torch.Tensor],
-    metadata: dict[str, Any],
-    dtype: torch.dtype = torch.float16,
-    keep: tuple[str, ...] = (),
-) -> None:
+def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metadata: dict[str, Any], dtype: torch.dtype = torch.float16,
+                   keep: tuple[str, ...] = ()) -> None:
     """Write a safetensors file, atomically: floats as `dtype`, those whose name starts with one of `keep` as float32, integers as
     they are. `metadata`: plain JSON values (tuples come back as lists). Raises ValueError for a value that `dtype` cannot hold.
     """

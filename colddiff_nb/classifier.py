@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from colddiff_nb.checkpoint import export_weights, load_weights
 from colddiff_nb.data import Images, to_float
+from colddiff_nb.files import usable
 
 
 class Classifier(nn.Module):
@@ -63,6 +64,7 @@ def save_classifier(network: Classifier, path: str | Path, record: dict[str, Any
 def load_classifier(path: str | Path) -> Classifier:
     """What `save_classifier` wrote, in eval mode: results/classifier-mnist/weights.safetensors is shipped."""
     weights, metadata = load_weights(path)
-    network = Classifier(metadata["channels"], metadata["classes"], metadata["name"])
-    network.load_state_dict(weights)
+    with usable(path):
+        network = Classifier(metadata["channels"], metadata["classes"], metadata["name"])
+        network.load_state_dict(weights)
     return network.eval().requires_grad_(False)

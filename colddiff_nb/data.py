@@ -3,12 +3,11 @@
 Every set comes in the order of the SHA-256 of its pixels. Two sources of one set therefore give equal tensors, and the
 first n images of any split are a fair sample of it (MNIST's own order is not: the first half of its test split is easier).
 """
-
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+
+from colddiff_nb.files import replace
 
 SPLITS = ("train", "validation", "test")
 CHANNELS = {"mnist": 1, "cifar10": 3, "mnist5k": 1, "photos": 3}
@@ -131,14 +132,9 @@ def _folder_records(folder: Path, cache: Path, part: str) -> torch.Tensor:
             return cached.unflatten(0, (-1, 1 + 3 * 32 * 32))
     records = _records(*_in_order(*_decode(folder)))
     _check_published(part, folder, records)
-    temporary = cache.with_suffix(f".{os.getpid()}")
-    try:
+    with suppress(OSError):  # a read-only or full disk: decode again next time
         cache.parent.mkdir(exist_ok=True)
-        records.numpy().tofile(temporary)
-        temporary.replace(cache)
-    except OSError:  # a read-only or full disk: decode again next time
-        if temporary.exists():
-            temporary.unlink()
+        replace(cache, lambda file: file.write(records.numpy().data))
     return records
 
 
@@ -147,7 +143,10 @@ def _decode(folder: Path) -> Pair:
     files = [file for name in classes for file in sorted((folder / name).glob("*.png"))]
     pixels = np.empty((len(files), 32, 32, 3), np.uint8)
     for index, file in enumerate(files):
-        image = np.asarray(Image.open(file).convert("RGB"))
+        try:
+            image = np.asarray(Image.open(file).convert("RGB"))
+        except Exception as error:  # damaged files fail in many ways
+            raise ValueError(f"{file} is no image that can be read: get it anew") from error
         if image.shape != (32, 32, 3):
             raise ValueError(f"{file} has {image.shape[1]} x {image.shape[0]} pixels; CIFAR-10's images have 32 x 32")
         pixels[index] = image

@@ -3,7 +3,6 @@
 A file is written under a temporary name in its folder, flushed to the disk, then renamed. A kill at any moment leaves the old
 file, the new one, or a temporary file that the next `lock` or `checkpoint.save` removes.
 """
-
 from __future__ import annotations
 
 import json
@@ -34,6 +33,16 @@ def explained(folder: Path, mend: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise CheckpointError(f"cannot use {folder} ({error.strerror or error}): {mend}") from error
+
+
+@contextmanager
+def usable(path: str | Path) -> Iterator[None]:
+    """One line for a file that is intact, but of another kind, or not as this version writes it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise CheckpointError(f"{path} is intact, but does not fit here ({reason}): choose another one") from error
 
 
 def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -118,9 +127,7 @@ def lock(folder: str | Path) -> Iterator[None]:
             except FileExistsError:
                 holder = "another process that starts just now"
         if holder:
-            raise CheckpointError(
-                f"{folder} is in use by {holder}: stop it, or choose another --run DIR (if it is gone, delete {path})"
-            )
+            raise CheckpointError(f"{folder} is in use by {holder}: stop it, or choose another --run DIR (if it is gone, delete {path})")
         remove_temporary(folder)
     ended = threading.Event()
 

@@ -8,6 +8,7 @@ Inception network; its value depends on how images are resized to 299 x 299, so 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb.data import to_uint8
+from colddiff_nb.files import replace
 from colddiff_nb.runtime import true_float32
 
 WINDOW = 11  # taps of the SSIM window
@@ -164,13 +166,12 @@ def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu")
 def features_of(extract: Callable[[Tensor], Tensor], batches, cache: str | Path | None = None) -> Tensor:
     """extract(images) over batches of images, concatenated on the CPU: (N, d). With `cache`, a file that keeps the result."""
     if cache is not None and Path(cache).is_file():
-        return torch.load(cache, weights_only=True)
+        with suppress(Exception):  # a damaged file, which fails in many ways, is made again
+            return torch.load(cache, weights_only=True)
     features = torch.cat([extract(images).cpu() for images in batches])
     if cache is not None:
-        temporary = Path(cache).with_suffix(".partial")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(features, temporary)
-        temporary.replace(cache)
+        Path(cache).parent.mkdir(parents=True, exist_ok=True)
+        replace(Path(cache), lambda file: torch.save(features, file))
     return features
 
 

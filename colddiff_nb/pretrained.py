@@ -8,6 +8,7 @@ from torch import nn
 
 from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.degradations import Degradation
+from colddiff_nb.files import usable
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import Recipe
 
@@ -24,11 +25,12 @@ def load_model(path: str | Path) -> Model:
     file and CheckpointError for a damaged or foreign one.
     """
     weights, metadata = load_weights(path)
-    fields = metadata["recipe"]
-    recipe = Recipe(**fields | {"widths": tuple(fields["widths"])})
-    degrade = recipe.degradation(metadata["size"])
-    network = build(recipe, degrade)
-    network.load_state_dict(weights)
+    with usable(path):
+        fields = metadata["recipe"]
+        recipe = Recipe(**fields | {"widths": tuple(fields["widths"])})
+        degrade = recipe.degradation(metadata["size"])
+        network = build(recipe, degrade)
+        network.load_state_dict(weights)
     return network.eval().requires_grad_(False), degrade, metadata
 
 

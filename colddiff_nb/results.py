@@ -27,6 +27,8 @@ CONTAINS = {  # splits whose images also have another name
     ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
     ("mnist5k", "validation"): {("mnist5k", "train")},
 }
+CELL: dict[str, Any] = dict.fromkeys(("task", "data", "split", "variant", "method", "measurement"), str) | dict.fromkeys(
+    ("rmse", "ssim", "gain", "n"), (int, float)) | {"fid": (str, int, float), "provenance": dict}  # what a record must hold
 METRICS = {  # the better end, and the digits shown
     "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
 
@@ -177,7 +179,10 @@ def _read(folder: str | Path) -> list[dict[str, Any]]:
     """The cells recorded in a folder; none where nothing was recorded yet."""
     path = Path(folder, "metrics.json")
     try:
-        return json.loads(path.read_text())["cells"]
+        cells = json.loads(path.read_text())["cells"]
+        if not all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
+            raise ValueError("another kind of record")
+        return cells
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:

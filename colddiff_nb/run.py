@@ -21,7 +21,7 @@ from torch import nn
 
 from colddiff_nb import checkpoint
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.files import MEND, CheckpointError, explained, replace
+from colddiff_nb.files import MEND, CheckpointError, explained, replace, usable
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import Recipe
 
@@ -156,16 +156,6 @@ class Run:
                                       "last_row": self.rows[-1], "seconds": self.seconds + seconds}
         with self.rescued(seconds):
             checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata, keep=("precondition.",))
-
-
-@contextmanager
-def usable(path: str | Path) -> Iterator[None]:
-    """One line for a file that is intact, but not of a training as this version writes it."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise CheckpointError(f"{path} is intact, but does not fit this training ({reason}): choose another one") from error
 
 
 def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> str:

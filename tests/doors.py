@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import os
 import signal
 import tempfile
@@ -18,10 +19,11 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from odd_values import changes, junk, mutate, pictures, plain, some_of, spoilt, tensors
+from odd_values import changes, junk, mutate, picture, pictures, plain, some_of, spoilt, tensors
 from survival import TINY, some_images
 
-from colddiff_nb import __main__, checkpoint, data, own_image, sampling, training
+from colddiff_nb import __main__, checkpoint, data, own_image, results, sampling, training
+from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_model
 from colddiff_nb.recipes import Recipe, recipe
@@ -44,6 +46,8 @@ class Files:
         self.weights = (self.folder / "run/weights.safetensors").read_bytes()
         self.state_dict, self.metadata = checkpoint.load_weights(self.folder / "run/weights.safetensors")
         (self.folder / "case").mkdir()
+        results.evaluate(None, self.recipe.degradation(), self.images, self.folder / "run", methods=("degraded",), log=quiet)
+        self.record = (self.folder / "run/metrics.json").read_text()
 
     def resume(self) -> None:
         """As a training does, without its steps."""
@@ -99,8 +103,37 @@ def model_door(files: Files, case: tuple[str, str, Any]) -> None:
         checkpoint.export_weights(path, tensors_there, metadata)
     except (TypeError, ValueError):
         return  # not JSON: no file of that kind can be
+    for load in (load_classifier, load_model):
+        try:
+            load(path)
+        except CLEAR as error:
+            assert "\n" not in str(error), error
     Run(files.recipe, files.images, files.folder / "none", torch.device("cpu"), path, None, quiet)
-    load_model(path)
+
+
+def record_door(files: Files, case: tuple[list, str, Any]) -> None:
+    """A metrics.json that was damaged, or is of another program."""
+    mutations, name, value = case
+    record = json.loads(files.record)
+    if name:
+        record["cells"][0][name] = value
+    (files.folder / "case/metrics.json").write_bytes(mutate(json.dumps(record, default=repr).encode(), mutations))
+    results.markdown(results.table(files.folder / "case"))
+    results.evaluate(None, files.recipe.degradation(), files.images, files.folder / "case", methods=("degraded",), log=quiet)
+
+
+def image_folder_door(files: Files, case: list[bytes]) -> None:
+    """CIFAR-10 as a folder of image files, whose checksum is let pass."""
+    with tempfile.TemporaryDirectory() as root:
+        (Path(root) / "cifar10/test/cat").mkdir(parents=True)
+        for index, content in enumerate(case):
+            (Path(root) / f"cifar10/test/cat/{index}.png").write_bytes(content)
+        real, data._check_published = data._check_published, lambda *ignored: None
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                assert data.load("cifar10", "test", root).pixels.shape == (len(case), 3, 32, 32)
+        finally:
+            data._check_published = real
 
 
 def degradation_door(files: Files, case: tuple[dict, dict]) -> None:
@@ -200,6 +233,7 @@ commands = st.one_of(
     st.tuples(one_of("evaluate", "sample", "table"), words, words, words).map(list),
     st.just(["report"])).filter(lambda line: not {"mnist", "cifar10", "demo", "--fid", "--degraded"} & set(line))  # downloads, or minutes
 
+GOOD = [picture(mode, (32, 32), "PNG", 1, []) for mode in ("RGB", "RGBA", "P", "I;16")]
 DOORS: dict[str, tuple[st.SearchStrategy, Callable[[Files, Any], None]]] = {
     "checkpoint": (st.tuples(changes | st.just([]), st.booleans(), st.booleans()), checkpoint_door),
     "resume": (st.tuples(one_of("identity", "network", "ema", "optimizer", "rows", "loss_sum", "loss_count", "seconds", "scaler"),
@@ -207,6 +241,8 @@ DOORS: dict[str, tuple[st.SearchStrategy, Callable[[Files, Any], None]]] = {
     "weights": (st.tuples(changes | st.just([]), st.booleans()), weights_door),
     "model": (st.tuples(one_of("recipe", "recipe", "size", "tensors", "images_seen", "init", "data"),
                         one_of("", *fields, "task", "dataset"), plain), model_door),
+    "record": (st.tuples(changes | st.just([]), one_of("", "rmse", "fid", "n", "data", "identity", "provenance"), plain), record_door),
+    "image folder": (st.lists(pictures | st.binary(max_size=40) | one_of(*GOOD), max_size=3), image_folder_door),
     "degradation": (degradations, degradation_door),
     "sampler": (samplers, sampler_door),
     "recipe": (recipes, recipe_door),

@@ -147,6 +147,8 @@ def test_features_are_kept_in_a_file(tmp_path):
     assert calls == [4, 4, 2]
     assert torch.equal(first, again) and torch.equal(first, images.flatten(1)[:, :4])
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["features.pt"]
+    (tmp_path / "deep" / "features.pt").write_bytes(b"damaged")
+    assert torch.equal(first, metrics.features_of(extract, images.split(4), tmp_path / "deep" / "features.pt"))
 
 
 @pytest.fixture
