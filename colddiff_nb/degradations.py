@@ -104,11 +104,8 @@ class Drawn:
 
 
 class Separable(Degradation):
-    """D(x0, t) = A_t x0 A_t^T with one matrix per severity: `matrices` is (T + 1, size, size), float64.
-
-    The products are computed in float64 and rounded to float32 once: two float32 matmuls would add errors of the size of what
-    blurred MNIST still holds.
-    """
+    """D(x0, t) = A_t x0 A_t^T with one matrix per severity: `matrices` is (T + 1, size, size), float64. The result is rounded to
+    float32 once: the rounding of two float32 products would be as large as what blurred MNIST still holds."""
 
     matrices: Tensor
 

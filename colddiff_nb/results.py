@@ -25,10 +25,9 @@ from colddiff_nb.sampling import SAMPLERS
 METHODS: dict[str, Callable] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
 CONTAINS = {  # splits whose images also have another name
     ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
-    ("mnist5k", "validation"): {("mnist5k", "train")},
-}
+    ("mnist5k", "validation"): {("mnist5k", "train")}}
 CELL: dict[str, Any] = dict.fromkeys(("task", "data", "split", "variant", "method", "measurement"), str) | dict.fromkeys(
-    ("rmse", "ssim", "gain", "n"), (int, float)) | {"fid": (str, int, float), "provenance": dict}  # what a record must hold
+    ("rmse", "ssim", "n"), (int, float)) | {"gain": (float, type(None)), "fid": (str, float), "provenance": dict}  # a record
 METRICS = {  # the better end, and the digits shown
     "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
 
@@ -50,11 +49,9 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
     fid: True for FID with the 2015 Inception network, or a callable with `name` and `resize` in its place. feature_cache: a
     folder that keeps its features of the originals.
     gain is the RMSE of the measurement divided by that of the method: above 1 the method helps.
-    Raises ValueError for images that the weights were trained on, unknown methods or measurements, an n outside 2..len(images),
-    and restorations that are not finite.
+    Raises ValueError for images trained on, unknown methods or measurements, n outside 2..len(images), results that are not finite.
     """
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown:
+    if unknown := [method for method in methods if method not in METHODS]:
         raise ValueError(f"unknown method {unknown[0]!r}: choose from {', '.join(METHODS)}")
     if restore is None and set(methods) != {"degraded"}:
         raise ValueError('no restorer was given: give one, or methods=("degraded",)')
@@ -101,8 +98,7 @@ def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> Non
         return CONTAINS.get((name, split), {(name, split)})
 
     for source in trained_on:
-        same = source.get("checksum") == images.checksum
-        if same or parts(source["name"], source["split"]) & parts(images.name, images.split):
+        if source.get("checksum") == images.checksum or parts(source["name"], source["split"]) & parts(images.name, images.split):
             raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of "
                              f"{images.name} {images.split}: score a split that they have not seen, such as test")
 
@@ -241,8 +237,7 @@ def markdown(frame: Any) -> str:
     return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *(f"FID {reason}." for reason in reasons)])
 
 
-def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"),
-                  log: Callable[[str], object] = print) -> Any:
+def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"), log: Callable[[str], object] = print) -> Any:
     """The rows of the paper's tables that need no network: D(x0, T) of the full test splits, as a `table`."""
     cells = []
     for name in names:
