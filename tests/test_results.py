@@ -305,7 +305,7 @@ def test_one_line_errors(images, degrade):
 
 def cell(method, rmse, ssim, fid, data="mnist", **others):
     return {"task": "superres", "data": data, "split": "test", "variant": "T = 3", "method": method, "measurement": "float32",
-            "n": 100, "rmse": rmse, "ssim": ssim, "fid": fid, "gain": 0.23 / rmse, **others}
+            "n": 100, "rmse": rmse, "ssim": ssim, "fid": fid, "gain": 0.23 / rmse, "provenance": {}, **others}
 
 
 def test_the_table_marks_the_best_of_each_metric(tmp_path):
