@@ -194,7 +194,7 @@ def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:
     """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n."""
     def place(cell: dict[str, Any]) -> list:
-        return [cell[key] for key in ("method", "measurement", "data", "split", "n")] + [cell["provenance"]["degradation"]]
+        return [cell[key] for key in ("method", "measurement", "data", "split", "n")] + [cell["provenance"].get("degradation")]
     Path(folder).mkdir(parents=True, exist_ok=True)
     others = [other for other in _read(folder) if place(other) != place(cell)]
     text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"

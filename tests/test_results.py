@@ -309,8 +309,8 @@ def cell(method, rmse, ssim, fid, data="mnist", **others):
 
 
 def test_the_table_marks_the_best_of_each_metric(tmp_path):
-    (tmp_path / "metrics.json").write_text(json.dumps({"cells": [
-        cell("direct", 0.114, 0.823, 4.05, resize="half-pixel bilinear"), cell("algorithm2", 0.115, 0.820, 3.33, resize="half-pixel bilinear")]}))
+    (tmp_path / "metrics.json").write_text(json.dumps({"cells": [dict(one, provenance={}) for one in (
+        cell("direct", 0.114, 0.823, 4.05, resize="half-pixel bilinear"), cell("algorithm2", 0.115, 0.820, 3.33, resize="half-pixel bilinear"))]}))
     frame = results.table([tmp_path, {"cells": [cell("direct", 0.05, 0.9, "not run: why", data="cifar10") | {"split": "validation"}]}])
     assert list(frame.columns) == ["task", "data", "variant", "method", "measurement", "RMSE", "SSIM", "FID", "resize", "gain", "n"]
     assert frame["RMSE"].tolist() == [0.114, 0.115, 0.05] and frame["data"].tolist() == ["mnist", "mnist", "cifar10 validation"]
