@@ -63,7 +63,7 @@ class Evaluate:
     """Score that many images, spread evenly over the split."""
     fid: bool = False
     """Compute FID too: downloads the 2015 Inception weights (91 MB), minutes per set on a GPU."""
-    batch: int = 250
+    batch: int = 100
 
     def __call__(self) -> None:
         from dataclasses import replace

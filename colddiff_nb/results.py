@@ -34,7 +34,7 @@ METRICS = {  # the better end, and the digits shown
 
 def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degradation, images: Images,
              folder: str | Path | None = None, *, methods: Sequence[str] = tuple(METHODS), measurement: str = "float32",
-             batch: int = 250, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
+             batch: int = 100, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
              classifier: Any = None, fid: bool | Callable = False, n: int | None = None, feature_cache: str | Path | None = None,
              log: Callable[[str], object] = print) -> dict[str, Any]:
     """Score the methods on a split: {"cells": [...]}, one dict a method; with `folder`, also kept in its metrics.json.
