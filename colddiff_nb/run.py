@@ -34,7 +34,8 @@ class Run:
         self.recipe, self.images, self.folder, self.log = recipe, images, folder, log
         self.degrade = recipe.degradation(images.pixels.shape[-1]).to(device)
         torch.manual_seed(recipe.seed)
-        self.network = build(recipe, self.degrade).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # on CPUs bfloat16 is a tenth faster so
+        self.network = build(recipe, self.degrade).to(device, memory_format=layout)  # type: ignore[call-overload]
         if recipe.network == "small":
             self.network.precondition.fit(self.degrade, to_float(images.pixels[:1_000].to(device)))
         self.init = self.load_init(init) if init else None
