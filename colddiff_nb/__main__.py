@@ -103,7 +103,8 @@ class Sample:
         from colddiff_nb.pretrained import load_model
         network, degrade, metadata = load_model(self.weights)
         images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, size=metadata["size"])
-        grid(restorations(network, degrade, images.pixels[:self.n], metadata["recipe"]["measurement"], self.seed)).save(self.output)
+        grid(restorations(network, degrade, images.pixels[:self.n], "8bit" if metadata["recipe"]["measurement"] == "8bit" else "float32",
+                          self.seed)).save(self.output)
         print(f"wrote {self.output}")
 
 

@@ -47,7 +47,7 @@ class Degradation(nn.Module):
         return Drawn(self, self.draw_randomness(n, generator))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        """x0 (B, C, size, size) degraded with severity t: same shape, float32."""
+        """x0 (B, C, size, size) degraded with severity t: same shape, float32, or float64 where x0 is."""
         if self.random:
             raise ValueError(f"{self.task} is random: fix its randomness first, degrade.draw({len(x0)}, generator)(x0, t)")
         return self.degrade(x0, t, torch.zeros(len(x0), 0))
@@ -57,8 +57,9 @@ class Degradation(nn.Module):
         if isinstance(t, int) and t == 0:
             return x0
         with torch.autocast(x0.device.type, enabled=False):  # autocast would turn D into bfloat16
-            x_t = self.apply_at(x0.float(), severity, randomness.to(x0.device))
-            return torch.where(severity.view(-1, 1, 1, 1) == 0, x0.float(), x_t)
+            x0 = x0 if x0.dtype == torch.float64 else x0.float()
+            x_t = self.apply_at(x0, severity, randomness.to(x0.device))
+            return torch.where(severity.view(-1, 1, 1, 1) == 0, x0, x_t)
 
     def check(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """t as a LongTensor (B,); a one-line ValueError for images or severities that D is not made for."""
@@ -104,8 +105,8 @@ class Drawn:
 
 
 class Separable(Degradation):
-    """D(x0, t) = A_t x0 A_t^T with one matrix per severity: `matrices` is (T + 1, size, size), float64. The result is rounded to
-    float32 once: the rounding of two float32 products would be as large as what blurred MNIST still holds."""
+    """D(x0, t) = A_t x0 A_t^T with one matrix per severity: `matrices` is (T + 1, size, size), float64. For float32 images the
+    result is rounded once: the rounding of two float32 products would be as large as what blurred MNIST still holds."""
 
     matrices: Tensor
 
@@ -118,7 +119,7 @@ class Separable(Degradation):
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         A = self.matrices[t].unsqueeze(1)  # (B, 1, size, size)
-        return (A @ x0.double() @ A.mT).float()
+        return (A @ x0.double() @ A.mT).to(x0.dtype)
 
 
 class Masks(Degradation):

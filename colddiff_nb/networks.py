@@ -14,58 +14,78 @@ from torch import Tensor, nn
 from colddiff_nb.degradations import GREY_DATASETS, Degradation, Separable
 from colddiff_nb.recipes import Recipe
 
-# Where the pseudo-inverse stops trusting a coefficient: about the rounding error of the measurement divided by the spread of
-# the coefficients. Tuned to float32 it reads details that 8 bits have erased, and takes rounding for signal when given 8 bits.
-REGULARISATION = {"float32": 1e-6, "8bit": 1e-2}
+# Standard deviation of the rounding error of a measurement of order 1: what float32 leaves after D, and a 256th of [-1, 1].
+# A preconditioner tuned to float32 reads details that 8 bits have erased, and takes rounding for signal when given 8 bits.
+NOISE = {"float32": 2e-8, "8bit": 2 / 255 / 12 ** 0.5, "both": 2e-8}
 
 
 class Preconditioner(nn.Module):
     """Turns what little a severe degradation leaves into float32 channels of order 1, before anything is rounded to bfloat16.
 
-    Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation also the regularised pseudo-inverse of x_t. With the
-    singular value decomposition A_t = U S V^T the two-dimensional operator has the gains S2 = outer(S, S), so the pseudo-inverse
-    is V (U^T x_t U * S2 / (S2^2 + c^2)) V^T.
+    Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation an estimate of x0, `linear_estimate`; for masks the logarithm of
+    x_t with its sign, in which attenuation by a mask is a smooth sum: asinh(x_t / noise), scaled.
     """
 
     gain: Tensor
+    mean: Tensor
+    spread: Tensor
     U: Tensor
     V: Tensor
-    weights: Tensor
+    S2: Tensor
 
-    def __init__(self, degrade: Degradation, measurement: str):
+    def __init__(self, degrade: Degradation, channels: int, measurement: str):
         super().__init__()
+        self.noise = NOISE[measurement]
         self.register_buffer("gain", torch.ones(degrade.T + 1))
         self.inverts = isinstance(degrade, Separable)
         if isinstance(degrade, Separable):
             U, S, Vh = torch.linalg.svd(degrade.matrices)
-            S2 = S.unsqueeze(-1) * S.unsqueeze(-2)  # (T + 1, size, size)
             self.register_buffer("U", U, persistent=False)
             self.register_buffer("V", Vh.mT.contiguous(), persistent=False)
-            self.register_buffer("weights", S2 / (S2 ** 2 + REGULARISATION[measurement] ** 2), persistent=False)
-
-    @property
-    def copies(self) -> int:
-        """How many images stand in a row in the output."""
-        return 3 if self.inverts else 2
+            self.register_buffer("S2", S.unsqueeze(-1) * S.unsqueeze(-2), persistent=False)  # (T + 1, size, size)
+            self.register_buffer("mean", torch.zeros(channels, degrade.size, degrade.size))
+            self.register_buffer("spread", torch.ones(degrade.T + 1, degrade.size, degrade.size))
 
     @torch.no_grad()
     def fit(self, degrade: Degradation, x0: Tensor) -> None:
-        """Set gain(t) to one over the spread of D(x0, t) within an image, for training images x0 (n, C, H, W)."""
+        """Learn from training images x0 (n, C, H, W): gain(t), one over the spread of D(x0, t) within an image; the mean image; and the
+        standard deviation of each coefficient V^T x0 V about it."""
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         for t in range(degrade.T + 1):
             x_t = drawn(x0, t)
             self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std()
+        if self.inverts:
+            self.mean.copy_(x0.mean(0))
+            for t, V in enumerate(self.V):
+                self.spread[t] = (V.mT @ (x0 - self.mean).double() @ V).square().mean((0, 1)).sqrt()
 
-    def pseudo_inverse(self, x_t: Tensor, t: Tensor) -> Tensor:
-        U, V, weights = (buffer[t].unsqueeze(1) for buffer in (self.U, self.V, self.weights))  # (B, 1, size, size), float64
-        return (V @ (U.mT @ x_t.double() @ U * weights) @ V.mT).float()
+    def trust(self, t: Tensor) -> Tensor:
+        """How far a measured coefficient of x_t is believed, 0 (lost in rounding) to 1: (B, 1, size, size), float64.
+
+        With the singular value decomposition A_t = U S V^T the two-dimensional operator has the gains S2 = outer(S, S)."""
+        signal = (self.S2[t] * self.spread[t]).square()
+        return (signal / (signal + self.noise ** 2)).unsqueeze(1)
+
+    def linear_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The best linear estimate of x0 (B, C, H, W) that takes its coefficients V^T x0 V as independent: each is that of the mean image
+        plus trust / S2 times what U^T x_t U is off the mean's."""
+        U, V, S2 = (buffer[t].unsqueeze(1) for buffer in (self.U, self.V, self.S2))  # (B, 1, size, size)
+        mean = V.mT @ self.mean.double() @ V  # (B, C, size, size)
+        return (V @ (mean + self.trust(t) / S2.clamp(min=1e-30) * (U.mT @ x_t.double() @ U - S2 * mean)) @ V.mT).float()
+
+    def unmeasured(self, correction: Tensor, t: Tensor) -> Tensor:
+        """What of a correction (B, C, H, W) to the linear estimate concerns coefficients that x_t does not tell: the measured ones stay as
+        measured, to their last digit. Algorithm 2 needs that: from a handful of exact numbers the network infers a whole digit, and steps
+        that overwrite them with predictions a percent off would lose it."""
+        V = self.V[t].unsqueeze(1)
+        return (V @ ((1 - self.trust(t)) * (V.mT @ correction.double() @ V)) @ V.mT).float()
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(x_t.device.type, enabled=False):
             x_t = x_t.float()
             centred = (x_t - x_t.mean((-1, -2), keepdim=True)) * self.gain[t].view(-1, 1, 1, 1)
-            inverse = [self.pseudo_inverse(x_t, t)] if self.inverts else []
-            return torch.cat([x_t, centred, *inverse], dim=1)  # (B, copies * C, H, W)
+            third = self.linear_estimate(x_t, t) if self.inverts else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
+            return torch.cat([x_t, centred, third], dim=1)  # (B, 3 C, H, W)
 
 
 def severity_embedding(t: Tensor, width: int) -> Tensor:
@@ -92,10 +112,11 @@ class Block(nn.Module):
 
 
 class SmallUNet(nn.Module):
-    """About 1 M parameters and under 0.1 GFLOP for a 32 x 32 image: pixel-unshuffle to half resolution, then three levels.
+    """About 1 M parameters and 0.1 GFLOP for a 32 x 32 image: pixel-unshuffle to half resolution, then three levels.
 
-    forward(x_t (B, C, H, W), t (B,)) -> x0_hat (B, C, H, W), as a correction of the pseudo-inverse (or of x_t for masks);
-    H and W must be divisible by 8. The last layer starts at zero. time, skips: switch off for the ablations.
+    forward(x_t (B, C, H, W), t (B,)) -> x0_hat (B, C, H, W): the preconditioner's linear estimate plus a correction of what was not
+    measured, or for masks x_t * exp(gain) plus a correction, as a mask attenuates. H and W must be divisible by 8. The last layer starts at zero.
+    time, skips: switch off for the ablations.
     """
 
     def __init__(self, degrade: Degradation, channels: int, measurement: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
@@ -104,21 +125,20 @@ class SmallUNet(nn.Module):
         top, middle, bottom = widths
         embedding = 2 * top
         self.channels, self.top, self.time, self.skips = channels, top, time, skips
-        self.precondition = Preconditioner(degrade, measurement)
+        self.precondition = Preconditioner(degrade, channels, measurement)
         self.embed = nn.Sequential(nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
-        self.stem = nn.Conv2d(4 * channels * self.precondition.copies, top, 1)
+        self.stem = nn.Conv2d(12 * channels, top, 1)
         self.down = nn.ModuleList([nn.Conv2d(top, middle, 2, stride=2), nn.Conv2d(middle, bottom, 2, stride=2)])
         self.up = nn.ModuleList([nn.ConvTranspose2d(middle, top, 2, stride=2), nn.ConvTranspose2d(bottom, middle, 2, stride=2)])
         self.encoders = nn.ModuleList([Block(width, width, embedding) for width in (top, middle)])
         self.bottom = Block(bottom, bottom, embedding)
         self.decoders = nn.ModuleList([Block(width, width, embedding) for width in (top, middle)])
-        self.head = nn.Conv2d(top, 4 * channels, 3, padding=1)
+        self.head = nn.Conv2d(top, (4 if self.precondition.inverts else 8) * channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         features = self.precondition(x_t, t)
-        start = features[:, -self.channels:] if self.precondition.inverts else features[:, :self.channels]
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)
         x1 = self.encoders[0](x, embedding)
@@ -126,7 +146,12 @@ class SmallUNet(nn.Module):
         x = self.bottom(self.down[1](x2), embedding)  # (B, bottom, H/8, W/8)
         x = self.decoders[1](self.up[1](x) + (x2 if self.skips else 0), embedding)
         x = self.decoders[0](self.up[0](x) + (x1 if self.skips else 0), embedding)
-        return start + F.pixel_shuffle(self.head(x), 2).float()  # (B, C, H, W)
+        out = F.pixel_shuffle(self.head(x), 2).float()  # (B, C or 2 C, H, W)
+        if self.precondition.inverts:
+            with torch.autocast(x_t.device.type, enabled=False):
+                return features[:, -self.channels:] + self.precondition.unmeasured(out, t)
+        gain, correction = out.chunk(2, dim=1)
+        return features[:, :self.channels] * gain.exp() + correction
 
 
 def build(recipe: Recipe, degrade: Degradation) -> nn.Module:

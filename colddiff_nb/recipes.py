@@ -20,7 +20,7 @@ class Recipe:
     widths: tuple[int, int, int] = (48, 80, 160)  # channels of the small network's three levels
     time_input: bool = True  # tell the small network the severity
     skips: bool = True  # join the small network's encoder to its decoder
-    measurement: str = "float32"  # precision of x_T that the network is made for: float32 or 8bit
+    measurement: str = "float32"  # precision of x_T that the network is made for: float32, 8bit, or both (half of a batch each)
     steps: int = 1_000  # optimiser steps
     batch: int = 64  # images of one micro-batch, over all processes
     accumulate: int = 1  # micro-batches of one optimiser step
@@ -28,8 +28,7 @@ class Recipe:
     schedule: str = "cosine"  # constant, or cosine to 0 after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
     severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (20 % uniform, 20 % rising in t, 60 % at T)
-    sampler_states: float = 0.0  # share of a batch whose x_t was made by steps of Algorithm 2 instead of by D
-    sampler_steps: int = 4  # how many such steps; of random lengths, or all but the first by one
+    sampler_states: float = 0.0  # share of a batch that walks through Algorithm 2, one step a training step
     ema: str = "every-step"  # every-step (half-life 3 % of the steps so far), or paper (0.995 every 10 steps, from step 2,000)
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
     precision: str = "auto"  # float32, bf16, fp16, or auto: bf16 for the small network where the hardware has it
@@ -41,13 +40,13 @@ class Recipe:
         for field in fields(self):
             if not _is(getattr(self, field.name), str(field.type)):
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
-        choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit"), "schedule": ("constant", "cosine"),
+        choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
                    "pooling": ("area", "bicubic")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
-        for name in ("steps", "batch", "accumulate", "sampler_steps", "learning_rate", "evaluate_every", "save_every"):
+        for name in ("steps", "batch", "accumulate", "learning_rate", "evaluate_every", "save_every"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} = {getattr(self, name)}: it must be positive")
         if any(width < 8 or width % 8 for width in self.widths):
@@ -66,6 +65,11 @@ class Recipe:
     @property
     def flips(self) -> bool:
         return self.dataset not in GREY_DATASETS if self.flip is None else self.flip
+
+    @property
+    def scored_from(self) -> str:
+        """The measurement that scores and pictures are taken from where none is named."""
+        return "8bit" if self.measurement == "8bit" else "float32"
 
     def degradation(self, size: int = 32) -> Degradation:
         """D of this recipe for images of a size."""

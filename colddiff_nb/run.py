@@ -24,6 +24,7 @@ from colddiff_nb.data import Images, to_float
 from colddiff_nb.files import MEND, CheckpointError, explained, replace, usable
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import Recipe
+from colddiff_nb.walkers import Walkers
 
 OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 
@@ -41,6 +42,8 @@ class Run:
         self.init = self.load_init(init) if init else None
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=device.type in ("cpu", "cuda"))
+        walking = round(recipe.sampler_states * recipe.batch * recipe.accumulate)
+        self.walkers = Walkers(walking, self.degrade, images.pixels.shape[1], device)
         self.step, self.seconds, self.rows = 0, 0.0, []  # type: int, float, list[dict[str, float]]
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
         self.scaler: dict[str, Any] = {}
@@ -84,6 +87,7 @@ class Run:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.seconds, self.rows, self.scaler = step, state["seconds"], state["rows"], state["scaler"]
             self.loss_sum.copy_(state["loss_sum"])
+            self.walkers.state |= {name: values.to(self.walkers.state[name].device) for name, values in state["walkers"].items()}
             self.loss_count = state["loss_count"]
         self.moved = folder != self.folder
         self.log(f"resumed at step {step} from {folder}")
@@ -134,7 +138,7 @@ class Run:
     def state(self, seconds: float) -> dict[str, Any]:
         return {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
                 "optimizer": self.optimizer.state_dict(), "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
-                "loss_count": self.loss_count, "seconds": self.seconds + seconds}
+                "walkers": self.walkers.state, "loss_count": self.loss_count, "seconds": self.seconds + seconds}
 
     @contextmanager
     def rescued(self, seconds: float) -> Iterator[None]:

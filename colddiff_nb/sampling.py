@@ -3,6 +3,9 @@
 restore(x_s, s) -> x0_hat is any callable (the network, R in the paper), s a LongTensor (B,); degrade(x0, s) -> x_s is D with
 its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or the decreasing severities
 to visit, such as [40, 20, 3, 2, 1], to skip steps. No sampler clamps: scores clamp the final image once.
+
+Algorithm 2 adds T small differences to x_T, so it keeps x_s in float64: in float32 their rounding adds up to a multiple of x_T's own, and
+on blurred images, where the network reads details of that size, it would spoil the result. The network still sees x_T's own precision.
 """
 from __future__ import annotations
 
@@ -47,6 +50,7 @@ def algorithm1(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | 
 def algorithm2(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
     """Improved sampling: x_{s-1} = x_s - D(x0_hat, s) + D(x0_hat, s - 1). Returns x_0 (B, C, H, W), or its Trajectory."""
     def update(x_s, x0_hat, s, s_next):
+        x0_hat = x0_hat.double()
         return x_s - degrade(x0_hat, s) + degrade(x0_hat, s_next)
     return _sample(update, restore, x_T, severities(degrade, T), trajectory)
 
@@ -73,14 +77,14 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
     network = restore if isinstance(restore, nn.Module) and restore.training else None
     if network:
         network.eval()
-    record, x_s = Trajectory(x=[x_T]), x_T
+    record, x_s = Trajectory(x=[x_T]), x_T.double()
     for s, s_next in zip(visited, [*visited[1:], 0]):
-        x0_hat = restore(x_s, torch.full((len(x_s),), s, device=x_s.device))
+        x0_hat = restore(x_s.to(x_T.dtype), torch.full((len(x_s),), s, device=x_s.device))
         x_s = update(x_s, x0_hat, s, s_next)
         if trajectory:
             record.severities.append(s)
             record.x0_hat.append(x0_hat)
-            record.x.append(x_s)
+            record.x.append(x_s.to(x_T.dtype))
     if network:
         network.train()
-    return record if trajectory else x_s
+    return record if trajectory else x_s.to(x_T.dtype)

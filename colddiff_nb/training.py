@@ -9,8 +9,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -19,21 +17,12 @@ from torch import Tensor, nn
 
 from colddiff_nb import runtime
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import Degradation, Drawn, measure
+from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.files import lock
 from colddiff_nb.interrupts import Interrupts
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.run import OnEvaluate, Run
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The random draws of one optimiser step, for the global batch: all a step needs but the weights."""
-
-    index: Tensor  # (B,) which images
-    flip: Tensor  # (B,) bool
-    path: Tensor  # (B, K + 1) severities that a sampler visits down to t, which is the last; all equal to t where x_t is D(x0, t)
-    drawn: Drawn  # D with its randomness fixed
+from colddiff_nb.walkers import Batch
 
 
 def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -> Batch:
@@ -46,38 +35,15 @@ def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -
         kind = torch.rand(size, generator=generator)
         rising = (T * torch.rand(size, generator=generator).sqrt()).ceil().long().clamp(1, T)
         t = torch.where(kind < 0.2, t, torch.where(kind < 0.4, rising, T))
-    sampled = torch.rand(size, generator=generator) < recipe.sampler_states
-    falling = (T ** torch.rand(size, generator=generator)).floor().long().clamp(1, T)  # density 1 / t: the last steps write the most
-    t = torch.where(sampled, falling, t)
-    start = t + (torch.rand(size, generator=generator) * (T - t + 1)).long()  # uniform in t..T
-    start = torch.where(torch.rand(size, generator=generator) < 0.25, start, T)
-    start, t = torch.where(sampled, start, t).unsqueeze(1), t.unsqueeze(1)
-    scattered = (t * (start / t) ** torch.rand(size, recipe.sampler_steps - 1, generator=generator)).round().long()
-    adjacent = torch.minimum(t + torch.arange(1, recipe.sampler_steps), start)
-    between = torch.where(torch.rand(size, 1, generator=generator) < 0.5, scattered, adjacent)
-    path = torch.cat([start, between.sort(1, descending=True).values, t], dim=1)
-    return Batch(index, flip, path, degrade.draw(size, generator))
+    return Batch(index, flip, t, degrade.draw(size, generator))
 
 
-def make_inputs(recipe: Recipe, network: nn.Module, batch: Batch, x0: Tensor, part: slice) -> tuple[Tensor, Tensor]:
-    """x_t (b, C, H, W) and t (b,) for one part of the global batch.
-
-    Where `path` falls, x_t is not D(x0, t) but what Algorithm 2, walking down that path, makes of the network's own predictions:
-    the states that the sampler will show it.
-    """
-    path, drawn = batch.path[part], batch.drawn[part]
-    x_t = measure(drawn(x0, path[:, 0]), recipe.measurement)
-    walking = (path[:, 0] > path[:, -1]).nonzero().squeeze(1)
-    if len(walking):
-        x_s, drawn = x_t[walking.to(x0.device)], Drawn(drawn.degrade, drawn.randomness[walking])
-        network.eval()
-        with torch.no_grad():
-            for s, s_next in pairwise(path[walking].unbind(1)):
-                x0_hat = network(x_s, s.to(x0.device)).float()
-                x_s = x_s - drawn(x0_hat, s) + drawn(x0_hat, s_next)
-        network.train()
-        x_t[walking.to(x0.device)] = x_s
-    return x_t, path[:, -1].to(x0.device)
+def measured(recipe: Recipe, x_t: Tensor) -> Tensor:
+    """x_t (B, C, H, W) in the precision that the network is made for; for "both" every second image is rounded to 8 bits."""
+    if recipe.measurement != "both":
+        return measure(x_t, recipe.measurement)
+    every_second = torch.arange(len(x_t), device=x_t.device).view(-1, 1, 1, 1) % 2 == 0
+    return torch.where(every_second, measure(x_t, "8bit"), x_t)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -160,15 +126,19 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step - 1)
             batch = draw_batch(recipe, run.degrade, len(images), step)
+            run.walkers.join(batch)
+            x0 = to_float(pixels[batch.index.to(device)])  # (B, C, size, size)
+            x0 = torch.where(batch.flip.to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
+            x_t, t = run.walkers.inputs(measured(recipe, batch.drawn(x0, batch.t))), batch.t.to(device)
+            predictions = []
             with out_of_memory_explained(recipe, share):
                 for part in parts:
-                    x0 = to_float(pixels[batch.index[part].to(device)])  # (share, C, size, size)
-                    x0 = torch.where(batch.flip[part].to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
-                    x_t, t = make_inputs(recipe, run.network, batch, x0, part)
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
-                        loss = F.l1_loss(network(x_t, t).float(), x0) / recipe.accumulate
+                        x0_hat = network(x_t[part].float(), t[part]).float()
+                        loss = F.l1_loss(x0_hat, x0[part]) / recipe.accumulate
                         accelerator.backward(loss)
                     run.loss_sum += accelerator.reduce(loss.detach(), "mean")
+                    predictions.append(accelerator.gather(x0_hat.detach()))
                 if recipe.clip:
                     accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
                 optimizer.step()
@@ -177,6 +147,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                 raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train in "
                                          f"another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
+            run.walkers.step(batch, x_t, torch.cat(predictions))
             run.step, run.loss_count = step, run.loss_count + 1
 
             told = torch.tensor(float(interrupts.received is not None), device=device)

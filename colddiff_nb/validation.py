@@ -22,7 +22,7 @@ def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 1
     def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         drawn = degrade.to(device).draw(n, torch.Generator().manual_seed(0))
-        x_T = measure(drawn(x0.to(device), drawn.T), recipe.measurement)
+        x_T = measure(drawn(x0.to(device), drawn.T), recipe.scored_from)
         scores: dict[str, float] = {}
         for sampler in (direct, algorithm2):
             restored = sampler(network, drawn, x_T).cpu()

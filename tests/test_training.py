@@ -10,11 +10,13 @@ import torch
 from colddiff_nb import checkpoint
 from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import measure
 from colddiff_nb.networks import build
 from colddiff_nb.pretrained import load_model, load_pretrained
 from colddiff_nb.recipes import recipe
 from colddiff_nb.sampling import algorithm2
-from colddiff_nb.training import draw_batch, learning_rate, make_inputs, train, update_ema
+from colddiff_nb.training import draw_batch, learning_rate, measured, train, update_ema
+from colddiff_nb.walkers import Walkers
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "sampler_states": 0.5, "precision": "float32"}
 
@@ -131,35 +133,48 @@ def test_ema_every_step_has_a_half_life_of_three_percent_of_the_steps():
 def test_severities_cover_the_range_as_the_recipe_says():
     degrade = recipe("small", "deblur", "mnist").degradation()
     uniform = draw_batch(recipe("paper", "deblur", "mnist", batch=20_000), degrade, 100, step=1)
-    t = uniform.path[:, -1]
-    assert t.min() == 1 and t.max() == 40 and (uniform.path == t.unsqueeze(1)).all()
-    assert t.bincount().float()[1:].std() < 60 and 0.45 < uniform.index.float().mean() / 100 < 0.55
-    towards = draw_batch(recipe("small", "deblur", "mnist", batch=20_000, sampler_states=0.0), degrade, 100, step=1)
-    assert 0.60 < (towards.path[:, -1] == 40).float().mean() < 0.65
-    sampled = draw_batch(recipe("small", "deblur", "mnist", batch=20_000, sampler_states=0.5), degrade, 100, step=1)
-    assert (sampled.path.diff(dim=1) <= 0).all() and sampled.path.max() == 40 and sampled.path.min() == 1
-    assert 0.4 < (sampled.path[:, 0] > sampled.path[:, -1]).float().mean() < 0.5
-    again = draw_batch(recipe("small", "deblur", "mnist", batch=20_000, sampler_states=0.5), degrade, 100, step=1)
-    assert torch.equal(again.path, sampled.path)
-    assert not torch.equal(draw_batch(recipe("small", "deblur", "mnist"), degrade, 100, 2).path, sampled.path[:64])
+    assert uniform.t.min() == 1 and uniform.t.max() == 40
+    assert uniform.t.bincount().float()[1:].std() < 60 and 0.45 < uniform.index.float().mean() / 100 < 0.55
+    choice = recipe("small", "deblur", "mnist", batch=20_000)
+    towards = draw_batch(choice, degrade, 100, step=1)
+    assert towards.t.min() == 1 and 0.60 < (towards.t == 40).float().mean() < 0.65
+    assert torch.equal(draw_batch(choice, degrade, 100, step=1).t, towards.t)
+    assert not torch.equal(draw_batch(choice, degrade, 100, step=2).t, towards.t)
 
 
-def test_sampler_states_are_what_algorithm_2_makes(digits):
-    choice = recipe("smoke", "deblur", "mnist5k", **TINY | {"sampler_states": 1.0, "batch": 64})
+@pytest.mark.parametrize("task", ["inpaint", "superres"])
+def test_walkers_go_where_algorithm_2_goes(digits, task):
+    """Each walker's states, from its start to s = 0, are those of the sampler for its own image and draw."""
+    choice = recipe("smoke", task, "mnist5k", batch=8, T=3)
     degrade = choice.degradation()
-    network = build(choice, degrade).train()
-    x0 = to_float(digits.pixels[:64])
-    batch = draw_batch(choice, degrade, 64, step=3)
-    x_t, t = make_inputs(choice, network, batch, x0, slice(0, 64))
-    assert network.training and torch.equal(t, batch.path[:, -1])
-    walked = batch.path[:, 0] > t
-    assert walked.any() and (~walked).any()
-    assert torch.equal(x_t[~walked], degrade(x0, t)[~walked])
-    for i in walked.nonzero().squeeze(1).tolist()[:20]:
-        visited = sorted(set(batch.path[i].tolist()), reverse=True)
-        x_T = degrade(x0[i:i + 1], visited[0])
-        expected = algorithm2(network, degrade, x_T, T=visited, trajectory=True).x[-2]
-        assert torch.allclose(x_t[i:i + 1], expected, atol=1e-5)
+    walkers, network = Walkers(4, degrade, 1, torch.device("cpu")), build(choice, degrade).eval()
+    torch.nn.init.normal_(network.head.weight, std=0.01)
+    seen: list[dict[int, torch.Tensor]] = [{} for _ in range(4)]  # by walker: severity -> state
+    for step in range(12):
+        batch = draw_batch(choice, degrade, len(digits), step)
+        fresh = (walkers.state["s"] == 0).tolist()
+        walkers.join(batch)
+        x0 = to_float(digits.pixels[batch.index])
+        x_t = walkers.inputs(batch.drawn(x0, batch.t))
+        assert torch.equal(x_t[4:], batch.drawn(x0, batch.t)[4:].double())  # only walkers have states of their own
+        for i in range(4):
+            seen[i] = {} if fresh[i] else seen[i]
+            seen[i][int(batch.t[i])] = x_t[i].float()
+            start = max(seen[i])
+            path = algorithm2(network, batch.drawn[i:i + 1], batch.drawn[i:i + 1](x0[i:i + 1], start), start, trajectory=True)
+            for s, expected in zip(path.severities, path.x):
+                if s in seen[i]:
+                    assert torch.allclose(seen[i][s], expected[0], atol=1e-5)
+        with torch.no_grad():
+            walkers.step(batch, x_t, network(x_t.float(), batch.t))
+    assert max(len(states) for states in seen) > 1
+
+
+def test_a_network_made_for_both_precisions_sees_both():
+    x_t = torch.rand(6, 1, 4, 4) * 2 - 1
+    both = measured(recipe("smoke", "inpaint", "mnist", measurement="both"), x_t)
+    assert torch.equal(both[1::2], x_t[1::2]) and torch.equal(both[::2], measure(x_t[::2], "8bit"))
+    assert torch.equal(measured(recipe("smoke", "inpaint", "mnist", measurement="8bit"), x_t), measure(x_t, "8bit"))
 
 
 def test_cosine_schedule_warms_up_and_ends_near_zero():

@@ -98,6 +98,15 @@ class Published:
             rows = [row for row in rows if not row.folder.endswith("-8bit")]
         return max(rows, key=lambda row: (row.worth, row.folder.endswith("-8bit")), default=None)
 
+    def together(self, pair: str, methods: tuple[str, ...], metric: str) -> dict[str, Row]:
+        """float32 rows of the methods that were scored on the same images: of the images where all were, those nearest to the paper's."""
+        sets: dict[str, dict[str, Row]] = {}
+        for row in self.rows:
+            if row.folder == pair and row.key == (self.paper["pairs"][pair]["variant"], row.key[1], "float32") and row.number(metric) is not None:
+                sets.setdefault(row.images, {})[row.key[1]] = row
+        full = [found for found in sets.values() if set(methods) <= set(found)]
+        return max(full, key=lambda found: found[methods[0]].worth, default={})
+
     def variants(self, pair: str) -> list[str]:
         """The paper's variant first."""
         first = self.paper["pairs"][pair]["variant"]

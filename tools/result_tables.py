@@ -13,6 +13,7 @@ PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "samp
 SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1), "FID": ("fid", 2, -1)}  # in the cells, digits, +1 where more is better
 MISSING = "not run"
 FROM = {"float32": "float32", "8bit": "8 bits"}
+MADE_FOR = {"float32": "the model made for float32", "8bit": "the model made for 8 bits", "both": "the one model made for both"}
 
 
 def markdown(head: str, rows: Iterable[Iterable[Any]]) -> str:
@@ -76,7 +77,7 @@ def glance_notes(published: Published) -> str:
             goal = published.paper["pairs"][pair][printed]["RMSE"]
             exact, rounded = (published.best(pair, method, measurement) for measurement in ("float32", "8bit"))
             if exact and rounded and exact.cell["rmse"] < goal <= rounded.cell["rmse"]:
-                maker = "by the model made for float32" if rounded.folder == pair else "made for 8 bits"
+                maker = f"by {MADE_FOR[published.models[rounded.folder]['recipe']['measurement']]}" if method != "linear" else "made for 8 bits"
                 notes.append(f"- {title}, {METHODS[method]}: below the paper's {goal:.3f} **only by inverting float32** "
                              f"({number(exact, 'rmse', 4)}; from 8 bits {number(rounded, 'rmse', 4)}, {maker}).")
     errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({row.pair}, {row.key[0]})" for row in published.rows
@@ -92,10 +93,11 @@ def models(published: Published) -> str:
         options = metadata["recipe"]
         scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
         current = MISSING if not scored else "yes" if scored == {metadata["checksum"]} else "**no, older weights**"
-        rows.append((f"[{name}]({name}/)", f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M", f"{metadata['images_seen']:,}",
+        rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
+                     f"{metadata['images_seen']:,}",
                      published.share(name), f"{metadata['step']:,} x {options['batch'] * options['accumulate']}",
                      f"{metadata['data']['name']} {metadata['data']['split']}, {metadata['data']['n']:,}", options["seed"], current))
-    return markdown("model | network, parameters | images seen | share of the paper's | last stage: steps x batch | trained on | seed | "
+    return markdown("model | made for | network, parameters | images seen | share of the paper's | last stage: steps x batch | trained on | seed | "
                     "rows are of these weights", rows)
 
 
@@ -136,9 +138,7 @@ def best(published: Published) -> str:
     for pair, title in PAIRS.items():
         printed = published.paper["pairs"][pair]
         for metric, (key, digits, sign) in SCORES.items():
-            direct = published.best(pair, "direct", metric=key)
-            found = {method: row for method in ("direct", "algorithm1", "algorithm2") if (row := published.best(pair, method, metric=key))
-                     and direct and row.images == direct.images}
+            found = published.together(pair, ("direct", "algorithm1", "algorithm2"), key)
             theirs = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
             if len(found) == 3:
                 order = sorted(found, key=lambda method: -sign * found[method].cell[key])
@@ -181,12 +181,15 @@ def deviations(published: Published) -> str:
         ("images seen", f"{published.paper['images_seen']:,}", f"{min(seen):,} to {max(seen):,}" if seen else MISSING, "trained without a GPU"),
         ("network", "56.6 M parameters (MNIST), 35.7 M (CIFAR-10)", f"{max(sizes):.1f} M" if sizes else MISSING,
          "the same; the paper's networks are in the package"),
-        ("input", "x_t alone", "x_t, and x_t amplified in float32 by a fixed preconditioner", "what blur leaves is too small to be found soon"),
+        ("input", "x_t alone", "x_t, and x_t amplified in float32 by a fixed preconditioner: a linear estimate of x0, or for masks a logarithm",
+         "what blur and masks leave is too small to be found soon"),
+        ("output", "x0", "a correction of the linear estimate; for masks x_t times a gain, plus a correction", "a gain undoes attenuation"),
         ("optimiser", f"Adam {theirs['learning_rate']}, {theirs['schedule']}, no clipping",
          f"Adam {ours['learning_rate']}, {ours['schedule']}, clipping at {ours['clip']:g}", "a short training must use every step"),
-        ("t in training", theirs["severities"], "40 % uniform, 50 % rising in t, 10 % at T", "the score is taken at t = T"),
-        ("x_t in training", "D(x0, t)", "for part of the batch, what a step of Algorithm 2 made",
-         "Algorithm 2 meets such inputs, which the preconditioner would amplify"),
+        ("t in training", theirs["severities"], "20 % uniform, 20 % rising in t, 60 % at T", "the score is taken at t = T"),
+        ("x_t in training", "D(x0, t)", "half of the batch walks through Algorithm 2, a step of the sampler each training step",
+         "the sampler's states are not D(x0, s): its own predictions made them"),
+        ("x_s in Algorithm 2", "float32", "float64 between the network's calls", "the rounding of T small steps adds up"),
         ("EMA", "0.995 every 10 steps", "every step, half-life 3 % of the steps", "a short training"),
         ("augmentation", "CIFAR-10: flip and crop", "CIFAR-10: flip", "crops shift what the borders see"),
         ("training images", "the training file", "less 5,000 held out for validation", "choices are made on those, the test split is scored once"),

@@ -1,0 +1,60 @@
+"""Scores the shipped models on a split of MNIST and CIFAR-10, cell by cell, going on where it stopped; writes results/*/metrics.json.
+
+    python tools/measure_models.py --data ROOT                                  # every cell of the tables on the full test split: hours
+    python tools/measure_models.py --data ROOT --methods direct algorithm2 --measurements float32
+    python tools/measure_models.py --data ROOT --split validation --n 1000      # the rows that `make test` computes again
+"""
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from colddiff_nb import runtime
+from colddiff_nb.classifier import load_classifier
+from colddiff_nb.data import load
+from colddiff_nb.degradations import TASKS
+from colddiff_nb.pretrained import RESULTS, load_pretrained
+from colddiff_nb.recipes import Recipe
+from colddiff_nb.results import evaluate
+from colddiff_nb.sampling import SAMPLERS
+
+LOWER = {"deblur-mnist": (40, 20)}  # severities to start from: the course report's and the paper's, with one network
+
+
+def score(task: str, dataset: str, made_for: str, measurement: str, chosen: argparse.Namespace) -> None:
+    network, trained, metadata = load_pretrained(task, dataset, made_for)
+    folder = RESULTS / (f"{task}-{dataset}" + ("" if made_for == "float32" else f"-{made_for}"))
+    images, device = load(dataset, chosen.split, chosen.data), runtime.device()
+    shipped = RESULTS / f"classifier-{dataset}" / "weights.safetensors"
+    classifier = load_classifier(shipped).to(device) if shipped.is_file() else None
+    recipe = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
+    for T in LOWER.get(f"{task}-{dataset}", (trained.T,)):
+        degrade = replace(recipe, T=T).degradation().to(device)
+        print(f"{folder.name}, T = {T}, {chosen.split}", flush=True)
+        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=chosen.fid,
+                 trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier, feature_cache=chosen.feature_cache,
+                 log=lambda line: print("  " + line, flush=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST and CIFAR-10")
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
+    parser.add_argument("--datasets", nargs="+", default=("mnist", "cifar10"), choices=("mnist", "cifar10"))
+    parser.add_argument("--methods", nargs="+", default=tuple(SAMPLERS), choices=("degraded", *SAMPLERS))
+    parser.add_argument("--measurements", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
+    parser.add_argument("--split", default="test", choices=("test", "validation"))
+    parser.add_argument("--n", type=int, help="that many images, spread over the split; default: all")
+    parser.add_argument("--fid", action="store_true", help="FID too: minutes a cell on a GPU, half an hour on a CPU core")
+    parser.add_argument("--feature-cache", type=Path, default=Path("runs/features"), help="where the originals' Inception features are kept")
+    chosen = parser.parse_args()
+    for dataset in chosen.datasets:
+        for task in chosen.tasks:
+            for measurement in chosen.measurements:
+                special = (RESULTS / f"{task}-{dataset}-{measurement}").is_dir()  # a model made for this measurement
+                score(task, dataset, measurement if special else "float32", measurement, chosen)
+
+
+if __name__ == "__main__":
+    main()
