@@ -24,6 +24,7 @@ class Recipe:
     steps: int = 1_000  # optimiser steps
     batch: int = 64  # images of one micro-batch, over all processes
     accumulate: int = 1  # micro-batches of one optimiser step
+    loss: str = "l1"  # l1 (the paper's), or l2: less RMSE where much is unknown, and blurrier
     learning_rate: float = 1.5e-3  # of Adam
     schedule: str = "cosine"  # constant, or cosine to 0 after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
@@ -42,7 +43,7 @@ class Recipe:
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
         choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
-                   "pooling": ("area", "bicubic")}
+                   "pooling": ("area", "bicubic"), "loss": ("l1", "l2")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")

@@ -1,4 +1,4 @@
-"""The training loop: L1 between x0 and R(D(x0, t), t) (the paper's equation 1), resumable bit for bit.
+"""The training loop: L1 (or L2) between x0 and R(D(x0, t), t), the paper's equation 1; resumable bit for bit.
 
 Randomness is stateless: the draws of a step depend on (recipe.seed, step) alone, so a checkpoint holds no generator and any
 number of processes sees the same global batch.
@@ -23,6 +23,9 @@ from colddiff_nb.interrupts import Interrupts
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.run import OnEvaluate, Run
 from colddiff_nb.walkers import Batch
+
+
+LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 
 def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -> Batch:
@@ -135,7 +138,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                 for part in parts:
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
                         x0_hat = network(x_t[part].float(), t[part]).float()
-                        loss = F.l1_loss(x0_hat, x0[part]) / recipe.accumulate
+                        loss = LOSSES[recipe.loss](x0_hat, x0[part]) / recipe.accumulate
                         accelerator.backward(loss)
                     run.loss_sum += accelerator.reduce(loss.detach(), "mean")
                     predictions.append(accelerator.gather(x0_hat.detach()))

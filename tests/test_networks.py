@@ -137,6 +137,7 @@ def test_named_recipes_are_the_papers():
     (lambda: recipe("huge", "deblur", "mnist"), "unknown recipe 'huge': choose one of smoke, quick, small, report, paper"),
     (lambda: recipe("quick", "sharpen", "mnist"), "unknown task 'sharpen'"),
     (lambda: recipe("quick", "deblur", "mnist", speed=1), "a recipe has no field speed"),
+    (lambda: recipe("quick", "deblur", "mnist", loss="l3"), "unknown loss 'l3': choose one of l1, l2"),
     (lambda: recipe("quick", "deblur", "mnist", steps=0), "steps = 0: it must be positive"),
     (lambda: recipe("quick", "deblur", "mnist", sampler_states=2.0), "sampler_states = 2.0"),
 ])

@@ -82,6 +82,19 @@ def test_accumulating_equals_one_larger_batch(digits, tmp_path):
         assert torch.allclose(a, b, atol=1e-4)
 
 
+def test_the_loss_is_the_recipes(digits, tmp_path):
+    for name, loss in (("l1", torch.nn.functional.l1_loss), ("l2", torch.nn.functional.mse_loss)):
+        choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "evaluate_every": 1, "sampler_states": 0.0, "loss": name})
+        train(choice, tmp_path / name, images=digits, log=quiet)
+        torch.manual_seed(choice.seed)
+        network = build(choice, degrade := choice.degradation())
+        network.precondition.fit(degrade, to_float(digits.pixels[:1_000]))
+        batch = draw_batch(choice, degrade, len(digits), 1)
+        x0 = to_float(digits.pixels[batch.index])
+        expected = loss(network(batch.drawn(x0, batch.t), batch.t), x0).item()
+        assert float(curve(tmp_path / name)[0]["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_two_precisions_in_one_process(digits, tmp_path):
     for precision in ("bf16", "float32", "bf16"):
         train(recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "precision": precision}), tmp_path / precision, images=digits, log=quiet)
