@@ -213,13 +213,13 @@ import pandas
 figure, panels = plt.subplots(2, 3, figsize=(11, 5), layout="constrained")
 falls = []
 for panel, (pair, title) in zip(panels.flat, PAIRS.items()):
-    panel.set(title=title, xlabel="images of the last stage", ylabel="RMSE")
+    panel.set(title=title, xlabel="thousand images of the last stage", ylabel="RMSE")
     panel.grid(color="#d4d4d4")
     path = RESULTS / pair / "curve.csv"
     table = pandas.read_csv(path) if path.is_file() else pandas.DataFrame({"images": []})
     for name, label, colour, marker in (("rmse_direct", "direct", "#1a1a1a", "D"), ("rmse_algorithm2", "Algorithm 2", "#0072b2", "o")):
         if name in table:
-            panel.plot(table["images"], table[name], color=colour, marker=marker, markersize=4, fillstyle="none", label=label)
+            panel.plot(table["images"] / 1_000, table[name], color=colour, marker=marker, markersize=4, fillstyle="none", label=label)
     if "rmse_direct" in table and len(table) > 1:
         falls.append((title, table["rmse_direct"].iloc[len(table) // 2 - 1], table["rmse_direct"].iloc[-1]))
     elif not len(table.columns) > 1:
@@ -288,6 +288,8 @@ for panel, metric, name in zip(panels, ("fid", "frechet"), ("FID", "Frechet dist
         panel.margins(0.12, 0.15)
     if (metric, "ours") not in {arrow[:2] for arrow in arrows}:
         panel.text(0.98, 0.02, "ours: not run", transform=panel.transAxes, ha="right")
+    if metric not in {arrow[0] for arrow in arrows}:
+        panel.set(xticks=[], yticks=[])
 handles = {label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels())}
 figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
 show(figure, "Two planes of RMSE against a Frechet distance; for each pair an arrow from direct reconstruction to Algorithm 2, the paper hollow, ours filled.")
