@@ -54,7 +54,7 @@ class Preconditioner(nn.Module):
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         for t in range(degrade.T + 1):
             x_t = drawn(x0, t)
-            self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std()
+            self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std().clamp(min=1e-6)  # x_t may be flat
 
     def pseudo_inverse(self, x_t: Tensor, t: Tensor) -> Tensor:
         U, V, weights = (buffer[t].unsqueeze(1) for buffer in (self.U, self.V, self.weights))  # (B, 1, size, size), float64

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb import runtime
+from colddiff_nb.contract import Degradation, Drawn
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import Degradation, Drawn, measure
+from colddiff_nb.degradations import measure
 from colddiff_nb.files import lock
 from colddiff_nb.interrupts import Interrupts
 from colddiff_nb.recipes import Recipe
