@@ -53,7 +53,7 @@ class Preconditioner(nn.Module):
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         for t in range(degrade.T + 1):
             x_t = drawn(x0, t)
-            self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std()
+            self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std().clamp(min=1e-6)  # x_t may be flat
         if self.inverts:
             self.mean.copy_(x0.mean(0))
             for t, V in enumerate(self.V):

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from colddiff_nb.degradations import GREY_DATASETS, TASKS, Degradation, make
+from colddiff_nb.degradations import GREY_DATASETS, MAKERS, Degradation, make
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Recipe:
     """Everything that decides what a training gives. The same recipe and seed give the same weights on the same machine."""
 
     name: str = "quick"  # the named recipe this one started from
-    task: str = "superres"  # deblur, superres or inpaint
+    task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
     dataset: str = "mnist5k"  # mnist, cifar10, mnist5k or photos
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: str = "area"  # of superres: area (the paper's tables) or bicubic (the official command line)
@@ -41,7 +41,7 @@ class Recipe:
         for field in fields(self):
             if not _is(getattr(self, field.name), str(field.type)):
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
-        choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
+        choices = {"task": MAKERS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
                    "pooling": ("area", "bicubic"), "loss": ("l1", "l2")}
         for name, allowed in choices.items():

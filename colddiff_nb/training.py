@@ -16,14 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb import runtime
+from colddiff_nb.contract import Degradation
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import Degradation, measure
+from colddiff_nb.degradations import measure
 from colddiff_nb.files import lock
 from colddiff_nb.interrupts import Interrupts
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.run import OnEvaluate, Run
 from colddiff_nb.walkers import Batch
-
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 

@@ -145,3 +145,17 @@ def test_bad_recipes_get_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("task", ["mean", "noise", "line", "snow", "decolour"])
+def test_every_task_can_be_trained(task):
+    """The preconditioner of a flat x_T is finite too."""
+    choice = recipe("smoke", task, "photos")
+    degrade = choice.degradation()
+    network, x0 = build(choice, degrade), torch.rand(4, 3, 32, 32) * 2 - 1
+    network.precondition.fit(degrade, x0)
+    torch.nn.init.normal_(network.head.weight)
+    t = torch.tensor([1, 2, degrade.T, degrade.T])
+    loss = (network(degrade.draw(4)(x0, t), t) - x0).abs().mean()
+    loss.backward()
+    assert loss.isfinite() and all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)

@@ -1,0 +1,61 @@
+"""The tables of results/README.md about samplers beyond the paper's, from results/samplers/ (see measure_samplers.py)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from result_rows import PAIRS, Published
+from result_tables import MISSING, markdown
+
+SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
+    "direct": ("direct", "1", "nothing but a network trained at T"),
+    "projected direct": ("direct, projected", "1", "x_T is D(x0, T) to the measurement's precision, D is known"),
+    "algorithm1": ("Algorithm 1", "T", "D is known"),
+    "between": ("half-way, keep 0.5", "T", "D is known, x_T is D(x0, T)"),
+    "algorithm2": ("Algorithm 2 (the paper's)", "T", "D is known with its draw, x_T is D(x0, T)"),
+    "fewer": ("Algorithm 2, at most 5 calls", "5", "as Algorithm 2; predictions at skipped severities would be alike"),
+    "projected": ("Algorithm 2, projected", "T", "as direct, projected, at every step"),
+    "mixed": ("half direct, half Algorithm 2", "T", "as Algorithm 2; their errors differ")}
+SCORES = (("rmse", 4, min), ("ssim", 4, max), ("frechet", 1, min))
+
+
+def fewer(T: int) -> list[int]:
+    """At most five severities from T to 1, at equal ratios: the last steps write the most."""
+    return sorted({round(T ** (k / 4)) for k in range(5)}, reverse=True)
+
+
+def assumptions(published: Published) -> str:
+    return markdown("sampler | calls | it assumes", SAMPLERS.values())
+
+
+def sampler_tables(published: Published) -> str:
+    parts = []
+    for pair, title in PAIRS.items():
+        cells = [cell for name in (pair, f"{pair}-8bit") for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]]
+        for variant in dict.fromkeys(cell["variant"] for cell in cells):
+            found = {(cell["measurement"], cell["method"]): cell for cell in cells if cell["variant"] == variant}  # made for 8 bits goes first
+            parts.append(f"### {title}, {variant}\n\n" + markdown("sampler | RMSE | SSIM | Frechet | RMSE, 8 bits | SSIM, 8 bits | Frechet, 8 bits", (
+                (shown, *(value(found, measurement, name, *score) for measurement in ("float32", "8bit") for score in SCORES))
+                for name, (shown, *_) in SAMPLERS.items() if ("float32", name) in found)))
+    return "\n\n".join(parts) or "Nothing yet: `python tools/measure_samplers.py`."
+
+
+def value(found: dict[tuple[str, str], dict[str, Any]], measurement: str, name: str, score: str, digits: int, best: Callable) -> str:
+    """A score, bold where it is the best of its column; RMSE with its distance from Algorithm 2's."""
+    number = found.get((measurement, name), {}).get(score)
+    if number is None:
+        return MISSING
+    text = f"{number:.{digits}f}"
+    if score == "rmse" and (theirs := found.get((measurement, "algorithm2"))) and name != "algorithm2":
+        text += f" ({100 * (number / theirs['rmse'] - 1):+.0f} %)"
+    winner = best(cell[score] for (kind, _), cell in found.items() if kind == measurement)
+    return f"**{text}**" if number == winner else text
+
+
+def sampler_images(published: Published) -> str:
+    cells = [cell for pair in PAIRS for cell in (published.read(f"samplers/{pair}/metrics.json") or {"cells": []})["cells"]]
+    return " and ".join(sorted({f"{cell['n']:,} {cell['split']} images" for cell in cells})) or MISSING
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {"samplers": sampler_tables, "sampler_assumptions": assumptions,
+                                                   "sampler_images": sampler_images}
