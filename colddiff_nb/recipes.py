@@ -13,7 +13,7 @@ class Recipe:
 
     name: str = "quick"  # the named recipe this one started from
     task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
-    dataset: str = "mnist5k"  # mnist, cifar10, mnist5k or photos
+    dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: str = "area"  # of superres: area (the paper's tables) or bicubic (the official command line)
     network: str = "small"  # small (1 M parameters, for CPUs) or paper (ConvNeXt U-Net for grey, ResNet U-Net for colour)

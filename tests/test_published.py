@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from colddiff_nb import data, linear, metrics
+from colddiff_nb import pixels as pixels_of
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_pretrained
@@ -45,9 +46,9 @@ def test_rows_of_the_linear_estimator(task, T):
 def mnist_validation():
     """MNIST's validation split, put together offline: its 5,000 digits are the 4,000 and the 1,000 of mnist5k."""
     parts = [data.load("mnist5k", split, size=28) for split in ("train", "test")]
-    pixels, labels = data._in_order(torch.cat([part.pixels for part in parts]), torch.cat([part.labels for part in parts]))
-    pixels = data._resize(pixels, 32)
-    return data.Images(pixels, labels, "mnist", "validation", data._sha256(pixels))
+    pixels, labels = pixels_of.in_order(torch.cat([part.pixels for part in parts]), torch.cat([part.labels for part in parts]))
+    pixels = pixels_of.resize(pixels, 32)
+    return data.Images(pixels, labels, "mnist", "validation", pixels_of.sha256(pixels))
 
 
 @pytest.mark.parametrize("task", ["deblur", "superres", "inpaint"])
