@@ -462,7 +462,7 @@ D = models["deblur", "mnist"].degrade
 x_T = D(pool, D.T)
 far = torch.cdist(x_T.flatten(1), x_T.flatten(1), p=float("inf")) + 9.0 * (labels[:, None] == labels[None])
 pair = torch.tensor(divmod(int(far.argmin()), len(labels)))
-columns = {"original": pool[pair], "x_T": x_T[pair]}
+columns = {"original": pool[pair], "x_{T}": x_T[pair]}
 for name, measurement in (("float32", "float32"), ("8 bits", "8bit")):
     columns[f"direct, {name}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], measurement))
 show(grid(columns, scale=4, title=f"Two digits, one measurement? {models['deblur', 'mnist'].label}"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")
@@ -520,9 +520,9 @@ for task in TASKS:
 # |---|---|
 # | noise, 8 bits | x_T is $D(x_0, T)$, exactly. A blur that divides a frequency by ten thousand asks for a measurement good to a ten-thousandth. |
 # | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
-# | T off | the severity is known. R undoes blur that is not there. |
+# | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. |
 #
-# Algorithm 1 forgets the measurement, a weakness in section 3; here it also forgets its errors, for as far as its first guess does not carry them on.
+# Algorithm 1 forgets the measurement, a weakness in section 3; here it also forgets the measurement's errors, but for what its first guess carries on.
 #
 # ### A D without such a basis
 # Section 3 needs a basis in which all $A_s$ are diagonal, that is, all $A_s$ commute. Blur then mask: each alone has its basis (Fourier, pixels), both together have none.
