@@ -81,12 +81,12 @@ def test_00_and_03_run_to_the_end_and_leave_the_packages_alone(tmp_path: Path, a
     empty.mkdir()
 
     def call(*arguments: str, wishes: str = "") -> str:
-        done = subprocess.run([*cut, python, "-m", *arguments], cwd=empty, env=machine | {package.VARIABLE: wishes}, capture_output=True, text=True,
+        done = subprocess.run([*cut, python, *arguments], cwd=empty, env=machine | {package.VARIABLE: wishes}, capture_output=True, text=True,
                               check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    before = call("pip", "list", "--format=freeze").split()
+    before = call("-m", "pip", "list", "--format=freeze").split()
     for name, wishes in zip(("00_start_here", "03_sampling"), WISHES[network]):
         notebook = room.inputs(HOME / "notebooks" / f"{name}.py")
         if name == "03_sampling":
@@ -94,10 +94,11 @@ def test_00_and_03_run_to_the_end_and_leave_the_packages_alone(tmp_path: Path, a
             twice = nbformat.v4.new_code_cell(SETUP.replace('ADDRESS, VERSION = ""', f'ADDRESS, VERSION = "{address}"'))
             notebook.cells[position:position + 1] = [nbformat.v4.new_code_cell("import google.colab"), twice, nbformat.v4.new_code_cell(twice.source)]
         (empty / f"{name}.ipynb").write_text(room.text(notebook))
-        call("nbconvert", "--execute", "--to=notebook", "--inplace", f"{name}.ipynb", wishes=wishes)
+        call("-m", "nbconvert", "--execute", "--to=notebook", "--inplace", f"{name}.ipynb", wishes=wishes)
         said = [room.printed(cell) for cell in nbformat.read(empty / f"{name}.ipynb", 4).cells if cell.cell_type == "code"]
         assert said[-1] and (name == "03_sampling" or any("NOT the full MNIST" in text for text in said))
     assert ["installed stranger>=1" in text for text in said[1:3]] == [True, False]
-    after = call("pip", "list", "--format=freeze").split()
+    after = call("-m", "pip", "list", "--format=freeze").split()
     assert sorted(after) == sorted([*before, "stranger==1"]) and {"torch", "numpy"} <= {line.split("==")[0] for line in before}
-    assert (empty / "colddiff" / "colddiff_nb").is_dir()
+    again = call("-c", f"{SETUP}\nprint(setup.__code__.co_filename)")  # the clone is there: no address is needed any more
+    assert again.splitlines()[-1] == str(empty / "colddiff" / "colddiff_nb" / "notebook.py")
