@@ -17,7 +17,7 @@ soak: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
 
 bench: .venv/ready
-	$(BIN)/python tools/bench.py
+	$(BIN)/python -m tools.bench $(ARGS)
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

@@ -116,6 +116,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             run.write_curve()
             if run.moved:  # the other folder may be gone tomorrow
                 run.save(0.0)
+        if world > 1:
+            run.log(f"{world} processes share each batch of {recipe.batch}")
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)
