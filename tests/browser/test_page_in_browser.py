@@ -39,7 +39,7 @@ def opened(browser, address, width, **options):
     view.on("pageerror", lambda error: view.complaints.append(str(error)))
     view.on("request", lambda request: view.asked.append(request.url))
     view.goto(address)
-    view.wait_for_function("document.getElementById('algorithm2-state').width == 32")
+    playwright.expect(view.locator("#algorithm2-state")).to_have_attribute("width", "32")
     return view
 
 
@@ -55,11 +55,12 @@ def test_the_slider_moves_the_pictures_without_a_request(browser, address, width
     before = picture(view, "algorithm2-state")
     view.locator("#k").focus()
     view.keyboard.press("ArrowRight")
-    view.wait_for_function("before => document.getElementById('algorithm2-state').toDataURL() != before", arg=before)
-    assert "step 2 of 3" in view.locator("#readout").inner_text() and view.url.endswith("k=2")
+    playwright.expect(view.locator("#readout")).to_contain_text("step 2 of 3")
+    view.wait_for_timeout(100)  # pictures are decoded aside
+    assert picture(view, "algorithm2-state") != before and view.url.endswith("k=2")
     assert "2 of 3 steps" in view.locator("#sentence").inner_text() and view.locator("#k").get_attribute("aria-valuetext")
     view.locator("#task").select_option("deblur")
-    view.wait_for_function("document.getElementById('readout').textContent.includes('of 40')")
+    playwright.expect(view.locator("#readout")).to_contain_text("of 40")
     assert "task=deblur" in view.url and view.evaluate("document.documentElement.scrollWidth") <= width
     if shots := os.environ.get("BROWSER_SHOTS"):
         view.screenshot(path=Path(shots) / f"page-{width}-{scheme}.png", full_page=True)
@@ -78,7 +79,7 @@ def test_targets_are_large_and_pictures_are_described(browser, address):
 def test_play_plays_and_is_not_offered_where_motion_is_not_wanted(browser, address):
     view = opened(browser, f"{address}#task=superres&data=mnist&k=0", 1280)
     view.locator("#play").click()
-    view.wait_for_function("document.getElementById('readout').textContent.startsWith('step 3 of 3')")
+    playwright.expect(view.locator("#readout")).to_contain_text("step 3 of 3", timeout=10_000)
     still = opened(browser, f"{address}#task=superres&data=mnist&k=0", 1280, reduced_motion="reduce")
     assert not still.locator("#play").is_visible() and still.locator("#next").is_visible()
 
