@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from result_rows import PAIRS, Published
-from result_tables import MISSING, markdown
+from result_tables import FROM, MISSING, markdown
 
 SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
     "direct": ("direct", "1", "nothing but a network trained at T"),
@@ -57,5 +57,23 @@ def sampler_images(published: Published) -> str:
     return " and ".join(sorted({f"{cell['n']:,} {cell['split']} images" for cell in cells})) or MISSING
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"samplers": sampler_tables, "sampler_assumptions": assumptions,
-                                                   "sampler_images": sampler_images}
+def growth(published: Published) -> str:
+    """RMSE of the prediction at some severities of Algorithm 2's own path, and of its result."""
+    record, lines = published.read("growth.json") or {"rows": []}, []
+    for row in record["rows"]:
+        T, rmse = row["T"], {int(s): value for s, value in row["prediction_rmse"].items()}
+        shown = [rmse[max(1, round(share * T))] for share in (1, 0.75, 0.5, 0.25)] + [rmse[1]]
+        name = PAIRS[row["model"].removesuffix("-8bit")]
+        lines.append((name, T, FROM[row["measurement"]], *(f"{value:.4f}" for value in shown), f"{row['result_rmse']:.4f}",
+                      f"{row['result_rmse'] / rmse[T]:.2f}"))
+    return markdown("pair | T | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct", lines)
+
+
+def growth_images(published: Published) -> str:
+    record = published.read("growth.json")
+    return f"{record['n']:,} {record['split']} images" if record else MISSING
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {
+    "samplers": sampler_tables, "growth": growth, "growth_images": growth_images, "sampler_assumptions": assumptions,
+    "sampler_images": sampler_images}
