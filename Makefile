@@ -28,10 +28,13 @@ notebooks: .venv/ready
 badges: .venv/ready
 	$(BIN)/python tools/notebooks.py badges $(REPO)
 
+page: .venv/ready
+	$(BIN)/python tools/page.py
+
 results: .venv/ready
 	$(BIN)/python tools/results.py
 
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test soak bench lab notebooks badges results
+.PHONY: run test soak bench lab notebooks badges page results
