@@ -16,6 +16,7 @@ import pytest
 from nbformat import NotebookNode
 
 from colddiff_nb import notebook as package
+from colddiff_nb.checkpoint import load_weights
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
@@ -69,6 +70,16 @@ def test_notebook_is_clean(source: Path) -> None:
             assert not [output for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"]
             assert not re.search(r"(?<![\w:/])/(home|root|tmp|Users|work|content|usr|opt|var)/", room.printed(cell))
     assert str(HOME) not in content
+
+
+@every
+def test_outputs_were_made_by_the_weights_that_are_shipped(source: Path) -> None:
+    """Every "shipped weights CHECKSUM" that a committed notebook printed is that of a file in results/."""
+    shipped = {load_weights(path)[1]["checksum"][:8] for path in (HOME / "results").glob("*/weights.safetensors")}
+    text = "\n".join(room.printed(cell) for cell in read(source).cells if cell.cell_type == "code")
+    printed = set(re.findall(r"shipped weights (\w{8}),", text))
+    assert printed <= shipped, f"made by other weights: build it again, python tools/notebooks.py build {source.stem}"
+    assert printed or "choose_model" not in source.read_text()
 
 
 @every
