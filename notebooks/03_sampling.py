@@ -78,8 +78,8 @@ print(f"{D.T} calls of the network, {tuple(by_hand.shape)} restored")
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 
 trajectory = algorithm2(restore, D, x_T, trajectory=True)
-assert torch.equal(trajectory.result, by_hand)
-print("ok: the loop above is algorithm2, bit for bit; it asked the network at severities", trajectory.severities)
+assert (trajectory.result - by_hand).abs().max() < 1e-4
+print("ok: the loop above is algorithm2 (but for rounding: the package keeps x_s in float64); it asked the network at severities", trajectory.severities)
 
 # %% tags=["nbval-check-output"]
 assert torch.equal(direct(restore, D, x_T), trajectory.x0_hat[0])
