@@ -17,7 +17,7 @@ soak: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
 
 bench: .venv/ready
-	$(BIN)/python tools/bench.py
+	$(BIN)/python -m tools.bench $(ARGS)
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
@@ -28,10 +28,13 @@ notebooks: .venv/ready
 badges: .venv/ready
 	$(BIN)/python tools/notebooks.py badges $(REPO)
 
+page: .venv/ready
+	$(BIN)/python tools/page.py
+
 results: .venv/ready
 	$(BIN)/python tools/results.py
 
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test soak bench lab notebooks badges results
+.PHONY: run test soak bench lab notebooks badges page results

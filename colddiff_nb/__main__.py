@@ -29,7 +29,7 @@ class Train:
     run: Path | None = None
     """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET."""
     data: Path = Path("data")
-    """Where MNIST and CIFAR-10 are, or are downloaded to."""
+    """Where the data sets are, or are downloaded to."""
     init: Path | None = None
     """Weights file to start from."""
     resume_from: Path | None = None
@@ -40,7 +40,7 @@ class Train:
     def __call__(self) -> None:
         from colddiff_nb.training import train
         from colddiff_nb.validation import validation_scores
-        folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{self.recipe.dataset}")
+        folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{Path(self.recipe.dataset).name}")
         train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
               on_evaluate=validation_scores(self.recipe, self.data))
 

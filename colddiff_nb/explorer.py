@@ -55,9 +55,9 @@ class Explorer:
         self._build_transport()
         pairs = [widgets.VBox(pair) for pair in zip(self.thumbnails, self.buttons.values())]
         mine = widgets.VBox([widgets.HBox([self.upload, self.path]), widgets.HBox([self.buttons[MINE], self.invert])])
+        rows = [self.task, self.data, self.stretch, self.gif], [*pairs, mine], [self.back, self.next, self.play, self.slider, self.label]
         self.widget = widgets.VBox([
-            widgets.HBox([self.task, self.data, self.stretch, self.gif]), widgets.HBox([*pairs, mine]),
-            widgets.HBox([self.back, self.next, self.play, self.slider, self.label]), self.status, self.picture, self.sentence])
+            *(widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows), self.status, self.picture, self.sentence])
         self._select()
 
     def _build_selection(self, tasks: Sequence[str], thumbnails: int) -> None:
@@ -88,7 +88,7 @@ class Explorer:
         self.slider.observe(self._show, "value")
         self.link = widgets.jslink((self.play, "value"), (self.slider, "value"))
         self.picture = widgets.Image(format="png", layout={"width": "770px"})
-        self.label, self.status, self.sentence = widgets.Label(), widgets.Label(), widgets.HTML(layout={"width": "770px"})
+        self.label, self.status, self.sentence = widgets.Label(), widgets.Label(), widgets.HTML(layout={"max_width": "770px"})
 
     @property
     def steps(self) -> int:

@@ -16,7 +16,7 @@ WEIGHTS = ("shipped", "mine")
 class Chosen(NamedTuple):
     restore: nn.Module  # in eval mode
     degrade: Degradation
-    label: str  # for titles: "shipped weights, 1.9 M images"
+    label: str  # for titles: "shipped weights 0123abcd, 1.9 M images"; the first digits of the file's checksum
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
@@ -39,7 +39,7 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
     if mine is None or weights == "shipped":
         try:
             restore, degrade, metadata = load_pretrained(task, dataset)
-            return Chosen(restore, degrade, f"shipped weights, {images_seen(metadata)}")
+            return Chosen(restore, degrade, f"shipped weights {metadata['checksum'][:8]}, {images_seen(metadata)}")
         except FileNotFoundError as error:
             print(error)
     if mine is None:

@@ -53,7 +53,7 @@ class Preconditioner(nn.Module):
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         for t in range(degrade.T + 1):
             x_t = drawn(x0, t)
-            self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std()
+            self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std().clamp(min=1e-6)  # x_t may be flat
         if self.inverts:
             self.mean.copy_(x0.mean(0))
             for t, V in enumerate(self.V):
@@ -151,7 +151,8 @@ class SmallUNet(nn.Module):
             with torch.autocast(x_t.device.type, enabled=False):
                 return features[:, -self.channels:] + self.precondition.unmeasured(out, t)
         gain, correction = out.chunk(2, dim=1)
-        return features[:, :self.channels] * gain.exp() + correction
+        undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # no mask leaves less than exp(-20) that float32 could tell
+        return undone.clamp(-2, 2) + correction  # bounded: Algorithm 1 would feed a runaway back
 
 
 def build(recipe: Recipe, degrade: Degradation) -> nn.Module:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from .data import to_float
+from .pixels import to_float
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from colddiff_nb.degradations import GREY_DATASETS, TASKS, Degradation, make
+from colddiff_nb.degradations import GREY_DATASETS, MAKERS, Degradation, make
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,8 @@ class Recipe:
     """Everything that decides what a training gives. The same recipe and seed give the same weights on the same machine."""
 
     name: str = "quick"  # the named recipe this one started from
-    task: str = "superres"  # deblur, superres or inpaint
-    dataset: str = "mnist5k"  # mnist, cifar10, mnist5k or photos
+    task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
+    dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: str = "area"  # of superres: area (the paper's tables) or bicubic (the official command line)
     network: str = "small"  # small (1 M parameters, for CPUs) or paper (ConvNeXt U-Net for grey, ResNet U-Net for colour)
@@ -41,7 +41,7 @@ class Recipe:
         for field in fields(self):
             if not _is(getattr(self, field.name), str(field.type)):
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
-        choices = {"task": TASKS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
+        choices = {"task": MAKERS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
                    "pooling": ("area", "bicubic"), "loss": ("l1", "l2")}
         for name, allowed in choices.items():
@@ -94,7 +94,7 @@ PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5
 
 RECIPES: dict[str, dict] = {
     "smoke": {"steps": 20, "batch": 16, "evaluate_every": 10, "save_every": 10, "widths": (16, 16, 32)},  # seconds: tests
-    "quick": {"steps": 400, "evaluate_every": 400, "save_every": 200, "sampler_states": 0.25},  # about a minute on two CPU cores
+    "quick": {"steps": 450, "evaluate_every": 450, "save_every": 225, "sampler_states": 0.25},  # about a minute on two CPU cores
     "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "sampler_states": 0.5},  # an hour of CPU, minutes of GPU
     "report": PAPER | {"steps": 200_000, "evaluate_every": 10_000, "save_every": 1_000},  # the course report
     "paper": PAPER | {"steps": 700_000, "evaluate_every": 10_000, "save_every": 1_000},  # the paper: 45 M images

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from colddiff_nb import files, metrics
+from colddiff_nb.contract import Degradation, Drawn
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import GREY_DATASETS, TASKS, Degradation, Drawn, make, measure
+from colddiff_nb.degradations import GREY_DATASETS, MAKERS, make, measure
 from colddiff_nb.runtime import true_float32
 from colddiff_nb.sampling import SAMPLERS
 
@@ -96,7 +97,6 @@ def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> Non
     """ValueError if `images` hold some that weights were trained on, whose provenance is `trained_on`; under whatever name."""
     def parts(name: str, split: str) -> set[tuple[str, str]]:
         return CONTAINS.get((name, split), {(name, split)})
-
     for source in trained_on:
         if source.get("checksum") == images.checksum or parts(source["name"], source["split"]) & parts(images.name, images.split):
             raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of "
@@ -166,7 +166,7 @@ def _inception(fid: Any, device: torch.device) -> tuple[Any, str]:
 
 def _variant(options: Mapping[str, Any]) -> str:
     """T, and the options that are not the paper's."""
-    defaults = make(options["task"], options["dataset"], size=options["size"]).options if options["task"] in TASKS else {}
+    defaults = make(options["task"], options["dataset"], size=options["size"]).options if options["task"] in MAKERS else {}
     others = [f"{key} {value}" for key, value in options.items() if key != "T" and defaults.get(key, value) != value]
     return ", ".join([f"T = {options['T']}", *others])
 

@@ -1,4 +1,4 @@
-"""Direct reconstruction and the paper's Algorithms 1 and 2 (section 3): free functions with one signature.
+"""Direct reconstruction and the paper's Algorithms 1 and 2 (section 3), and what lies between and beyond: one signature.
 
 restore(x_s, s) -> x0_hat is any callable (the network, R in the paper), s a LongTensor (B,); degrade(x0, s) -> x_s is D with
 its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or the decreasing severities
@@ -53,6 +53,38 @@ def algorithm2(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | 
         x0_hat = x0_hat.double()
         return x_s - degrade(x0_hat, s) + degrade(x0_hat, s_next)
     return _sample(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+def between(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False, keep: float = 0.5):
+    """x_{s-1} = D(x0_hat, s - 1) + keep * (x_s - D(x0_hat, s)): keep = 0 is Algorithm 1, keep = 1 Algorithm 2."""
+    def update(x_s, x0_hat, s, s_next):
+        x0_hat = x0_hat.double()
+        return degrade(x0_hat, s_next) + keep * (x_s - degrade(x0_hat, s))
+    return _sample(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+def mixed(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False, share: float = 0.5):
+    """share * Algorithm 2 + (1 - share) * direct, which is Algorithm 2's first prediction and so costs no call."""
+    path = algorithm2(restore, degrade, x_T, T, trajectory=True)
+    path.x[-1] = path.x0_hat[0].lerp(path.result, share)
+    return path if trajectory else path.result
+
+
+def ddim(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
+    """x_{s-1} = D(x0_hat, s - 1) with the noise that explains x_s: for a `degrade` that has `estimate`, such as more_degradations.Noise."""
+    def update(x_s, x0_hat, s, s_next):
+        return degrade.estimate(x_s, x0_hat, s)(x0_hat, s_next)
+    return _sample(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+def consistent(sampler: Callable, measurement: str = "float32") -> Callable:
+    """The sampler with every prediction clamped to [-1, 1] and then made to agree with x_T, by `degrade.project`. It assumes that x_T is
+    D(x0, T) as exactly as `measurement` ("float32" or "8bit") says. restore must be in eval mode."""
+    def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
+        def agreeing(x_s: Tensor, s: Tensor) -> Tensor:
+            return degrade.project(restore(x_s, s).clamp(-1, 1), x_T, severities(degrade, T)[0], measurement)
+        return sampler(agreeing, degrade, x_T, T, trajectory)
+    return sample
 
 
 SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2}

@@ -22,7 +22,7 @@ from .data import to_float, to_uint8
 from .paint import BLUE, CIVIDIS, GREY, GREYS, INK, PUOR, RULE, VERMILLION, Page, colour_table, coloured, grid, nice, picture, png
 from .sampling import Trajectory, algorithm1, algorithm2, severities
 
-__all__ = ["Comparison", "compare", "curves", "describe", "frame", "gif", "grid", "png", "readout", "strip"]
+__all__ = ["Comparison", "compare", "curves", "describe", "frame", "gif", "grid", "panels", "png", "readout", "strip"]
 ALGORITHMS = {  # in the order of the rows: name, rule, colour, marker
     "algorithm2": ("Algorithm 2", "x_{s–1} = x_{s} – D(x̂_{0}, s) + D(x̂_{0}, s–1)", BLUE, "disc"),
     "algorithm1": ("Algorithm 1", "x_{s–1} = D(x̂_{0}, s–1)", VERMILLION, "square"),
@@ -109,9 +109,7 @@ def compare(restore, degrade, x0: Tensor, title: str = "", measurement: str = "f
 
 
 def frame(comparison: Comparison, k: int, stretch: bool = False, scale: int = 4) -> Image.Image:
-    """The explorer's picture after k = 0..steps steps, 770 x 668 where image size x scale = 128. A prediction stands beside the state
-    it is made from; at k = steps the last one stays, and nothing is added. stretch spreads what is shown of x_s from its least value to
-    its greatest. Raises ValueError for k outside 0..steps."""
+    """The explorer's picture after k steps, 770 x 668 where image size x scale = 128. Raises ValueError for k outside 0..steps."""
     s, page = comparison.severity(k), _background(comparison, stretch, scale)
     page = Page(0, 0, page.zoom, page.image.copy())
     page.write(22, 60, readout(comparison, k), 14, GREY)
@@ -119,16 +117,19 @@ def frame(comparison: Comparison, k: int, stretch: bool = False, scale: int = 4)
     for left, text in zip(COLUMNS, (f"state x_{{{s}}}" + ", stretched" * stretch, "prediction x̂_{0}", adds, "error |x̂_{0} – x_{0}|")):
         page.write(left, 91, text)
     for name, top, line in zip(ALGORITHMS, ROWS, (548, 574)):
-        added = comparison.added(name, k)
-        panels = (picture(comparison.state(name, k), stretch), picture(comparison.prediction(name, k)),
-                  coloured(added.sign() * (added.abs() / comparison.limits[0]) ** (1 / 3) / 2 + 0.5, PUOR),
-                  coloured(comparison.error(name, k) / comparison.limits[1], CIVIDIS))
-        for left, panel in zip(COLUMNS, panels):
+        for left, panel in zip(COLUMNS, panels(comparison, name, k, stretch)):
             page.paste(panel, left, top, PANEL, PANEL)
         for x, what in ((682, "state"), (748, "prediction")):
             page.write(x, line, f"{comparison.rmse[f'{name} {what}'][k]:.3f}", align=1)
     page.line([_at(comparison, k, 0), _at(comparison, k, _heights(comparison)[-1])])
     return page.image
+
+
+def panels(comparison: Comparison, name: str, k: int, stretch: bool = False) -> list[Image.Image]:
+    """An algorithm's state, the prediction made from it, what the next step adds (at the end nothing), error: each as large as the image."""
+    added = comparison.added(name, k) / comparison.limits[0]
+    return [picture(comparison.state(name, k), stretch), picture(comparison.prediction(name, k)),
+            coloured(added.sign() * added.abs() ** (1 / 3) / 2 + 0.5, PUOR), coloured(comparison.error(name, k) / comparison.limits[1], CIVIDIS)]
 
 
 @lru_cache(maxsize=8)
@@ -209,14 +210,13 @@ def describe(comparison: Comparison, k: int) -> str:
 
 def gif(comparison: Comparison, path: str | Path, stretch: bool = False, scale: int = 4, seconds: float = 8) -> Path:
     """Write the frames of k = 0..steps as an endless GIF that takes `seconds` and then rests for two; returns its path."""
-    frames = [frame(comparison, k, stretch, scale) for k in range(comparison.steps + 1)]
     blends = [colour_table(f"ffffff {colour[1:]}")[51::51] for colour in (BLUE, VERMILLION)]
     own = np.reshape(picture(comparison.x0).quantize(90).getpalette() or [], (-1, 3))
     palette = Image.new("P", (1, 1))  # one for all frames, so that colours do not flicker
     palette.putpalette(np.concatenate([GREYS[::5], PUOR[::5], CIVIDIS[::5], *blends, own]).ravel().tolist())
-    first, *others = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
-    pause = round(1000 * seconds / len(frames))
-    first.save(path, save_all=True, append_images=others, duration=[pause] * len(others) + [pause + 2000], loop=0)
+    frames = [frame(comparison, k, stretch, scale).quantize(palette=palette, dither=Image.Dither.NONE) for k in range(comparison.steps + 1)]
+    pauses = [round(1000 * seconds / len(frames))] * len(frames)
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[*pauses[1:], pauses[0] + 2000], loop=0)
     return Path(path)
 
 

@@ -16,14 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb import runtime
+from colddiff_nb.contract import Degradation
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import Degradation, measure
+from colddiff_nb.degradations import measure
 from colddiff_nb.files import lock
 from colddiff_nb.interrupts import Interrupts
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.run import OnEvaluate, Run
 from colddiff_nb.walkers import Batch
-
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
@@ -116,6 +116,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             run.write_curve()
             if run.moved:  # the other folder may be gone tomorrow
                 run.save(0.0)
+        if world > 1:
+            run.log(f"{world} processes share each batch of {recipe.batch}")
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations import Degradation, Drawn
+from colddiff_nb.contract import Degradation, Drawn
 
 
 @dataclass(frozen=True)

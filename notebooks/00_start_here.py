@@ -161,9 +161,9 @@ print(f"a network with {sum(p.numel() for p in restore.parameters()):,} weights"
 
 # %% [markdown]
 # Training is one idea: take digits, degrade them by a random severity, and push the guess towards the clean digit. The loss
-# is the paper's **L1**: the network's job is to name the clean picture itself, whatever the degradation was, and of several
-# digits that fit the same blocks L1 lets it choose one (a median), where the squared error would ask for their blurry
-# average.
+# is the paper's **L1**: the mean of $|\hat x_0 - x_0|$ over all pixels. The network's job is to name the clean picture itself,
+# whatever the degradation was. Where several digits fit the same blocks, L1 asks at each pixel for their *median* (ink where most
+# of them have ink), which is sharper than the grey *average* that the squared error would ask for.
 
 # %%
 optimizer = torch.optim.Adam(restore.parameters())
@@ -235,7 +235,7 @@ pictures({f"t = {t}": fade(clear[:1], t) for t in range(T + 1)}, "A digit, and t
 
 # %% tags=["check:step"]
 if step_2(x0, x0, T, fade) is None:
-    print("todo: replace None by the line, then run these two cells again")
+    print("todo: replace None by the line (three cells up), run that cell, then this one")
 elif (error := rmse(sample(step_2, untrained, fade, faded)[-1], clear)) > 1e-5:
     print(f"not yet: an RMSE of {error:.3f} is left. Start from x_s, take out D at s, put in D at s - 1")
 else:
@@ -294,8 +294,8 @@ print("What you saw: the lowest RMSE is that of:", min(restored, key=lambda name
 # %% [markdown]
 # Do not be surprised if *direct* has the lowest RMSE: one careful guess is what it was trained for, and it is the cheapest, one
 # call of the network where the algorithms make three. Algorithm 1 ends as $D(\hat x_0, 0)$, its last guess. RMSE rewards caution, and
-# what is *not* rewarded is being faithful to the measurement. Algorithm 2 is, to the last digit. The reason is the next
-# picture.
+# what it does *not* reward is being faithful to the measurement. Algorithm 2 is faithful, up to rounding, and so is the untrained
+# network in it. The reason is the next picture.
 
 # %% [markdown]
 # ## 7. A restored digit is a sum
@@ -336,7 +336,7 @@ def agree(guess, x_T):
 wild = torch.randn_like(x_T[:6])
 answer = agree(wild, x_T[:6])
 if answer is None:
-    print("todo: replace None by the line, then run these two cells again")
+    print("todo: replace None by the line, run that cell, then this one")
 elif not all(torch.allclose(a, b, atol=1e-4) for a, b in ((degrade(answer, T), x_T[:6]), (degrade(answer - wild, T), answer - wild))):
     print("not yet: the blocks must become those of x_T, and within a block all pixels must change by the same amount")
 else:
@@ -384,8 +384,8 @@ print(f"yet they agree with what was given to {(again - x_T)[worst].abs().max():
 # <details><summary>1. The network is trained with L1 on x0. What exactly is compared with what, and why L1?</summary>
 #
 # The guess R(D(x0, t), t) with the clean picture x0, for every severity t. The network always names the clean picture, so one
-# network serves every step and every degradation. L1 asks for a median: where several digits fit, it may choose one, where
-# the squared error would ask for their blurry mean.
+# network serves every step. L1 asks at each pixel for the median of the digits that fit, which is sharper than their mean, for
+# which the squared error would ask.
 #
 # </details>
 #

@@ -436,7 +436,7 @@ def check_every():
         n = save_every(save, step, life)
         if n is None:
             return "todo: write save_every(save, step, life)"
-        waste = lambda n: save / (n * step) + n * step / (2 * life)
+        waste = lambda n, save=save, step=step, life=life: save / (n * step) + n * step / (2 * life)
         if n <= 0 or waste(n) > 1.001 * min(waste(n * factor) for factor in (0.5, 0.8, 0.95, 1, 1.05, 1.25, 2)):
             return "not yet: another n wastes less; set the derivative with respect to n to zero"
     return "ok: neither saving too often nor losing too much"

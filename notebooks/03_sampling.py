@@ -78,8 +78,8 @@ print(f"{D.T} calls of the network, {tuple(by_hand.shape)} restored")
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 
 trajectory = algorithm2(restore, D, x_T, trajectory=True)
-assert torch.equal(trajectory.result, by_hand)
-print("ok: the loop above is algorithm2, bit for bit; it asked the network at severities", trajectory.severities)
+assert (trajectory.result - by_hand).abs().max() < 1e-4
+print("ok: the loop above is algorithm2 (but for rounding: the package keeps x_s in float64); it asked the network at severities", trajectory.severities)
 
 # %% tags=["nbval-check-output"]
 assert torch.equal(direct(restore, D, x_T), trajectory.x0_hat[0])
@@ -113,7 +113,8 @@ show(frame(explorer.comparison, k), describe(explorer.comparison, k))
 
 # %%
 T = explorer.steps
-show(strip(explorer.comparison, [0, T // 2, T - 8, T - 3, T - 2, T - 1, T]), "Deblurring one digit: states stay grey until the last steps, the guesses show a digit from the first step on.")
+show(strip(explorer.comparison, [0, T // 2, T - 8, T - 3, T - 2, T - 1, T]),
+     "Deblurring one digit: states stay grey until the last steps, the guesses show a digit from the first step on.")
 scores = explorer.comparison.rmse
 print(f"What you saw: the state's RMSE is {scores['algorithm2 state'][0]:.3f} at the start, still {scores['algorithm2 state'][T - 1]:.3f} with "
       f"one step to go, and {scores['algorithm2 state'][-1]:.3f} at the end; the first guess already has {scores['direct'][0]:.3f}.")
@@ -192,8 +193,8 @@ print(f"RMSE on {IMAGES} test images\n{'':17}{'degraded':>11}{'direct':>11}{'alg
 print("What you saw: the lowest RMSE is that of", ", ".join(f"{name} in {best.count(name)} of 6" for name in dict.fromkeys(best)))
 
 # %% [markdown]
-# **What you saw.** More steps need not mean a lower RMSE. The network was trained with an L1 loss to be right on average in one go, and an average is
-# what RMSE rewards. Notebook 04 measures what else there is (how real the images look), notebook 06 why one would iterate at all.
+# **What you saw.** More steps need not mean a lower RMSE. The network was trained (L1 loss) to be close to the original in every pixel, in one go, and
+# closeness pixel by pixel is all that RMSE sees. Notebook 04 measures what else there is (how real the images look), notebook 06 why one would iterate at all.
 #
 # ## 5 · An image of your own
 # Use the upload button of the explorer, or give a path: any size, grey or colour, is cut to its central square and reduced to 32 x 32. Without

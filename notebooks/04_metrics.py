@@ -95,11 +95,10 @@ print("ok: of two digits with the same RMSE the one with faint noise has the low
 # input's. The numbers, read from `results/report/inpainting.csv`:
 
 # %%
-import csv
 from IPython.display import Markdown, display
 
 sys.path.insert(0, str(settings.home / "tools"))
-from result_report import read_csv, report, trend_notes
+from result_report import read_csv, trend_notes
 from result_rows import METHODS, PAIRS, Published
 from result_tables import PAPER_METHODS, markdown, number, paper_notes
 

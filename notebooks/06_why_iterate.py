@@ -124,9 +124,9 @@ def guess_at_random(x_s, s):
 
 
 x0 = to_float(test["mnist"].pixels[:2])
-errors = [(sampler(guess_at_random, Shift(), Shift()(x0, 10)) - x0).abs().max() for sampler in (algorithm2, algorithm1)]
-assert errors[0] < 1e-5 and errors[1] > 0.5
-print("ok: with D = x + s e, Algorithm 2 is exact though R guesses at random; Algorithm 1 is not")
+second, first = (sampler(guess_at_random, Shift(), Shift()(x0, 10)) for sampler in (algorithm2, algorithm1))
+assert (second - x0).abs().max() < 1e-5 and torch.equal(first, guess_at_random(x0, [1]))
+print("ok: with D = x + s e, Algorithm 2 is exact though R guesses at random; Algorithm 1 returns R's last random image")
 
 # %% [markdown]
 # What does that prove? Tolerance, not skill: D knew $e$, so the answer was in D. Blur, pixelation and masks are not of that form. Same R, the three D of this project:
@@ -160,7 +160,7 @@ for task in TASKS:
 # $A_{s-1} - A_s$ takes the detail that pixels of size $2^{s-1}$ show and pixels of size $2^s$ do not: 8x8 detail from the prediction at $s=3$, 16x16 from $s=2$, 32x32 from
 # $s=1$. The bands are orthogonal, so the squared error is the sum of the bands' errors.
 #
-# **Predict.** In which band is most of the error? Does the iteration lower it there?
+# **Predict.** In which band is the largest part of the error? Does the iteration lower it there?
 
 # %%
 x0, D, x_T = measured("superres")
@@ -173,6 +173,13 @@ def band_errors(x):
 
 
 bands = {way: band_errors(runs["superres", "mnist", way].result) for way in WAYS}
+for way, values in bands.items():
+    print(f"{way:11} squared error {sum(values):.5f} =", " + ".join(f"{value:.5f} ({name})" for name, value in zip(BANDS, values)))
+
+# %% [markdown]
+# The same as stacked bars.
+
+# %%
 figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
 left = torch.zeros(3)
 for i, (name, colour, hatch) in enumerate(zip(BANDS, ("#1a1a1a", "#0072b2", "#56b4e9", "#e69f00"), ("", "//", "..", ""))):
@@ -183,8 +190,9 @@ axes.set(xlabel="mean squared error on [0, 1]", title=f"Super-resolution: error 
 axes.invert_yaxis()
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 show(figure, "Stacked bars of the squared error in four bands for direct reconstruction, Algorithm 1 and Algorithm 2.")
-for way, values in bands.items():
-    print(f"What you saw: {way}: squared error {sum(values):.5f} =", " + ".join(f"{value:.5f} ({name})" for name, value in zip(BANDS, values)))
+largest = max(range(len(BANDS)), key=bands["direct"].__getitem__)
+print(f"What you saw: the largest part of the error of direct, {bands['direct'][largest] / sum(bands['direct']):.0%}, is in the {list(BANDS)[largest]};",
+      "the iteration changes it by", ", ".join(f"{bands[way][largest] / bands['direct'][largest] - 1:+.1%} ({way})" for way in list(WAYS)[1:]))
 
 # %% tags=["nbval-check-output"]
 run, kept = runs["superres", "mnist", "Algorithm 2"], runs["superres", "mnist", "Algorithm 2"].result
@@ -210,7 +218,16 @@ gain = torch.fft.fft(A[:, :, 0]).real  # (T + 1, 32): a circulant matrix is know
 gains = gain[:, :, None] * gain[:, None, :]  # (T + 1, 32, 32): of the frequency (f, g)
 weights = gains[:-1] - gains[1:]  # weights[s - 1]: what the prediction at s writes
 T = len(weights)
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+written = weights.cumsum(0) / (1 - gains[-1])  # written[n - 1]: the share of what was lost that the last n predictions write
+needed = (written >= 0.9).double().argmax(0) + 1.0  # (32, 32): how many of the last predictions write 90 % of (f, g)
+needed[0, 0] = float("nan")  # the mean grey is never lost
+print(f"{T} predictions write {needed.numel():,} frequencies")
+
+# %% [markdown]
+# Left the shares along one axis; right, for the lowest frequencies of both axes, how many of the *last* predictions it takes to write 90 %.
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(1.25, 1))
 edges = torch.arange(T + 1) + 0.5
 picture = left.pcolormesh(torch.arange(18) - 0.5, edges, weights[:, :17, 0], cmap="PuOr", vmin=-1, vmax=1)
 left.set(yscale="log", yticks=[1, 2, 3, 5, 10, 20, 40], yticklabels=[1, 2, 3, 5, 10, 20, 40], ylabel="severity s of the prediction",
@@ -218,11 +235,12 @@ left.set(yscale="log", yticks=[1, 2, 3, 5, 10, 20, 40], yticklabels=[1, 2, 3, 5,
 left.minorticks_off()
 left.invert_yaxis()
 figure.colorbar(picture, ax=left)
-writer = weights.abs().argmax(0) + 1
-picture = right.imshow(torch.fft.fftshift(writer.clamp(max=5)), cmap="cividis_r", vmin=0.5, vmax=5.5, extent=(-16.5, 15.5, 15.5, -16.5))
-right.set(xlabel="frequency f", ylabel="frequency g", title="severity whose prediction writes most of (f, g)")
-figure.colorbar(picture, ax=right, ticks=[1, 2, 3, 4, 5]).ax.set_yticklabels(["1", "2", "3", "4", "5 or more"])
-show(figure, "Left: which share of each frequency each prediction writes; only the lowest frequency is written early. Right: nearly all by the last steps.")
+low = torch.arange(-5, 6)
+right.imshow(needed[low][:, low], cmap="cividis_r", vmin=1, vmax=needed.nan_to_num().max(), extent=(-5.5, 5.5, 5.5, -5.5))
+for f, g in ((f, g) for f in low.tolist() for g in low.tolist() if (f, g) != (0, 0)):
+    right.text(f, g, int(needed[g, f]), ha="center", va="center", color="white" if needed[g, f] > 5 else "#1a1a1a")
+right.set(xlabel="frequency f", ylabel="frequency g", title="how many last predictions write 90 %")
+show(figure, "Left: the share of each frequency that each prediction writes; only the lowest are written early. Right: a number for each low frequency.")
 late = int((weights[:3].sum(0) >= 0.9).sum())
 print(f"What you saw: {late:,} of {gains[0].numel():,} frequencies get at least 90 % of their weight from the last 3 of {T} predictions;",
       f"the smallest weight is {weights.min():.2f}: negative, so the result is no average of the predictions.")
@@ -249,6 +267,12 @@ print("ok: every frequency of the deblurred images is the measured one plus the 
 masks = models["inpaint", "mnist"].degrade.table.double()  # (T + 1, squared distances): what each mask lets through
 returned = (masks[:-1] - masks[1:]) / (1 - masks[-1:]).clamp(min=1e-12)  # share of what is lost that prediction s writes
 half = [int((returned[:, r * r].cumsum(0) < 0.5).sum()) + 1 for r in range(16)]  # by radius, from s = 1 upwards
+print(f"{len(returned)} predictions, and how much of a pixel each of them writes, for every distance from the centre")
+
+# %% [markdown]
+# Left, for a hole in the middle, the severity by which half of each pixel is back; right what each prediction writes at four distances.
+
+# %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", width_ratios=(1, 1.6))
 y, x = torch.meshgrid(torch.arange(32) - 15, torch.arange(32) - 15, indexing="ij")
 squared = x * x + y * y
@@ -256,8 +280,8 @@ when = torch.where(masks[-1, squared] < 0.99, (returned[:, squared].cumsum(0) < 
 picture = left.imshow(when, cmap="cividis", vmin=1, vmax=50)
 left.set(title="severity by which half has returned", xticks=[], yticks=[])
 figure.colorbar(picture, ax=left)
-for r, style in zip((2, 5, 8, 10), ("-", "--", "-.", ":")):
-    right.plot(range(1, 51), returned[:, r * r], style, label=f"radius {r} px", linewidth=2)
+for r, style, colour in zip((2, 5, 8, 10), ("-", "--", "-.", ":"), ("#0072b2", "#d55e00", "#1a1a1a", "#e69f00")):
+    right.plot(range(1, 51), returned[:, r * r], style, color=colour, label=f"radius {r} px", linewidth=2)
 right.set(xlabel="severity s of the prediction", ylabel="share it writes", title="who writes a pixel at this distance")
 right.invert_xaxis()
 right.legend()
@@ -269,7 +293,8 @@ assert half[2] < half[5] < half[8] < half[10]
 print("ok: rim before middle: radius 10 px returns at s =", half[10], "then 8 px at", half[8], "then 5 px at", half[5], "and 2 px at", half[2])
 
 # %% [markdown]
-# So in inpainting the late predictions see the ring that the earlier ones have painted, and can continue its strokes. That is what the iteration is for, where it is for something.
+# So in inpainting the late predictions see the ring that the earlier ones have painted, and can continue its strokes. A single guess cannot: it is made
+# when nothing is painted yet.
 
 # %%
 from colddiff_nb.show import grid
@@ -288,14 +313,30 @@ show(grid(columns, title=f"States of Algorithm 2, {models['inpaint', 'mnist'].la
 
 # %%
 STARTS = {"deblur": (1, 2, 3, 5, 10, 20, 40), "superres": (1, 2, 3), "inpaint": (5, 10, 20, 30, 40, 50)}
+
+
+def error_from(T, task, way):
+    x0, D, _ = measured(task)
+    result = runs[task, "mnist", way].result if T == D.T else WAYS[way](models[task, "mnist"].restore, D, D(x0, T), T)
+    return rmse(result, x0)
+
+
+errors = {task: {way: [error_from(T, task, way) for T in starts] for way in WAYS} for task, starts in STARTS.items()}
+for task, starts in STARTS.items():
+    first, last = ({way: values[i] for way, values in errors[task].items()} for i in (0, -1))
+    print(f"What you saw: {task}: between the best and the worst way lie {max(first.values()) - min(first.values()):.3f} at T = {starts[0]} and",
+          f"{max(last.values()) - min(last.values()):.3f} at T = {starts[-1]}; between Algorithm 2 and direct",
+          f"{first['Algorithm 2'] - first['direct']:+.3f} and {last['Algorithm 2'] - last['direct']:+.3f}.")
+
+# %% [markdown]
+# The same as curves.
+
+# %%
 figure, panels = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
 for panel, (task, starts) in zip(panels, STARTS.items()):
-    x0, D, _ = measured(task)
-    for way, sampler in WAYS.items():
-        values = [rmse(sampler(models[task, "mnist"].restore, D, D(x0, T), T), x0) for T in starts]
+    for way, values in errors[task].items():
         panel.plot(starts, values, MARKERS[way] + "-", color=COLOURS[way], label=way, fillstyle="none")
-        print(f"What you saw: {task:9}{way:12} RMSE", ", ".join(f"{value:.3f} (T = {T})" for T, value in zip(starts, values)))
-    panel.set(title=task, xlabel="severity of the measurement", ylabel="RMSE", ylim=(0, None))
+    panel.set(title=task, xlabel="severity of the measurement", ylabel="RMSE", ylim=(0, None), xticks=[1, 2, 3] if task == "superres" else range(0, 51, 10))
     panel.grid(color="#d4d4d4")
 figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 show(figure, "RMSE of the three ways against the severity of the measurement, for the three tasks on digits.")
@@ -309,51 +350,75 @@ show(figure, "RMSE of the three ways against the severity of the measurement, fo
 # The samplers accept the severities to visit: `T=[40, 3, 2, 1]` asks the network 4 times instead of 40. Then the prediction at 40 also writes what those at 39 ... 4 would have
 # written. The map says how much that is: the **moved weight**, averaged over all coefficients. It needs no network.
 #
-# **Predict.** Order the schedules below by how far their results will be from those of all steps. Then look.
+# Skipping does two things: it moves weight, and it changes the states that the next predictions are made from. To tell them apart, each schedule is run
+# twice: with *the predictions of all steps*, so that only weight moves, and *really*, with predictions made from its own states.
 
 # %%
 SCHEDULES = {"deblur": ([40, 3, 2, 1], [40, 20, 10, 1], [40, 30, 20, 10], [40, 1], [40, 20, 10, 5, 4, 3, 2, 1]),
              "inpaint": ([50, 40, 30, 20, 10], [50, 3, 2, 1], list(range(50, 0, -2)), [50, 25], [50, 40, 30])}
 share = {"deblur": weights.abs().flatten(1).mean(1), "inpaint": (masks[:-1, squared] - masks[1:, squared]).flatten(1).mean(1)}  # (T,) by s - 1
-tried = []
-for task, schedules in SCHEDULES.items():
-    _, D, x_T = measured(task)
-    for visited in schedules:
-        moved = 1 - float(share[task][torch.tensor(visited) - 1].sum() / share[task].sum())
-        result = algorithm2(models[task, "mnist"].restore, D, x_T, visited)
-        tried.append((task, visited, moved, rmse(result, runs[task, "mnist", "Algorithm 2"].result), rmse(result, measured(task)[0])))
-named = lambda visited: str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
-for task, visited, moved, apart, error in tried:
-    print(f"{task:8} {named(visited):32} moved {moved:6.1%}   RMSE to all steps {apart:.3f}   RMSE to the original {error:.3f}")
 
-# %%
-figure, axes = plt.subplots(2, 2, figsize=(9, 4.4), layout="constrained", sharey="row", sharex="col")
-for (left, right), task in zip(axes, SCHEDULES):
-    points = sorted((moved, apart, named(visited)) for name, visited, moved, apart, _ in tried if name == task)
-    moved, apart, names = zip(*points)
-    left.barh(names, moved, color="#0072b2")
-    right.barh(names, apart, color="#d55e00", hatch="//", edgecolor="white")
-    left.invert_yaxis()
-    left.set(title=f"{task}: predicted", ylabel="severities visited")
-    right.set(title=f"{task}: measured")
-    order = [rank.argsort() for rank in torch.tensor([moved, apart]).argsort()]
-    correlation = torch.corrcoef(torch.stack(order).double())[0, 1]
-    print(f"What you saw: {task}: order predicted by the map against order measured: rank correlation {correlation:.2f}")
-axes[1, 0].set(xlabel="share of the weight that another prediction writes", xlim=(0, 1))
-axes[1, 1].set(xlabel="RMSE to the result of all steps")
-show(figure, "For each schedule, bars of the weight that the map says it moves, beside bars of how far its result lies from that of all steps.")
+
+def skipped(task, visited):
+    """Moved weight; RMSE to the result of all steps with their predictions, and with its own; RMSE to the original."""
+    (x0, D, x_T), run = measured(task), runs[task, "mnist", "Algorithm 2"]
+    moved = 1 - float(share[task][torch.tensor(visited) - 1].sum() / share[task].sum())
+    guess = dict(zip(run.severities, run.x0_hat))
+    same = x_T + sum(D(guess[s], after) - D(guess[s], s) for s, after in zip(visited, [*visited[1:], 0]))
+    own = algorithm2(models[task, "mnist"].restore, D, x_T, visited)
+    return moved, rmse(same, run.result), rmse(own, run.result), rmse(own, x0)
+
+
+print(f"{sum(map(len, SCHEDULES.values()))} schedules to try")
 
 # %% [markdown]
-# **What you saw.** Moved weight tells where a schedule *may* change the result, the network how much: where its predictions at two severities agree, moving weight between them costs
-# nothing. Nor is the weight everything: a skipped step also changes, if only a little, the states that later predictions see, and a network that reads the
-# last decimals of $x_s$, as deblurring asks, may answer that with another image. The rank correlation says how far the map went for this network. And far
-# from the result of all steps is not necessarily worse: compare the last column of the table.
+# **Predict.** For deblurring, order the schedules `[40, 3, 2, 1]`, `[40, 20, 10, 1]` and `[40, 30, 20, 10]` by how far their results will be from that
+# of all steps.
+
+# %%
+tried = {task: [skipped(task, visited) for visited in schedules] for task, schedules in SCHEDULES.items()}
+named = lambda visited: str(visited) if len(visited) < 9 else f"[{visited[0]}, {visited[1]}, ..., {visited[-1]}]"
+print(f"{'':42}moved   RMSE to the result of all steps with   RMSE to the\n{'':41}weight    their predictions   its own          original")
+for task, schedules in SCHEDULES.items():
+    for visited, (moved, same, own, error) in zip(schedules, tried[task]):
+        print(f"{task:8} {named(visited):30} {moved:7.1%} {same:20.3f} {own:9.3f} {error:17.3f}")
+    rank = torch.tensor(tried[task])[:, :3].argsort(0).argsort(0).double()
+    agreement = torch.corrcoef(rank.T)[0]
+    print(f"What you saw: {task}: the map's order against the order measured: rank correlation {agreement[1]:.2f} with the predictions",
+          f"of all steps, {agreement[2]:.2f} with its own.")
+
+# %% [markdown]
+# The same as bars: what the map predicts, what moving the weight alone does, what skipping really does.
+
+# %%
+figure, axes = plt.subplots(2, 3, figsize=(11, 4.4), layout="constrained", sharey="row", sharex="col")
+for panels, (task, schedules) in zip(axes, SCHEDULES.items()):
+    rows = sorted((*values[:3], named(visited)) for visited, values in zip(schedules, tried[task]))
+    moved, same, own, names = zip(*rows)
+    for panel, values, colour, hatch in zip(panels, (moved, same, own), ("#0072b2", "#e69f00", "#d55e00"), ("", "..", "//")):
+        panel.barh(names, values, color=colour, hatch=hatch, edgecolor="white")
+    panels[0].invert_yaxis()
+    panels[0].set(ylabel=task)
+for panel, title, label in zip(axes.T, ("predicted by the map", "same predictions, weight moved", "really skipped"),
+                               ("share of the weight that is moved", "RMSE to the result of all steps", "RMSE to the result of all steps")):
+    panel[0].set(title=title)
+    panel[1].set(xlabel=label)
+    panel[1].locator_params(axis="x", nbins=4)
+figure.align_ylabels(axes[:, 0])
+show(figure, "For each schedule bars of the moved weight, of the change that it causes alone, and of the change when the steps are really skipped.")
+
+# %% [markdown]
+# **What you saw.** The map is about *weight*, and for weight it is right: the less is moved, the less changes, as long as the predictions stay the same
+# (exactly the same order it need not be: coefficients differ in size, and where two predictions agree, moving weight between them costs nothing). What it
+# cannot know is how the network answers when a skipped step leaves a slightly different state. That matters less in inpainting than in deblurring, where a
+# network has to read the last decimals of $x_s$ and may answer a tiny change with another image: steps that write nearly nothing still steer. And far from the result of all steps is not
+# necessarily worse: compare the last column of the table with section 1.
 #
 # ### Noise in three lines
 # Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$: that $D(\hat x_0, s)$ is
-# $x_s$ itself. The restorer here needs no training: the exact mean of all digits of the test split, weighted by how well they explain $x_s$.
+# $x_s$ itself. The restorer here needs no training: the mean of 200 test digits, weighted by how well they explain $x_s$.
 
-# %% tags=["nbval-check-output"]
+# %%
 steps = torch.arange(21.0)
 abar = (torch.cos((steps / 20 * 0.98 + 0.01) / 1.01 * torch.pi / 2) ** 2).double()
 digits = to_float(test["mnist"].pixels[:200]).double()
@@ -364,13 +429,19 @@ def posterior_mean(x_s, s):
     return (torch.softmax(-far, dim=1) @ digits.flatten(1)).view_as(x_s)
 
 
+print(f"a restorer that knows {len(digits)} digits by heart, and a noise schedule of {len(abar) - 1} steps")
+
+# %% [markdown]
+# From the same noise, Algorithm 2 in three lines, and beside it DDIM as its authors write it.
+
+# %% tags=["nbval-check-output"]
 x_cold = x_ddim = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 for s in range(20, 0, -1):
     x0_hat = posterior_mean(x_cold, s)
     z = (x_cold - abar[s].sqrt() * x0_hat) / (1 - abar[s]).sqrt()  # 1: the noise as estimated
     D = lambda x, s, z=z: abar[s].sqrt() * x + (1 - abar[s]).sqrt() * z  # 2: the degradation with it
     x_cold = x_cold - D(x0_hat, s) + D(x0_hat, s - 1)  # 3: Algorithm 2
-    predicted = posterior_mean(x_ddim, s)  # DDIM (eta = 0), as its authors write it
+    predicted = posterior_mean(x_ddim, s)  # DDIM (eta = 0)
     epsilon = (x_ddim - abar[s].sqrt() * predicted) / (1 - abar[s]).sqrt()
     x_ddim = abar[s - 1].sqrt() * (x_ddim - (1 - abar[s]).sqrt() * epsilon) / abar[s].sqrt() + (1 - abar[s - 1]).sqrt() * epsilon
 assert (x_cold - x_ddim).abs().max() < 1e-5
@@ -379,19 +450,22 @@ print("ok: with estimated noise, Algorithm 2 is DDIM to 1e-5")
 # %% [markdown]
 # ## 5 · When it fails, and which assumption broke
 # ### Two images, one measurement: D must be injective, up to the precision of the measurement
-# Among the test digits, look for two of different class whose blurred images differ least.
+# Among 1,000 test digits, look for two of different class whose blurred images differ least.
+#
+# **Predict.** By how many of the 255 grey levels will they differ?
 
 # %%
+from colddiff_nb.degradations import measure
+
 pool, labels = to_float(test["mnist"].pixels[:1000]), test["mnist"].labels[:1000]
 D = models["deblur", "mnist"].degrade
 x_T = D(pool, D.T)
 far = torch.cdist(x_T.flatten(1), x_T.flatten(1), p=float("inf")) + 9.0 * (labels[:, None] == labels[None])
 pair = torch.tensor(divmod(int(far.argmin()), len(labels)))
-columns = {"original": pool[pair], "x_T": x_T[pair]}
-for measurement in ("float32", "8bit"):
-    from colddiff_nb.degradations import measure
-    columns[f"direct, {measurement}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], measurement))
-show(grid(columns, scale=4, title="Two digits, one measurement?"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")
+columns = {"original": pool[pair], "x_{T}": x_T[pair]}
+for name, measurement in (("float32", "float32"), ("8 bits", "8bit")):
+    columns[f"direct, {name}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], measurement))
+show(grid(columns, scale=4, title=f"Two digits, one measurement? {models['deblur', 'mnist'].label}"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")
 levels = 127.5 * (x_T[pair[0]] - x_T[pair[1]]).abs().max()
 print(f"What you saw: a {labels[pair[0]]} and a {labels[pair[1]]} whose x_T differ by at most {levels:.4f} of 255 grey levels; after rounding to 8 bits",
       f"{int((measure(x_T[pair[0]], '8bit') != measure(x_T[pair[1]], '8bit')).sum())} of 1,024 pixels differ.")
@@ -446,9 +520,9 @@ for task in TASKS:
 # |---|---|
 # | noise, 8 bits | x_T is $D(x_0, T)$, exactly. A blur that divides a frequency by ten thousand asks for a measurement good to a ten-thousandth. |
 # | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
-# | T off | the severity is known. R undoes blur that is not there. |
+# | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. |
 #
-# Algorithm 1 forgets the measurement, a weakness in section 3; here it also forgets its errors, for as far as its first guess does not carry them on.
+# Algorithm 1 forgets the measurement, a weakness in section 3; here it also forgets the measurement's errors, but for what its first guess carries on.
 #
 # ### A D without such a basis
 # Section 3 needs a basis in which all $A_s$ are diagonal, that is, all $A_s$ commute. Blur then mask: each alone has its basis (Fourier, pixels), both together have none.
@@ -469,7 +543,8 @@ for name, chain in chains.items():
     print(f"ok: {name}: all A_s commute" if commute < 1e-12 else f"ok: {name}: they do not commute: no basis, no 'written when it returns'")
 
 # %% [markdown]
-# **Broken: one basis for all severities.** The sum of section 3 still holds, as D is linear; but no coefficient is written by one prediction any more, and Algorithm 2 need not agree with the measurement.
+# **Broken: one basis for all severities.** The sum of section 3 still holds, as D is linear. But $A_{s-1} - A_s$ is no longer a share of each coefficient:
+# what a prediction writes into one of them depends on all the others, and no map tells in advance which step writes what.
 #
 # ## So, why iterate?
 # Because a prediction made late sees what has been written before, and Algorithm 2 lets it write only what has just come back. Whether that helps depends on the D (how is the weight spread

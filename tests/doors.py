@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from odd_values import changes, junk, mutate, picture, pictures, plain, some_of, spoilt, tensors
 from survival import TINY, some_images
 
-from colddiff_nb import __main__, checkpoint, data, own_image, results, sampling, training
+from colddiff_nb import __main__, checkpoint, data, downloads, own_image, results, sampling, training
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_model
@@ -128,12 +128,12 @@ def image_folder_door(files: Files, case: list[bytes]) -> None:
         (Path(root) / "cifar10/test/cat").mkdir(parents=True)
         for index, content in enumerate(case):
             (Path(root) / f"cifar10/test/cat/{index}.png").write_bytes(content)
-        real, data._check_published = data._check_published, lambda *ignored: None
+        real, downloads.check_published = downloads.check_published, lambda *ignored: None
         try:
             with warnings.catch_warnings(action="ignore"):
                 assert data.load("cifar10", "test", root).pixels.shape == (len(case), 3, 32, 32)
         finally:
-            data._check_published = real
+            downloads.check_published = real
 
 
 def degradation_door(files: Files, case: tuple[dict, dict]) -> None:

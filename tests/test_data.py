@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb import data
+from colddiff_nb import data, downloads
 from colddiff_nb.data import channels, load, to_float, to_uint8
 
 CHECKSUMS = {
@@ -140,11 +140,11 @@ def write_pickles(root, monkeypatch):
 @pytest.fixture
 def tiny_cifar10(tmp_path, monkeypatch):
     """A folder of PNG files and torchvision's pickles with the same few images, 3 of each class held out."""
-    first_of_each_class = data._first_of_each_class
-    monkeypatch.setattr(data, "_first_of_each_class", lambda labels, count: first_of_each_class(labels, 3))
+    first_of_each_class = downloads.first_of_each_class
+    monkeypatch.setattr(downloads, "first_of_each_class", lambda labels, count: first_of_each_class(labels, 3))
     for part in ("train", "test"):
-        records = data._records(*data._in_order(*cifar10_images(part)))
-        monkeypatch.setitem(data.PUBLISHED, f"cifar10 {part}", data._sha256(records))
+        records = downloads.records(*downloads.in_order(*cifar10_images(part)))
+        monkeypatch.setitem(downloads.PUBLISHED, f"cifar10 {part}", downloads.sha256(records))
     write_folder(tmp_path / "folder")
     write_pickles(tmp_path / "pickles", monkeypatch)
     return tmp_path
@@ -172,8 +172,8 @@ def test_cifar10_folder_is_decoded_once_and_a_damaged_cache_again(tiny_cifar10, 
     first = load("cifar10", "test", root=root)
     cache = root / "cache" / "cifar10-test.bin"
     assert [path.name for path in cache.parent.iterdir()] == [cache.name]
-    decode, calls = data._decode, []
-    monkeypatch.setattr(data, "_decode", lambda folder: (calls.append(folder), decode(folder))[1])
+    decode, calls = downloads._decode, []
+    monkeypatch.setattr(downloads, "_decode", lambda folder: (calls.append(folder), decode(folder))[1])
     assert load("cifar10", "test", root=root).checksum == first.checksum and not calls
     cache.write_bytes(cache.read_bytes()[:-1000])
     assert load("cifar10", "test", root=root).checksum == first.checksum and len(calls) == 1
@@ -195,9 +195,9 @@ def test_an_incomplete_cifar10_folder_is_an_error(tiny_cifar10):
         load("cifar10", "test", root=tiny_cifar10 / "folder")
 
 
-def write_mnist(root, pixels, labels):
-    """MNIST's four raw files, train and test alike."""
-    folder = root / "MNIST" / "raw"
+def write_mnist(root, pixels, labels, name="MNIST"):
+    """The four raw files of MNIST or FashionMNIST, train and test alike."""
+    folder = root / name / "raw"
     folder.mkdir(parents=True)
     for prefix in ("train", "t10k"):
         header = np.array([2051, *pixels.shape], ">i4").tobytes()
@@ -206,16 +206,17 @@ def write_mnist(root, pixels, labels):
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(header + labels.astype(np.uint8).tobytes())
 
 
-def test_mnist_holds_out_the_first_500_of_each_class(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion", "FashionMNIST")])
+def test_mnist_and_fashion_hold_out_the_first_500_of_each_class(tmp_path, monkeypatch, name, folder):
     labels = np.arange(5200) % 10
     pixels = np.random.default_rng(0).integers(256, size=(5200, 28, 28), dtype=np.uint8)
-    write_mnist(tmp_path, pixels, labels)
-    with pytest.raises(ValueError, match="the 5200 images under .* are not those published"):
-        load("mnist", "train", root=tmp_path)
+    write_mnist(tmp_path, pixels, labels, folder)
+    with pytest.raises(ValueError, match=f"{name} train: the 5200 images under .*{folder}' are not those published"):
+        load(name, "train", root=tmp_path)
     for part in ("train", "test"):
-        records = data._records(torch.from_numpy(pixels)[:, None], torch.from_numpy(labels))
-        monkeypatch.setitem(data.PUBLISHED, f"mnist {part}", data._sha256(records))
-    train, validation, test = (load("mnist", split, root=tmp_path, size=28) for split in data.SPLITS)
+        records = downloads.records(torch.from_numpy(pixels)[:, None], torch.from_numpy(labels))
+        monkeypatch.setitem(downloads.PUBLISHED, f"{name} {part}", downloads.sha256(records))
+    train, validation, test = (load(name, split, root=tmp_path, size=28) for split in data.SPLITS)
     assert sorted(image_bytes(validation)) == sorted(image.tobytes() for image in pixels[:5000])
     assert sorted(image_bytes(train)) == sorted(image.tobytes() for image in pixels[5000:])
     assert len(test) == 5200 and test.pixels[0].numpy().tobytes() in {image.tobytes() for image in pixels}
@@ -232,7 +233,7 @@ def test_truncated_mnist_files_are_a_one_line_error(tmp_path):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "offline_name"), [("mnist", "mnist5k"), ("cifar10", "photos")])
+@pytest.mark.parametrize(("name", "offline_name"), [("mnist", "mnist5k"), ("fashion", "mnist5k"), ("cifar10", "photos")])
 def test_without_files_and_network_the_offline_set_is_named(tmp_path, monkeypatch, name, offline_name):
     def no_network(*arguments, **options):
         raise OSError("no route to host\nand a second line")
@@ -253,7 +254,7 @@ def test_a_missing_package_is_named(monkeypatch, name, package):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("imagenet", "test"), "unknown data set 'imagenet'; choose one of mnist, cifar10, mnist5k, photos"),
+        (("imagenet", "test"), "unknown data set 'imagenet'; choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
         (("mnist5k", "dev"), "unknown split 'dev'; choose one of train, validation, test"),
         (("photos", "test", "data", 4), "size 4 is outside 8..128"),
     ],
@@ -265,7 +266,7 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_channels():
-    assert [channels(name) for name in ("mnist", "cifar10", "mnist5k", "photos")] == [1, 3, 1, 3]
+    assert [channels(name) for name in ("mnist", "fashion", "cifar10", "mnist5k", "photos", "folder:x")] == [1, 1, 3, 1, 3, 3]
     with pytest.raises(ValueError, match="unknown data set"):
         channels("imagenet")
 

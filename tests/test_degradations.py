@@ -1,14 +1,23 @@
 """One suite over every degradation, and what each of them is."""
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from colddiff_nb import degradations, metrics
+from colddiff_nb.contract import TRUSTED, Degradation, check_degradation
+from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
+from colddiff_nb.more_degradations import Line
+from colddiff_nb.pretrained import load_pretrained
 
-CASES = [("deblur", "mnist", {}), ("deblur", "mnist", {"T": 20}), ("deblur", "cifar10", {}), ("superres", "mnist", {}),
+RECURSIVE = [("deblur", "mnist", {}), ("deblur", "mnist", {"T": 20}), ("deblur", "cifar10", {}), ("superres", "mnist", {}),
          ("superres", "cifar10", {"pooling": "bicubic"}), ("superres", "cifar10", {"size": 64}), ("inpaint", "mnist", {}),
-         ("inpaint", "cifar10", {"center": (3, 30)}), ("inpaint", "mnist", {"T": 5, "sigma": (2.0, 0.5)})]
-SLOW_MOVING = [case for case in CASES if "pooling" not in case[2]]  # convex: every pixel is an average of pixels (and grey)
+         ("inpaint", "cifar10", {"center": (3, 30)}), ("inpaint", "mnist", {"T": 5, "sigma": (2.0, 0.5)}), ("mean", "mnist", {}), ("mean", "cifar10", {"T": 3, "size": 16})]
+CASES = [*RECURSIVE, ("decolour", "cifar10", {}), ("noise", "mnist", {}), ("noise", "cifar10", {"T": 5}), ("line", "cifar10", {}),
+         ("line", "mnist", {"end": "inpaint", "T": 7}), ("snow", "cifar10", {}), ("snow", "mnist", {"T": 9})]
+SLOW_MOVING = [case for case in CASES if "pooling" not in case[2] and case[0] != "noise"]  # every pixel is an average of pixels, grey, white
 
 
 def images(degrade, n=3, seed=0):
@@ -41,6 +50,11 @@ def sequential(degrade, drawn, x0):
         elif degrade.task == "superres":
             small = F.avg_pool2d(x, 2 ** s) if options["pooling"] == "area" else F.interpolate(x, scale_factor=0.5 ** s, mode="bicubic")
             x = F.interpolate(small, size=x.shape[-2:], mode="nearest")
+        elif degrade.task == "mean":  # an exact step of heat flow, then the mean
+            widths = [0.0] + [0.5 * (1.5 * degrade.size) ** (i / (degrade.T - 1)) for i in range(degrade.T)]
+            waves = 1 - torch.cos(2 * torch.pi * torch.fft.fftfreq(degrade.size, dtype=torch.float64))
+            gain = torch.exp(-(widths[s] ** 2 - widths[s - 1] ** 2) * (waves + waves[:, None]))
+            x = torch.fft.ifft2(torch.fft.fft2(x) * gain).real if s < degrade.T else x.mean((-1, -2), keepdim=True).expand_as(x)
         else:
             first, step = options["sigma"]
             centers = drawn.randomness if options["center"] is None else torch.tensor([options["center"]] * len(x))
@@ -62,7 +76,7 @@ def test_severity_zero_is_the_image_bit_for_bit(parameters):
     assert torch.equal(mixed[0], x0[0]) and not torch.equal(mixed[1], x0[1])
 
 
-@pytest.mark.parametrize("parameters", CASES, ids=str)
+@pytest.mark.parametrize("parameters", RECURSIVE, ids=str)
 def test_closed_form_equals_the_recursive_definition(parameters):
     degrade, x0, drawn = case(parameters)
     for t, expected in enumerate(sequential(degrade, drawn, x0)):
@@ -125,7 +139,112 @@ def test_an_undrawn_random_degradation_is_refused():
         degrade(images(degrade), 3)
 
 
+def test_the_last_states_are_what_they_are_named_after():
+    x0, seed = images(make("superres", "cifar10")), torch.Generator().manual_seed(0)
+    grey = make("decolour", "cifar10")(x0, 20)
+    assert torch.allclose(grey[:, :1].expand_as(grey), grey) and torch.allclose(grey[:, 0], (x0 * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1))
+    mean = make("mean", "cifar10")(x0, 40)
+    assert torch.allclose(mean, x0.mean((-1, -2), keepdim=True).expand_as(x0), atol=1e-6)
+    noise = make("noise", "cifar10").draw(3, seed)
+    assert torch.allclose(noise(x0, 200), noise.randomness, atol=1e-6) and abs(float(noise.randomness.std()) - 1) < 0.05
+    middle = torch.stack([noise(x0, 100), noise.randomness, x0]).flatten(1)
+    assert float(torch.linalg.lstsq(middle[1:].T, middle[0]).solution.square().sum()) == pytest.approx(1, abs=1e-5)  # abar + (1 - abar)
+    assert torch.allclose(make("line", "cifar10")(x0, 10), (x0 + make("superres", "cifar10")(x0, 3)) / 2, atol=1e-6)
+    fixed = Line(32, {"task": "line", "dataset": "cifar10"}, 4, x0[0])
+    assert torch.equal(fixed(x0, 4)[2], x0[0]) and torch.allclose(fixed(x0, 1), 0.75 * x0 + 0.25 * x0[0])
+    white = [float((make("snow", "cifar10").draw(3, torch.Generator().manual_seed(0))(x0, t) == 1).float().mean()) for t in (0, 40, 120, 200)]
+    assert white[0] == 0 and white == sorted(white) and 0.1 < white[-1] < 0.5
+
+
+@pytest.mark.parametrize("task, dataset", [("superres", "mnist"), ("superres", "cifar10"), ("inpaint", "mnist"), ("deblur", "mnist"), ("deblur", "cifar10")])
+@pytest.mark.parametrize("measurement", TRUSTED)
+def test_a_projection_agrees_with_the_measurement_and_leaves_the_rest(task, dataset, measurement):
+    degrade, x0, drawn = case((task, dataset, {}))
+    x_T, guess = measure(drawn(x0, degrade.T), measurement), torch.zeros_like(x0)
+    projected = drawn.project(guess, x_T, measurement=measurement)
+    assert (projected - x0).norm() < (guess - x0).norm()  # of MNIST's blur 8 bits tell the mean alone
+    assert torch.allclose(drawn.project(projected, x_T, measurement=measurement), projected, atol=1e-4)
+    assert torch.allclose(drawn.project(x0, x_T, measurement=measurement), x0, atol=0.15)  # the truth agrees, but for rounding
+    again = drawn(projected, degrade.T)
+    if task == "inpaint":
+        known = drawn(torch.ones_like(x0), degrade.T) > 0.05
+        assert torch.allclose(again[known], x_T[known], atol=1e-5) and torch.equal(projected[~known], guess[~known])
+        assert known.float().mean() > 0.5
+    else:
+        assert (again - x_T).abs().max() < {"float32": 1e-5, "8bit": 0.1}[measurement]
+    assert torch.equal(drawn[:1].project(guess[:1], x_T[:1], measurement=measurement), projected[:1])
+
+
+def test_a_blur_in_8_bits_tells_less():
+    degrade = make("deblur", "cifar10")
+    x0 = images(degrade)
+    kept = [degrade.project(x0 * 0, degrade(x0, 50), measurement=measurement).norm() for measurement in ("float32", "8bit")]
+    assert kept[1] < 0.7 * kept[0]
+
+
+def test_projection_never_raises_the_error_of_direct_super_resolution():
+    """From a float32 measurement, for every image: of the shipped network, and of guesses that are far off."""
+    restore, degrade, _ = load_pretrained("superres", "mnist")
+    x0 = to_float(load("mnist5k", "test").pixels[:50])
+    x_T = degrade(x0, 3)
+    for guess in (restore(x_T, torch.full((50,), 3)), torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))):
+        before, after = (metrics.squared_errors(x, x0) for x in (guess, degrade.project(guess.clamp(-1, 1), x_T)))
+        assert (after <= before + 1e-9).all() and after.mean() < before.mean()
+
+
+class Fade(Degradation):
+    """The worked example of contract.py."""
+
+    def __init__(self, size, options, T):
+        super().__init__(T, size, options)
+
+    def apply_at(self, x0, t, randomness):
+        return x0 * (1 - t / self.T).view(-1, 1, 1, 1)
+
+
+def flawed(apply_at, **others):
+    return type("Flawed", (Fade,), {"apply_at": apply_at, **others})(32, {"task": "flawed"}, 10)
+
+
+@pytest.mark.parametrize("degrade, sentence", [
+    (flawed(lambda self, x0, t, r: x0 * (1 - int(t[0]) / 10)), "use t.view"),
+    (flawed(lambda self, x0, t, r: x0 * (1 - t / 10)), "RuntimeError: The size of tensor"),
+    (flawed(lambda self, x0, t, r: x0.double() * (1 - t / 10).view(-1, 1, 1, 1)), "not a float32 tensor"),
+    (flawed(lambda self, x0, t, r: torch.rand_like(x0)), "take what is random from `draw_randomness"),
+    (flawed(lambda self, x0, t, r: x0 / 0), "values are not finite"),
+    (flawed(lambda self, x0, t, r: 3 * x0), r"values leave \[-1, 1\]"),
+    (flawed(lambda self, x0, t, r: x0), "the largest severity changes nothing"),
+    (flawed(lambda self, x0, t, r: x0, degrade=lambda self, x0, t, r: x0 * 0.5), "D\\(x0, 0\\) is not x0"),
+    (flawed(lambda self, x0, t, r: x0, degrade=lambda self, x0, t, r: x0 @ x0 if torch.is_autocast_enabled("cpu") else x0), "autocast"),
+])
+def test_a_flaw_is_said_in_words(degrade, sentence):
+    found = check_degradation(degrade)
+    assert re.search(sentence, " ".join(found)) and not any("\n" in line for line in found)
+
+
+@pytest.mark.parametrize("parameters", CASES, ids=str)
+def test_no_flaw_is_found_in_those_of_the_package(parameters):
+    degrade, x0, _ = case(parameters)
+    assert check_degradation(degrade, x0.shape[1], bounded=parameters in SLOW_MOVING) == []
+
+
+def test_a_degradation_of_your_own_is_found_by_make_and_by_recipes(monkeypatch):
+    monkeypatch.setattr(degradations, "MAKERS", dict(degradations.MAKERS))
+    degradations.register("fade", Fade, T=20)
+    degrade = make("fade", "cifar10", size=16)
+    x0 = images(degrade)
+    assert degrade.T == 20 and torch.allclose(degrade(x0, 5), 0.75 * x0) and make(**degrade.options).T == 20
+    assert check_degradation(degrade) == []
+
+
 @pytest.mark.parametrize("call, message", [
+    (lambda: make("decolour"), "mnist has no colour to lose: decolour takes a colour data set, such as cifar10"),
+    (lambda: make("line", end="nowhere"), "unknown task 'nowhere'"),
+    (lambda: degradations.register("fade", Fade), r"fade has no default T: register\('fade', maker, T=20\)"),
+    (lambda: make("noise").draw(1).project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)), "noise has no projection"),
+    (lambda: make("inpaint").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)), "fix its randomness first"),
+    (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), 4), r"outside 0..3"),
+    (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), measurement="16bit"), "choose float32 or 8bit"),
     (lambda: make("sharpen"), "unknown task 'sharpen': choose one of deblur, superres, inpaint"),
     (lambda: make("superres", size=30), "size = 30 cannot be halved T = 3 times"),
     (lambda: make("superres", pooling="max"), "choose area or bicubic"),

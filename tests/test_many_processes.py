@@ -1,5 +1,8 @@
-"""Several processes train like one: the same gradients, losses and checkpoint, and either may go on where the other stopped."""
+"""`accelerate launch -m colddiff_nb train` with two processes trains like one: the same gradients, losses and checkpoint, and one process
+goes on where two stopped."""
 import csv
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -7,25 +10,37 @@ from pathlib import Path
 import pytest
 import torch
 
-PROGRAM = """if True:
-    import sys, torch
-    torch.set_num_threads(1)
-    from colddiff_nb.data import load
-    from colddiff_nb.recipes import recipe
-    from colddiff_nb.training import train
-    choice = recipe("smoke", "inpaint", "mnist5k", steps=8, batch=8, accumulate=2, widths=(8, 8, 8), evaluate_every=1, save_every=8,
-                    sampler_states=0.5, precision="float32")
-    for until in sys.argv[2:]:
-        train(choice, sys.argv[1], images=load("mnist5k", "train"), until=int(until), log=lambda line: None)
-"""
+from colddiff_nb.recipes import recipe
+from colddiff_nb.training import train
+
+ROOT = Path(__file__).resolve().parents[1]
+CHOICE = {"T": 5, "steps": 8, "batch": 8, "accumulate": 2, "widths": (8, 8, 8), "evaluate_every": 1, "save_every": 8,
+          "sampler_states": 0.5, "precision": "float32"}
 
 
-def run(processes, folder, *until):
-    script = folder.parent / "train.py"
-    script.write_text(PROGRAM)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
-    environment = {"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-    subprocess.run([sys.executable, *launcher, str(script), str(folder), *map(str, until)], check=True, timeout=300, env=environment)
+def alone(folder, until):
+    train(recipe("smoke", "inpaint", "mnist5k", **CHOICE), folder, until=until, log=lambda line: None)
+
+
+def launched(folder, until, *options):
+    """An `accelerate launch` of that training that has been started."""
+    fields = [word for name, value in CHOICE.items()
+              for word in (f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else [value]))]
+    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2", *options,
+               "-m", "colddiff_nb", "train", "smoke", "--task", "inpaint", "--dataset", "mnist5k", *fields, "--run", str(folder),
+               "--until", str(until)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HOME": str(folder.parent)}  # and no settings of the user's
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def output(launch):
+    printed, _ = launch.communicate(timeout=900)
+    assert launch.returncode == 0, printed
+    return printed
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def losses(folder):
@@ -33,21 +48,32 @@ def losses(folder):
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def first_moments(folder, step):
+def first_moments(folder):
     """Adam's running mean of the gradients: after one step it is a tenth of the first gradient."""
-    checkpoint = torch.load(folder / f"step-{step:08d}.pt", weights_only=True)
+    checkpoint = torch.load(folder / "step-00000001.pt", weights_only=True)
     return torch.cat([state["exp_avg"].flatten() for state in checkpoint["state"]["optimizer"]["state"].values()])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="gloo finds its own network interface on Linux only")
+@pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(), reason="on the CPU, where gloo finds its network on Linux only")
 def test_two_processes_train_like_one_and_one_goes_on_where_two_stopped(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    run(1, one, 1, 5)
-    run(2, two, 1, 5)
-    expected = first_moments(one, 1)
-    assert torch.allclose(first_moments(two, 1), expected, rtol=1e-5, atol=1e-6 * expected.abs().max())
+    alone(one, 1)
+    printed = output(launched(two, 1, "--main_process_port", "0"))
+    assert "2 processes share each batch" in printed and printed.count("step 1 ") == 1
+    assert names(two) == ["curve.csv", "step-00000001.pt"]
+    expected = first_moments(one)
+    assert torch.allclose(first_moments(two), expected, rtol=1e-5, atol=1e-6 * expected.abs().max())
+
+    alone(one, 5)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    machines = [launched(two, 5, "--num_machines", "2", "--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
+                for rank in "01"]
+    assert "2 processes share each batch" in "".join(map(output, machines))
     assert losses(two) == pytest.approx(losses(one), rel=1e-5) and len(losses(two)) == 5
-    run(1, two, 8)
-    run(2, one, 8)
+
+    alone(one, 8)
+    alone(two, 8)
     assert losses(two) == pytest.approx(losses(one), rel=1e-4) and len(losses(two)) == 8
-    assert sorted(path.name for path in two.iterdir()) == ["curve.csv", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]
+    assert names(two) == ["curve.csv", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]

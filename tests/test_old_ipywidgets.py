@@ -1,4 +1,4 @@
-"""The explorer's tests once more under ipywidgets 7.7, the version of Colab, put in front of the installed one."""
+"""The tests of explorer and flipbook once more under ipywidgets 7.7, the version of Colab, put in front of the installed one."""
 import os
 import subprocess
 import sys
@@ -8,10 +8,11 @@ import pytest
 
 HOME = Path(__file__).resolve().parent.parent
 VERSION = "7.7.1"
-RUN = f"import ipywidgets, pytest; assert ipywidgets.__version__ == '{VERSION}'; raise SystemExit(pytest.main(['-q', 'tests/test_explorer.py']))"
+TESTS = ["tests/test_explorer.py", "tests/test_flipbook.py"]
+RUN = f"import ipywidgets, pytest; assert ipywidgets.__version__ == '{VERSION}'; raise SystemExit(pytest.main(['-q', *{TESTS}]))"
 
 
-def test_the_explorer_under_old_ipywidgets(tmp_path):
+def test_widgets_under_old_ipywidgets(tmp_path):
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "0", "--timeout", "10",
                "--target", str(tmp_path), f"ipywidgets=={VERSION}", "ipython_genutils"]
     fetched = subprocess.run(install, capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from colddiff_nb import data, linear, metrics
+from colddiff_nb import pixels as pixels_of
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_pretrained
@@ -16,7 +17,9 @@ from colddiff_nb.results import evaluate
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
+import measure_samplers  # noqa: E402
 import report_trend  # noqa: E402
+import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
 
@@ -43,9 +46,9 @@ def test_rows_of_the_linear_estimator(task, T):
 def mnist_validation():
     """MNIST's validation split, put together offline: its 5,000 digits are the 4,000 and the 1,000 of mnist5k."""
     parts = [data.load("mnist5k", split, size=28) for split in ("train", "test")]
-    pixels, labels = data._in_order(torch.cat([part.pixels for part in parts]), torch.cat([part.labels for part in parts]))
-    pixels = data._resize(pixels, 32)
-    return data.Images(pixels, labels, "mnist", "validation", data._sha256(pixels))
+    pixels, labels = pixels_of.in_order(torch.cat([part.pixels for part in parts]), torch.cat([part.labels for part in parts]))
+    pixels = pixels_of.resize(pixels, 32)
+    return data.Images(pixels, labels, "mnist", "validation", pixels_of.sha256(pixels))
 
 
 @pytest.mark.parametrize("task", ["deblur", "superres", "inpaint"])
@@ -117,6 +120,40 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     table = result_tables.paper(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0100 | +0.008 (worse) | – | test, 10,000 |" in table and "†" not in table
     assert "0.1110 ± 0.0100 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
+
+
+def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_bits(tmp_path):
+    def cell(method, measurement, rmse, **others):
+        return {"variant": "T = 3", "method": method, "measurement": measurement, "split": "validation", "n": 50, "rmse": rmse, "ssim": 0.9 - rmse} | others
+
+    for name, cells in {"deblur-mnist": [cell("direct", "float32", 0.11, frechet=9.0), cell("algorithm2", "float32", 0.10, frechet=10.0),
+                                         cell("direct", "8bit", 0.3)],
+                        "deblur-mnist-8bit": [cell("direct", "8bit", 0.15), cell("algorithm2", "8bit", 0.2)]}.items():
+        (tmp_path / "samplers" / name).mkdir(parents=True)
+        (tmp_path / "samplers" / name / "metrics.json").write_text(json.dumps({"cells": cells}))
+    published = Published(tmp_path)
+    text = result_samplers.sampler_tables(published)
+    assert "### Deblurring, MNIST, T = 3" in text and "0.3000" not in text
+    assert "| direct | 0.1100 (+10 %) | 0.7900 | **9.0** | **0.1500 (-25 %)** | **0.7500** | not run |" in text
+    assert "| Algorithm 2 (the paper's) | **0.1000** | **0.8000** | 10.0 | 0.2000 | 0.7000 | not run |" in text
+    assert result_samplers.sampler_images(published) == "50 validation images"
+
+
+@pytest.mark.parametrize("measurement", ["float32", "8bit"])
+def test_every_measured_sampler_restores(measurement):
+    """All of the table, on four digits; those with fewer calls only where there are more severities than calls."""
+    for task, few in (("superres", False), ("inpaint", True)):
+        restore, degrade, _ = load_pretrained(task, "mnist")
+        x0 = data.to_float(data.load("mnist5k", "test").pixels[:4])
+        drawn = degrade.draw(4, torch.Generator().manual_seed(0))
+        x_T = measure(drawn(x0, degrade.T), measurement)
+        found = measure_samplers.samplers(degrade, measurement)
+        assert ("fewer" in found) == few and set(found) | {"fewer"} == set(result_samplers.SAMPLERS)
+        errors = {name: metrics.rmse(sampler(restore, drawn, x_T), x0) for name, sampler in found.items()}
+        assert max(errors.values()) < metrics.rmse(x_T, x0)
+        if task == "superres" and measurement == "float32":
+            assert errors["projected direct"] <= errors["direct"] and errors["projected"] == pytest.approx(errors["algorithm2"], abs=1e-3)
+    assert result_samplers.fewer(50) == [50, 19, 7, 3, 1] and result_samplers.fewer(3) == [3, 2, 1]
 
 
 def test_tables_are_narrow_and_say_nothing_of_this_machine():

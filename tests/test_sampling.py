@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from colddiff_nb.degradations import make
-from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, direct
+from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, between, consistent, ddim, direct, mixed
 
 TASKS = [("deblur", "cifar10"), ("superres", "mnist"), ("inpaint", "cifar10")]
 
@@ -114,3 +114,48 @@ def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
     network = Network().train()
     assert not algorithm2(network, drawn, x_T).requires_grad
     assert network.modes == [False] * 3 and network.training
+
+
+@pytest.mark.parametrize("task, dataset", TASKS)
+def test_the_family_and_the_mix_have_the_known_samplers_as_their_ends(task, dataset):
+    _, drawn, x_T = setting(task, dataset)
+    network = untrained()
+
+    def restore(x, s):
+        return 0.5 * network(x)
+
+    ends = {name: sampler(restore, drawn, x_T) for name, sampler in SAMPLERS.items()}
+    assert torch.allclose(between(restore, drawn, x_T, keep=0), ends["algorithm1"], atol=1e-5)
+    assert torch.allclose(between(restore, drawn, x_T, keep=1), ends["algorithm2"], atol=1e-4)
+    assert torch.equal(mixed(restore, drawn, x_T, share=0), ends["direct"]) and torch.equal(mixed(restore, drawn, x_T, share=1), ends["algorithm2"])
+    path = mixed(restore, drawn, x_T, T=[drawn.T, 1], trajectory=True)
+    assert path.severities == [drawn.T, 1] and torch.allclose(path.result, (path.x0_hat[0] + algorithm2(restore, drawn, x_T, T=[drawn.T, 1])) / 2, atol=1e-5)
+    middle = between(restore, drawn, x_T, T=[drawn.T], keep=0.5)  # one step
+    assert torch.allclose(middle, ends["direct"] + 0.5 * (x_T - drawn(ends["direct"], drawn.T)), atol=1e-5)
+
+
+@pytest.mark.parametrize("task, dataset", TASKS)
+def test_consistent_predictions_agree_with_the_measurement(task, dataset):
+    x0, drawn, x_T = setting(task, dataset)
+    network = untrained()
+    for sampler in (direct, algorithm1, algorithm2):
+        path = consistent(sampler)(lambda x, s: network(x), drawn, x_T, trajectory=True)
+        plain = sampler(lambda x, s: network(x), drawn, x_T, trajectory=True)
+        assert torch.allclose(path.x0_hat[0], drawn.project(plain.x0_hat[0].clamp(-1, 1), x_T), atol=1e-6)
+        if (task, sampler) == ("superres", algorithm2):  # which keeps the measurement by itself
+            assert torch.allclose(path.result, plain.result, atol=1e-4)
+        else:
+            assert (path.result - x0).norm() < (plain.result - x0).norm()
+    started_lower = consistent(direct, "8bit")(lambda x, s: 0 * x, drawn, drawn(x0, 2), T=2)
+    assert torch.equal(started_lower, drawn.project(0 * x0, drawn(x0, 2), 2, "8bit"))
+
+
+def test_ddim_is_algorithm_2_with_the_noise_estimated_anew():
+    degrade, network = make("noise", "cifar10", T=10), untrained()
+    x_T = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    path = ddim(lambda x, s: network(x), degrade, x_T, trajectory=True)
+    for k, s in enumerate(path.severities):
+        estimated = degrade.estimate(path.x[k], path.x0_hat[k], s)
+        assert torch.allclose(estimated(path.x0_hat[k], s), path.x[k], atol=1e-5)
+        assert torch.allclose(path.x[k + 1], path.x[k] - estimated(path.x0_hat[k], s) + estimated(path.x0_hat[k], s - 1), atol=1e-5)
+    assert torch.equal(path.result, path.x0_hat[-1])

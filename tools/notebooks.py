@@ -147,6 +147,9 @@ def badges(repository: str) -> None:
     """Put badges and address of OWNER/NAME into every .py, its .ipynb (keeping the outputs) and README.md; nothing for none."""
     if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
+    stale = [source.stem for source in sources() if source.with_suffix(".ipynb").exists() and differing(source)]
+    if stale:  # its outputs belong to other cells
+        raise ValueError(f"not what their .py say: {', '.join(stale)}: python tools/notebooks.py build {' '.join(stale)}")
     badge_of = {source: BADGE.format(repository, source.stem) if repository else "" for source in sources()}
     address = f"https://github.com/{repository}" if repository else ""
     for source, badge in badge_of.items():
@@ -191,4 +194,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))

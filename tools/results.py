@@ -3,7 +3,8 @@
     python tools/results.py
 
 Read are results/paper.json (the paper's table), baselines/*.json (rows that need no training), <task>-<dataset>[-8bit]/ (metrics.json,
-weights.safetensors), quick-*/metrics.json, classifier-mnist/record.json and report/. The sentences are in results_template.md.
+weights.safetensors), quick-*/metrics.json, samplers/*/metrics.json, classifier-mnist/record.json and report/. The sentences are in
+results_template.md.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 import result_report  # noqa: E402
+import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
 
@@ -22,7 +24,7 @@ def build(results: Path = HOME / "results") -> str:
     """The text of results/README.md."""
     published = Published(results)
     text = Path(__file__).with_name("results_template.md").read_text()
-    for name, table in (result_tables.SECTIONS | result_report.SECTIONS).items():
+    for name, table in (result_tables.SECTIONS | result_report.SECTIONS | result_samplers.SECTIONS).items():
         text = text.replace("{{" + name + "}}", table(published))
     return text.replace("\n\n\n", "\n\n").strip() + "\n"
 

@@ -21,6 +21,9 @@ playwright = pytest.importorskip("playwright.sync_api", reason="the package play
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 WAIT = 120_000  # milliseconds: long enough on a busy machine
 LAST = "todo: write largest_step"  # what the last cell prints
+CUT = """[...document.querySelectorAll('.widget-vbox :is(.jupyter-button, .widget-label, .widget-html-content)')].filter(element =>
+    element.offsetParent && (element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right
+    > element.closest('.jp-OutputArea-output').getBoundingClientRect().right + 1)).map(element => element.innerText)"""  # what is not wholly shown
 
 
 @pytest.fixture
@@ -130,5 +133,9 @@ def test_the_slider_moves_the_picture(lab):
         assert changed("back") == dragged
         page.locator(".widget-play button").first.click()
         assert changed("play") > dragged
+        page.set_viewport_size({"width": 1000, "height": 1900})
+        page.wait_for_timeout(500)
+        keep(page, "narrow")
+        assert page.evaluate(CUT) == []
         browser.close()
     assert not errors, errors

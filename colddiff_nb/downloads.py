@@ -1,0 +1,109 @@
+"""MNIST, Fashion-MNIST and CIFAR-10 as they were published: torchvision's files, checked against a hash."""
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from colddiff_nb.files import replace
+from colddiff_nb.pixels import Pair, first_of_each_class, in_order, resize, sha256
+
+# SHA-256 of the published records (label byte, then pixels): CIFAR-10 in the order of `in_order`, the others in that of their files.
+PUBLISHED = {
+    "mnist train": "baedb0edd00a28e97b281c967f6c7514bedfea1d17b30334caccd6ec0d75cf98",
+    "mnist test": "ad39c4e3d6eb0920f4ea84533a577cc5afbb47c5e8034d374d0605316c8923f3",
+    "fashion train": "6d226526ff970f03ea8725a39e125b1ab590f498a25f501e69a46359e7478773",
+    "fashion test": "c1f40a40017890ce0b14203aa6b8340d8bead8df69f0a9baba26c47b226338ba",
+    "cifar10 train": "ae883a95fedf31aa5f387fc823efbe8561c4639a9a18e26e4f7d2b0d7846b5ba",
+    "cifar10 test": "fbdc181eb36ce944cdef2bec662c5a9406c7a62a7efc665534b17ed47de7a468",
+}
+
+
+def mnist(split: str, root: Path, size: int, name: str = "mnist") -> Pair:
+    """MNIST's digits, or with name="fashion" the clothes of Fashion-MNIST."""
+    part = "test" if split == "test" else "train"
+    pixels, labels = _torchvision(name, part, root)
+    check_published(f"{name} {part}", root / {"mnist": "MNIST", "fashion": "FashionMNIST"}[name], records(pixels, labels))
+    # Of MNIST, what is held out (the first 500 of each class) are the 5,000 digits of mnist5k.
+    pixels, labels = in_order(*hold_out(pixels, labels, split))
+    return resize(pixels, size), labels
+
+
+def fashion(split: str, root: Path, size: int) -> Pair:
+    return mnist(split, root, size, "fashion")
+
+
+def cifar10(split: str, root: Path, size: int) -> Pair:
+    part = "test" if split == "test" else "train"
+    folder, cache = root / "cifar10" / part, root / "cache" / f"cifar10-{part}.bin"
+    if folder.is_dir():
+        rows = _folder_records(folder, cache, f"cifar10 {part}")
+    else:
+        rows = records(*in_order(*_torchvision("cifar10", part, root)))
+    pixels, labels = hold_out(rows[:, 1:].unflatten(1, (3, 32, 32)), rows[:, 0].long(), split)
+    return resize(pixels.contiguous(), size), labels
+
+
+def _folder_records(folder: Path, cache: Path, part: str) -> torch.Tensor:
+    """Records of CIFAR-10's PNG files in order. Decoding takes long: the result is kept in the file `cache`."""
+    if cache.is_file():
+        cached = torch.from_numpy(np.fromfile(cache, np.uint8))
+        if sha256(cached) == PUBLISHED[part]:
+            return cached.unflatten(0, (-1, 1 + 3 * 32 * 32))
+    rows = records(*in_order(*_decode(folder)))
+    check_published(part, folder, rows)
+    with suppress(OSError):  # a read-only or full disk: decode again next time
+        cache.parent.mkdir(exist_ok=True)
+        replace(cache, lambda file: file.write(rows.numpy().data))
+    return rows
+
+
+def _decode(folder: Path) -> Pair:
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    files = [file for name in classes for file in sorted((folder / name).glob("*.png"))]
+    pixels = np.empty((len(files), 32, 32, 3), np.uint8)
+    for index, file in enumerate(files):
+        try:
+            image = np.asarray(Image.open(file).convert("RGB"))
+        except Exception as error:  # damaged files fail in many ways
+            raise ValueError(f"{file} is no image that can be read: get it anew") from error
+        if image.shape != (32, 32, 3):
+            raise ValueError(f"{file} has {image.shape[1]} x {image.shape[0]} pixels; CIFAR-10's images have 32 x 32")
+        pixels[index] = image
+    labels = torch.tensor([classes.index(file.parent.name) for file in files])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels
+
+
+def _torchvision(name: str, part: str, root: Path) -> Pair:
+    """Pixels (N, C, h, w) and labels in file order, from torchvision's files under `root`, downloaded when absent."""
+    from torchvision import datasets
+
+    reader, offline = {"mnist": (datasets.MNIST, "mnist5k"), "fashion": (datasets.FashionMNIST, "mnist5k"),
+                       "cifar10": (datasets.CIFAR10, "photos")}[name]
+    try:
+        images = reader(str(root), train=part == "train", download=True)
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(":")
+        message = f"{name}: no intact files in {str(root)!r} and no download ({reason}); the data set {offline!r} needs neither"
+        raise FileNotFoundError(message) from error
+    pixels = torch.as_tensor(images.data).reshape(len(images.data), *images.data.shape[1:3], -1)
+    return pixels.permute(0, 3, 1, 2).contiguous(), torch.as_tensor(images.targets)
+
+
+def hold_out(pixels: torch.Tensor, labels: torch.Tensor, split: str) -> Pair:
+    """Of a training file: its first 500 of each class for validation, the rest for train. A test file is left whole."""
+    held_out = first_of_each_class(labels, 500)
+    chosen = {"test": torch.ones_like(held_out), "train": ~held_out, "validation": held_out}[split]
+    return pixels[chosen], labels[chosen]
+
+
+def records(pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return torch.cat([labels[:, None].byte(), pixels.flatten(1)], dim=1)  # (N, 1 + C * h * w)
+
+
+def check_published(part: str, folder: Path, rows: torch.Tensor) -> None:
+    if sha256(rows) != PUBLISHED[part]:
+        raise ValueError(f"{part}: the {len(rows)} images under {str(folder)!r} are not those published; get them anew")

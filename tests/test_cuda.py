@@ -1,0 +1,87 @@
+"""What holds on an NVIDIA GPU only: D waits for nothing, TF32 is off where digits matter, bfloat16 trains, a training goes on."""
+import csv
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from colddiff_nb import runtime
+from colddiff_nb.data import load
+from colddiff_nb.degradations import Drawn, make
+from colddiff_nb.networks import Block
+from colddiff_nb.recipes import recipe
+from colddiff_nb.training import train
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 5, "sampler_states": 0.5, "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("mnist5k", "train")
+
+
+def losses(folder):
+    with open(folder / "curve.csv") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("task", ["deblur", "superres", "inpaint"])
+def test_D_on_the_gpu_waits_for_nothing_and_equals_D_on_the_cpu(task):
+    degrade, x0 = make(task, "cifar10"), torch.rand(16, 3, 32, 32) * 2 - 1
+    t, drawn = torch.randint(0, degrade.T + 1, (16,)), degrade.draw(16, torch.Generator().manual_seed(0))
+    expected = drawn(x0, t)
+    there = Drawn(degrade.to("cuda"), drawn.randomness.to("cuda"))
+    x0, t = x0.to("cuda"), t.to("cuda")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        x_t = there(x0, t)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.allclose(x_t.cpu(), expected, atol=1e-6)
+
+
+def test_no_tf32_inside_true_float32():
+    def error(computed, exact):
+        return ((computed.double() - exact).abs().max() / exact.abs().max()).item()
+    x, weight = torch.randn(8, 64, 32, 32, device="cuda"), torch.randn(64, 64, 3, 3, device="cuda")
+    a, convolved = x.flatten(1)[:, :1_024], F.conv2d(x.double(), weight.double(), padding=1)
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        with runtime.true_float32():
+            assert error(F.conv2d(x, weight, padding=1), convolved) < 1e-5
+            assert error(a @ a.mT, a.double() @ a.double().mT) < 1e-5
+        assert torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def test_a_bf16_training_computes_in_bf16_and_keeps_float32_weights(digits, tmp_path, monkeypatch):
+    seen, forward = set(), Block.forward
+
+    def spy(self, x, embedding):
+        seen.add((self.training, x.device.type, x.dtype))
+        return forward(self, x, embedding)
+    monkeypatch.setattr(Block, "forward", spy)
+    ema = train(recipe("smoke", "deblur", "mnist5k", **TINY | {"precision": "bf16"}), tmp_path, images=digits, log=lambda line: None)
+    assert (True, "cuda", torch.bfloat16) in seen
+    assert {weight.dtype for weight in ema.parameters()} == {torch.float32} and next(ema.parameters()).is_cuda
+    assert len(losses(tmp_path)) == 4 and all(map(math.isfinite, losses(tmp_path)))
+
+
+def test_ten_steps_and_ten_more_are_twenty_and_a_cpu_goes_on_from_a_gpu(digits, tmp_path, monkeypatch):
+    def go_on(name, until=None):
+        told = []
+        ema = train(recipe("smoke", "inpaint", "mnist5k", **TINY), tmp_path / name, images=digits, until=until, log=told.append)
+        return next(ema.parameters()).device.type, any("resumed at step 10" in line for line in told)
+    assert go_on("whole") == ("cuda", False)
+    go_on("parts", until=10)
+    go_on("moved", until=10)
+    assert go_on("parts") == ("cuda", True)
+    monkeypatch.setattr(runtime, "device", lambda: torch.device("cpu"))
+    assert go_on("moved") == ("cpu", True)
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-3)  # cuDNN may add in another order
+    assert losses(tmp_path / "moved") == pytest.approx(losses(tmp_path / "whole"), rel=1e-2)

@@ -1,0 +1,19 @@
+"""Importing the package is quick because it imports nothing heavy before that is used."""
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ["matplotlib", "pandas", "torchmetrics", "accelerate", "skimage", "mlxtend", "scipy", "ipywidgets", "IPython", "torchvision"]
+WIDGET = "explorer"  # the only module that is nothing without ipywidgets
+
+
+def test_no_module_but_the_widget_imports_anything_heavy():
+    modules = sorted(path.stem for path in (ROOT / "colddiff_nb").glob("*.py") if path.stem not in ("__init__", WIDGET))
+    assert {"training", "sampling", "degradations", "pretrained"} <= set(modules)
+    program = "import importlib, sys, colddiff_nb\n" \
+              f"for name in {modules!r}:\n" \
+              "    importlib.import_module('colddiff_nb.' + name)\n" \
+              f"    print(name, *(heavy for heavy in {HEAVY!r} if heavy in sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout.split("\n")[:-1] == modules  # a name and what had been imported by then

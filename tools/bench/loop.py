@@ -1,0 +1,72 @@
+"""A training loop put together from pieces: with PLAIN it is the plain one, and each change to ours can be measured by itself."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from colddiff_nb.data import to_float
+from colddiff_nb.networks import build
+from colddiff_nb.recipes import Recipe
+from colddiff_nb.runtime import has_bf16
+
+from .clock import HERE
+from .plain import average_one_by_one, batches_through_pil, cifar10_blur, mnist_blur
+
+
+def batches_of_one_tensor(pixels: Tensor, size: int) -> Iterator[Tensor]:
+    """All images stay on the device as bytes: a batch is one gather."""
+    pixels = pixels.to(HERE)
+    while True:
+        x0 = to_float(pixels[torch.randint(len(pixels), (size,), device=HERE)])
+        yield torch.where(torch.rand(size, 1, 1, 1, device=HERE) < 0.5, x0.flip(-1), x0)
+
+
+@torch.no_grad()
+def average_at_once(average: nn.Module, network: nn.Module) -> None:
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.005)
+
+
+PLAIN: dict[str, Any] = {"batches": batches_through_pil, "closed_form": False, "size": 32, "accumulate": 2, "fused": None,
+                         "average": average_one_by_one, "bfloat16": False, "layout": torch.contiguous_format}
+CHANGES: dict[str, dict[str, Any]] = {
+    "images as one tensor instead of a DataLoader with PIL": {"batches": batches_of_one_tensor},
+    "blur in closed form instead of t convolutions": {"closed_form": True},
+    "one batch of 64 instead of 32 twice": {"size": 64, "accumulate": 1},
+    "fused Adam": {"fused": True},
+    "EMA of all parameters at once": {"average": average_at_once}}
+if has_bf16(HERE):
+    CHANGES["bfloat16 instead of float32"] = {"bfloat16": True}
+if HERE.type == "cuda":
+    CHANGES["channels_last"] = {"layout": torch.channels_last}
+OURS: dict[str, Any] = PLAIN | {name: piece for change in CHANGES.values() for name, piece in change.items()}
+
+
+def advance(loop: Iterator[None], steps: int) -> None:
+    for _ in range(steps):
+        next(loop)
+
+
+def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: bool, size: int, accumulate: int, fused: bool | None,
+                  average: Any, bfloat16: bool, layout: torch.memory_format) -> Iterator[None]:
+    """Trains deblurring with the network of a recipe: one optimiser step of size x accumulate images a turn."""
+    ours = choice.degradation(pixels.shape[-1]).to(HERE)
+    degrade = ours if closed_form else (mnist_blur() if pixels.shape[1] == 1 else cifar10_blur()).to(HERE)
+    network = build(choice, ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
+    ema, optimizer, images = copy.deepcopy(network), Adam(network.parameters(), 2e-5, fused=fused), batches(pixels, size)
+    while True:
+        for _ in range(accumulate):
+            x0 = next(images).to(HERE)
+            t = torch.randint(1, degrade.T + 1, (size,), device=HERE)
+            with torch.autocast(HERE.type, torch.bfloat16, enabled=bfloat16):
+                x0_hat = network(degrade(x0, t), t).float()
+            (F.l1_loss(x0_hat, x0) / accumulate).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        average(ema, network)
+        yield

@@ -1,0 +1,46 @@
+"""How the error of the prediction grows along Algorithm 2, for every shipped model: results/growth.json.
+
+    python tools/measure_growth.py --data ROOT        # some minutes on one CPU core
+"""
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from colddiff_nb import metrics
+from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import make, measure
+from colddiff_nb.pretrained import RESULTS, load_model
+from colddiff_nb.sampling import algorithm2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST and CIFAR-10")
+    parser.add_argument("--n", type=int, default=200, help="validation images")
+    chosen = parser.parse_args()
+    rows = []
+    for path in sorted(RESULTS.glob("*/weights.safetensors")):
+        if path.parent.name.startswith("classifier"):
+            continue
+        network, trained, metadata = load_model(path)
+        task, dataset = metadata["recipe"]["task"], metadata["recipe"]["dataset"]
+        images = load(dataset, "validation", chosen.data)
+        x0 = to_float(images.pixels[torch.arange(chosen.n) * len(images) // chosen.n])
+        measurements = {"both": ("float32", "8bit")}.get(metadata["recipe"]["measurement"], (metadata["recipe"]["measurement"],))
+        for T in (40, 20) if (task, dataset) == ("deblur", "mnist") else (trained.T,):
+            drawn = make(task, dataset, T=T).draw(chosen.n, torch.Generator().manual_seed(0))
+            for measurement in measurements:
+                path_taken = algorithm2(network, drawn, measure(drawn(x0, T), measurement), trajectory=True)
+                rmse = {s: metrics.rmse(x0_hat, x0) for s, x0_hat in zip(path_taken.severities, path_taken.x0_hat)}
+                rows.append({"model": path.parent.name, "weights": metadata["checksum"], "T": T, "measurement": measurement,
+                             "prediction_rmse": rmse, "result_rmse": metrics.rmse(path_taken.result, x0)})
+                print(f"{path.parent.name}, T = {T}, {measurement}: {rmse[T]:.4f} to {rows[-1]['result_rmse']:.4f}", flush=True)
+    (RESULTS / "growth.json").write_text(json.dumps({"split": "validation", "n": chosen.n, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

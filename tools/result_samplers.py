@@ -1,0 +1,79 @@
+"""The tables of results/README.md about samplers beyond the paper's, from results/samplers/ (see measure_samplers.py)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from result_rows import PAIRS, Published
+from result_tables import FROM, MISSING, markdown
+
+SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
+    "direct": ("direct", "1", "nothing but a network trained at T"),
+    "projected direct": ("direct, projected", "1", "x_T is D(x0, T) to the measurement's precision, D is known"),
+    "algorithm1": ("Algorithm 1", "T", "D is known"),
+    "between": ("half-way, keep 0.5", "T", "D is known, x_T is D(x0, T)"),
+    "algorithm2": ("Algorithm 2 (the paper's)", "T", "D is known with its draw, x_T is D(x0, T)"),
+    "fewer": ("Algorithm 2, at most 5 calls", "5", "as Algorithm 2; predictions at skipped severities would be alike"),
+    "projected": ("Algorithm 2, projected", "T", "as direct, projected, at every step"),
+    "mixed": ("half direct, half Algorithm 2", "T", "as Algorithm 2; their errors differ")}
+SCORES = (("rmse", 4, min), ("ssim", 4, max), ("frechet", 1, min))
+
+
+def fewer(T: int) -> list[int]:
+    """At most five severities from T to 1, at equal ratios: the last steps write the most."""
+    return sorted({round(T ** (k / 4)) for k in range(5)}, reverse=True)
+
+
+def assumptions(published: Published) -> str:
+    return markdown("sampler | calls | it assumes", SAMPLERS.values())
+
+
+def sampler_tables(published: Published) -> str:
+    parts = []
+    for pair, title in PAIRS.items():
+        cells = [cell for name in (pair, f"{pair}-8bit") for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]]
+        for variant in dict.fromkeys(cell["variant"] for cell in cells):
+            found = {(cell["measurement"], cell["method"]): cell for cell in cells if cell["variant"] == variant}  # made for 8 bits goes first
+            parts.append(f"### {title}, {variant}\n\n" + markdown("sampler | RMSE | SSIM | Frechet | RMSE, 8 bits | SSIM, 8 bits | Frechet, 8 bits", (
+                (shown, *(value(found, measurement, name, *score) for measurement in ("float32", "8bit") for score in SCORES))
+                for name, (shown, *_) in SAMPLERS.items() if ("float32", name) in found)))
+    return "\n\n".join(parts) or "Nothing yet: `python tools/measure_samplers.py`."
+
+
+def value(found: dict[tuple[str, str], dict[str, Any]], measurement: str, name: str, score: str, digits: int, best: Callable) -> str:
+    """A score, bold where it is the best of its column; RMSE with its distance from Algorithm 2's."""
+    number = found.get((measurement, name), {}).get(score)
+    if number is None:
+        return MISSING
+    text = f"{number:.{digits}f}"
+    if score == "rmse" and (theirs := found.get((measurement, "algorithm2"))) and name != "algorithm2":
+        text += f" ({100 * (number / theirs['rmse'] - 1):+.0f} %)"
+    winner = best(cell[score] for (kind, _), cell in found.items() if kind == measurement)
+    return f"**{text}**" if number == winner else text
+
+
+def sampler_images(published: Published) -> str:
+    cells = [cell for pair in PAIRS for cell in (published.read(f"samplers/{pair}/metrics.json") or {"cells": []})["cells"]]
+    return " and ".join(sorted({f"{cell['n']:,} {cell['split']} images" for cell in cells})) or MISSING
+
+
+def growth(published: Published) -> str:
+    """RMSE of the prediction at some severities of Algorithm 2's own path, and of its result."""
+    record, lines = published.read("growth.json") or {"rows": []}, []
+    for row in record["rows"]:
+        T, rmse = row["T"], {int(s): value for s, value in row["prediction_rmse"].items()}
+        shown = [rmse[max(1, round(share * T))] for share in (1, 0.75, 0.5, 0.25)] + [rmse[1]]
+        name = PAIRS[row["model"].removesuffix("-8bit")]
+        lines.append((name, T, FROM[row["measurement"]], *(f"{value:.4f}" for value in shown), f"{row['result_rmse']:.4f}",
+                      f"{row['result_rmse'] / rmse[T]:.2f}"))
+    return markdown("pair | T | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct", lines)
+
+
+def growth_images(published: Published) -> str:
+    record = published.read("growth.json")
+    return f"{record['n']:,} {record['split']} images" if record else MISSING
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {
+    "samplers": sampler_tables, "growth": growth, "growth_images": growth_images, "sampler_assumptions": assumptions,
+    "sampler_images": sampler_images}
