@@ -104,7 +104,7 @@ said = check_degradation(Careless(32, {"task": "careless"}, 16))
 print("\n".join(f"ok, found: {sentence}" for sentence in said))
 
 # %% [markdown]
-# **What you saw.** Noise drawn anew in every call (Algorithm 2 would subtract one mask and add another) and the first image's severity used for all.
+# **What you saw.** Its mask is drawn anew in every call (Algorithm 2 would subtract one and add another), and the first image's severity is used for all.
 #
 # A registered task is a task like any other: recipes, trainings that resume, samplers and scores know it by its name.
 
@@ -150,98 +150,98 @@ print(f"What you saw: RMSE on {len(x0)} test digits:", ", ".join(f"{rmse(x, x0):
 # | masks (cold) | 20, growing in the middle | the border |
 # | blur with noise (hybrid) | 20 | nearly grey, and noise of some six grey levels that hides the trace |
 #
-# Where there is noise, it is not known and must be estimated from the prediction: that $z$ for which $D(\hat x_0, s) = x_s$. *DDIM* does so anew in every step,
+# The network is the package's small one, a third of its size; as always it is shown blur and pixelation together with a linear estimate of x0 computed from x_t, the
+# others with x_t alone. Where there is noise, it is not known and must be estimated from the prediction: that $z$ for which $D(\hat x_0, s) = x_s$. *DDIM* does so anew in every step,
 # *Algorithm 2* once, at T, and keeps it: the paper's two ways of hot sampling.
 
 # %%
+from IPython.display import Markdown, display
+
+sys.path.insert(0, str(settings.home / "tools"))
+from result_hot_and_cold import table, values
+
 record = json.loads((settings.home / "results" / "hot_and_cold.json").read_text())
 kinds = list(dict.fromkeys(row["degradation"] for row in record["rows"]))
-seeds = sorted({row["seed"] for row in record["rows"]})
-
-
-def values(job, kind, sampler, score):
-    """One number for each seed."""
-    return torch.tensor([row[score] for row in record["rows"] if (row["job"], row["degradation"], row["sampler"]) == (job, kind, sampler)])
-
-
-def table(job, scores):
-    """A line for each degradation and sampler: mean over the seeds, and half the range between them."""
-    print(f"{'':30}" + "".join(f"{score:>18}" for score in scores))
-    for kind, sampler in dict.fromkeys((row["degradation"], row["sampler"]) for row in record["rows"]):
-        found = [values(job, kind, sampler, score) for score in scores]
-        print(f"{kind:17}{sampler:13}" + "".join(f"{v.mean():11.3f} ±{(v.max() - v.min()) / 2:6.3f}" for v in found))
-
-
+seeds = {row["seed"] for row in record["rows"]}
 print(f"{len(record['rows'])} rows, {record['rows'][0]['images_seen']:,} images seen by every network")
 
 # %% tags=["nbval-check-output"]
 assert len({row["images_seen"] for row in record["rows"]}) == len({row["n"] for row in record["rows"]}) == 1
-assert all(len(values("generation", kind, "direct", "frechet")) == len(seeds) for kind in kinds)
+assert all(len(values(record, "generation", kind, "direct", "frechet")) == len(seeds) for kind in kinds)
 print(f"ok: {len(kinds)} degradations, {len(seeds)} seeds each; every network saw as many images and was scored on as many")
 
 # %% [markdown]
 # ### Restoration
 # From x_T; from noise alone nothing can be restored, so noise starts at the severity whose RMSE is nearest to the others' x_T. *Identity* is the share still
-# read as their digit by the shipped classifier, *frechet* the distance in its features, *digits* how many digits are in use (10: all equally).
+# read as their digit by the shipped classifier, *Frechet* the distance in its features; ± is half the range between the seeds.
 #
 # **Predict.** All five start from about the same RMSE. Which damage is easiest to undo?
 
 # %%
-table("restoration", ("rmse", "ssim", "identity", "frechet"))
+display(Markdown(table(record, "restoration")))
 
 # %%
-MARKERS = {"degraded": ("x", "#666666"), "direct": ("D", "#1a1a1a"), "Algorithm 1": ("s", "#d55e00"), "Algorithm 2": ("o", "#0072b2"), "DDIM": ("^", "#009e73")}
+MARKERS = {"degraded": ("x", "#666666"), "direct": ("D", "#1a1a1a"), "Algorithm 1": ("s", "#d55e00"),
+           "Algorithm 2": ("o", "#0072b2"), "DDIM": ("^", "#009e73")}
+
+
+def mean(job, kind, sampler, score):
+    found = values(record, job, kind, sampler, score)
+    return sum(found) / len(found)
+
+
+def winner(job, kind, score):
+    """(value, sampler) of the sampler with the lowest mean over the seeds."""
+    used = {row["sampler"] for row in record["rows"] if row["degradation"] == kind} - {"degraded"}
+    return min((mean(job, kind, sampler, score), sampler) for sampler in used)
 
 
 def dots(job, scores, alt):
     figure, panels = plt.subplots(1, len(scores), figsize=(11, 3.8), layout="constrained", sharey=True)
     for panel, (score, label, scale) in zip(panels, scores):
         for row, kind in enumerate(kinds):
-            for sampler, (marker, colour) in MARKERS.items():
-                found = values(job, kind, sampler, score)
-                panel.plot(found, torch.full(found.shape, row + 0.13 * (list(MARKERS).index(sampler) - 2)), marker, color=colour, fillstyle="none", label=sampler)
+            for place, (sampler, (marker, colour)) in enumerate(MARKERS.items()):
+                found = values(record, job, kind, sampler, score)
+                panel.plot(found, [row + 0.13 * (place - 2)] * len(found), marker, color=colour, fillstyle="none", label=sampler)
         panel.set(xlabel=label, xscale=scale, yticks=range(len(kinds)), yticklabels=kinds, ylim=(len(kinds) - 0.5, -0.5))
         panel.grid(color="#d4d4d4")
     handles = dict(zip(*panels[0].get_legend_handles_labels()[::-1]))
     figure.legend(handles.values(), handles, loc="outside upper center", ncols=5)
     show(figure, alt)
 
-
+# %%
 dots("restoration", (("rmse", "RMSE on [0, 1]", "linear"), ("identity", "still read as their digit", "linear")),
      "RMSE and the share of digits read as themselves for five degradations and their samplers; one mark for each seed.")
-best = {kind: min((values("restoration", kind, sampler, "rmse").mean().item(), sampler) for sampler in MARKERS if sampler != "degraded"
-                  and len(values("restoration", kind, sampler, "rmse"))) for kind in kinds}
-for kind, (error, sampler) in sorted(best.items(), key=lambda item: item[1]):
-    print(f"What you saw: {kind}: RMSE {values('restoration', kind, 'degraded', 'rmse').mean():.3f} → {error:.3f} ({sampler})")
+restored = {kind: winner("restoration", kind, "rmse") for kind in kinds}
+for kind, (error, sampler) in sorted(restored.items(), key=lambda item: item[1]):
+    print(f"What you saw: {kind}: RMSE {mean('restoration', kind, 'degraded', 'rmse'):.3f} → {error:.3f} ({sampler})")
 
 # %% [markdown]
 # **What you saw.** RMSE of the input says little about what can be undone. What counts is what the measurement still tells, to the precision of the numbers that
-# hold it. Compare *blur* with *blur with noise*: to the eye the same grey square, and the same network; the only difference is whether the trace in the last digits of
-# float32 survives. That gap is how much of "deblurring" was reading that trace.
+# hold it. Compare *blur* with *blur with noise*: to the eye the same grey square. What differs is the trace in the last digits of float32, which a linear estimate reads and
+# noise covers. That gap is how much of "deblurring" was reading that trace.
 #
 # ### Generation
 # Now x_T is drawn without an image: from the Gaussian that has the mean and covariance of the training images' x_T. For noise that is the exact distribution of x_T;
-# for the others it is what little is known. Real digits use nearly 10 digits equally.
+# for the others it is what little is known. *Digits in use* is e to the entropy of what the classifier reads: nearly 10 for real digits, 1 where all are read as one.
 #
 # **Predict.** Blur restores well. Does it generate well?
 
 # %%
-table("generation", ("frechet", "digits"))
+display(Markdown(table(record, "generation")))
 
 # %%
 dots("generation", (("frechet", "Frechet distance to real digits (log)", "log"), ("digits", "digits in use", "linear")),
      "Frechet distance and number of digits in use of generated images, for five degradations and their samplers; one mark for each seed.")
-made = {kind: min((values("generation", kind, sampler, "frechet").mean().item(), sampler) for sampler in MARKERS if sampler != "degraded"
-                  and len(values("generation", kind, sampler, "frechet"))) for kind in kinds}
+made = {kind: winner("generation", kind, "frechet") for kind in kinds}
 for kind, (distance, sampler) in sorted(made.items(), key=lambda item: item[1]):
-    print(f"What you saw: {kind}: Frechet distance {distance:.0f} ({sampler}); restoring real x_T, the best is "
-          f"{min(values('restoration', kind, sampler, 'frechet').mean().item() for sampler in MARKERS if len(values('restoration', kind, sampler, 'frechet'))):.0f}")
+    print(f"What you saw: {kind}: Frechet distance {distance:.0f} ({sampler}); of restored test images {winner('restoration', kind, 'frechet')[0]:.0f}")
 
 # %%
 from PIL import Image
 
 show(Image.open(settings.home / "results" / "hot_and_cold.png"), "Eight digits generated by each of the five networks of seed 0.")
-order = [sorted(kinds, key=lambda kind, scores=scores: scores[kind]) for scores in (best, made)]
+order = [sorted(kinds, key=lambda kind, scores=scores: scores[kind]) for scores in (restored, made)]
 print("What you saw: from easiest to hardest, restoration by RMSE:", ", ".join(order[0]), "\ngeneration by Frechet distance:", ", ".join(order[1]))
 
 # %% [markdown]
