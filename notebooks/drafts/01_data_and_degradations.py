@@ -126,7 +126,7 @@ for (task, name), D in drawn.items():
     print(f"{task:9}{name:8} T = {D.T:3}, {'random, drawn once for each image' if D.degrade.random else 'not random'}")
 
 # %% tags=["nbval-check-output"]
-for (task, name), D in drawn.items():
+for (_, name), D in drawn.items():
     assert torch.equal(D(examples[name], 0), examples[name])
 print(f"ok: for all {len(drawn)} pairs D(x, 0) is x, bit for bit")
 
