@@ -3,7 +3,7 @@
 # # 5 · Inpainting: holes of any width, and the range a network was trained for
 #
 # A hole in an image is the one degradation whose damage you can see at a glance, and so the best one to study a failure on. The course report that this project started from
-# trained its inpainting on one mask and tested it on others; its results were worse than the images with the hole. Here you see why, and what to do about it:
+# trained its inpainting on one mask and tested it on others; in SSIM and FID its results were worse than the images with the hole. Here you see why, and what to do about it:
 #
 # 1. a mask has a width and a centre, and a network has a range of both that it was trained for;
 # 2. RMSE against the width, inside that range and beyond it;
@@ -322,9 +322,9 @@ for name, harm in harmed.items():
     print(f"What you saw: the network of {name} makes the image worse, in RMSE or SSIM, under {len(harm)} of {len(TRIALS)} masks" + f": {'; '.join(harm)}" * bool(harm))
 
 # %% [markdown]
-# **What you saw.** The same network, the same number of digits, the same loss. Trained on one mask it learned one task: this place, this width. Shown a narrower hole or another place it does
-# the same to pixels that were whole, and leaves alone the hole that it does not know. That is the report's failure: with a narrow hole there is little to win and
-# a whole image to spoil, so the result is worse than its input.
+# **What you saw.** The same network, the same number of digits, the same loss. Trained on one mask it learned one task: this place, this width. Shown another hole it
+# spoils pixels that were whole, at the place it knows, and leaves much of the real hole open. That is the report's failure: with a narrow hole there is little to win and
+# a whole image to spoil, so the result can be worse than its input.
 #
 # Is it overfitting? Not to digits: these are test digits, and under the one mask all is well. It is the *degradation* that was not covered. Three things prevent it:
 #
