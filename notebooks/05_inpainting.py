@@ -284,7 +284,7 @@ def teach(draw_masks):
     network.precondition.fit(trained, digits[:500])
     optimizer = torch.optim.Adam(network.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=STEPS)
-    for step in range(STEPS):
+    for _ in range(STEPS):
         x0 = digits[torch.randint(len(digits), (32,), generator=generator)]
         s, centres = draw_masks(32, generator)
         loss = (network(Drawn(trained, centres)(x0, s), s) - x0).abs().mean()
