@@ -5,16 +5,21 @@ import statistics
 import subprocess
 import sys
 
-from .clock import in_turns
 from .findings import Finding, finding
 
-MODULES = "colddiff_nb.degradations, colddiff_nb.networks, colddiff_nb.sampling, colddiff_nb.training, colddiff_nb.pretrained"
+PROGRAM = """
+import time
+began = time.perf_counter()
+import torch
+between = time.perf_counter()
+from colddiff_nb import degradations, networks, pretrained, sampling, training
+print(between - began, time.perf_counter() - between)
+"""
 
 
 def measure() -> dict[str, Finding]:
-    def process(program: str) -> None:
-        subprocess.run([sys.executable, "-c", program], check=True)
-    times = in_turns({"torch": lambda: process("import torch"), "package": lambda: process(f"import torch, {MODULES}")}, rounds=5)
-    added = statistics.median(b - a for a, b in zip(times["torch"], times["package"]))
+    """Both imports timed within one process, in five processes after one that fills the disk cache."""
+    printed = [subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True).stdout for _ in range(6)]
+    torch_alone, added = (statistics.median(seconds) for seconds in zip(*(map(float, line.split()) for line in printed[1:])))
     return {"importing the package beyond torch": finding(added, "seconds", most=0.2),
-            "importing the package beyond torch, of the time to import torch": finding(added / statistics.median(times["torch"]), "share")}
+            "importing the package beyond torch, of the time to import torch": finding(added / torch_alone, "share")}
