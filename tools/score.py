@@ -54,7 +54,7 @@ def handed_in() -> list:
     files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
     found = [(path, source) for source in sources() for path in files if path.name.startswith(source.stem)]
     if not found:
-        pytest.exit(f"no notebook in {folder} has the name of one of ours, such as 03_sampling.ipynb: set HANDED_IN to the folder they are in", 4)
+        raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as 03_sampling.ipynb: set HANDED_IN to their folder")
     return [pytest.param(path, source, name, id=f"{path.relative_to(folder)}:{name}")
             for path, source in found for name in named(inputs(source), "exercise")]
 
