@@ -33,10 +33,16 @@ badges: .venv/ready
 page: .venv/ready
 	$(BIN)/python tools/page.py
 
+class: .venv/ready
+	$(BIN)/python tools/class.py
+
+figures: .venv/ready
+	$(BIN)/python tools/figures.py
+
 results: .venv/ready
 	$(BIN)/python tools/results.py
 
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test soak bench lab notebooks badges page results
+.PHONY: run test soak bench lab notebooks badges page class figures results

@@ -309,7 +309,7 @@ print("What you saw: the lowest RMSE is that of:", min(restored, key=lambda name
 # Each guess writes *only the detail that its step brings back*, and what is written stays. **Predict.** Which of the three
 # details makes a digit of the patch? (Purple makes a place lighter, orange darker; nearly white means no change.)
 
-# %%
+# %% tags=["figure:sum"]
 details = [after - before for before, after in zip(states, states[1:])]
 names = [f"{size} x {size} detail\n(guess at s = {s})" for size, s in ((8, 3), (16, 2), (32, 1))]
 columns = {"$x_T$\n(given)": x_T} | dict(zip(names, details)) | {"restored\n$x_0$": states[-1], "true digit\n(never seen)": x0}

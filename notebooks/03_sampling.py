@@ -102,7 +102,7 @@ explorer.widget
 # %% [markdown]
 # Where no widget can live (a preview, a printed page), here is one position of the slider.
 
-# %%
+# %% tags=["figure:explorer"]
 from colddiff_nb.show import describe, frame, strip
 
 k = explorer.steps - 2

@@ -226,7 +226,7 @@ print(f"{T} predictions write {needed.numel():,} frequencies")
 # %% [markdown]
 # Left the shares along one axis; right, for the lowest frequencies of both axes, how many of the *last* predictions it takes to write 90 %.
 
-# %%
+# %% tags=["figure:map"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(1.25, 1))
 edges = torch.arange(T + 1) + 0.5
 picture = left.pcolormesh(torch.arange(18) - 0.5, edges, weights[:, :17, 0], cmap="PuOr", vmin=-1, vmax=1)

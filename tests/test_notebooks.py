@@ -34,12 +34,6 @@ def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
-def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
-    """The cells tagged kind:NAME, by name."""
-    tags = ((tag, cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
-    return {tag.partition(":")[2]: cell for tag, cell in tags if tag.startswith(f"{kind}:")}
-
-
 @every
 def test_building_the_inputs_twice_gives_the_same_bytes_and_the_committed_ones(source: Path) -> None:
     assert room.text(room.inputs(source)) == room.text(room.inputs(source))
@@ -142,7 +136,7 @@ def test_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(package.VARIABLE, "smoke,offline")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = room.inputs(source)
-    exercises, checks, solutions = (named(notebook, kind) for kind in ("exercise", "check", "solution"))
+    exercises, checks, solutions = (room.named(notebook, kind) for kind in ("exercise", "check", "solution"))
     planted = (HOME / "tests" / "wrong" / source.name).read_text()
     wrong = dict(re.findall(r"^# %% (\w+)\n(.*?)(?=^# %%|\Z)", planted, re.DOTALL | re.MULTILINE))
     assert set(exercises) == set(checks) == set(solutions) == set(wrong)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes .venv with everything in requirements.txt. An installed torch and torchvision are used as they are.
 set -e
+said=$($PYTHON -B -c "import colddiff_nb" 2>&1) || { echo "$said" | tail -n 1 >&2; exit 1; }  # no such Python, or the package finds it too old
 if $PYTHON -c "import torch, torchvision" 2>/dev/null; then
     $PYTHON -m venv --system-site-packages .venv
     $PYTHON -c "import torch, torchvision; print(f'torch=={torch.__version__}\ntorchvision=={torchvision.__version__}')" > .venv/constraints.txt

@@ -63,6 +63,12 @@ def without_outputs(notebook: NotebookNode) -> NotebookNode:
     return bare
 
 
+def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
+    """The cells tagged kind:NAME, by name."""
+    tags = ((tag, cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
+    return {tag.partition(":")[2]: cell for tag, cell in tags if tag.startswith(f"{kind}:")}
+
+
 def text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook) + "\n"
 
@@ -73,8 +79,9 @@ def differing(source: Path) -> bool:
     return not built.exists() or text(without_outputs(nbformat.read(built, 4))) != text(inputs(source))
 
 
-def execute(notebook: NotebookNode, log=None) -> NotebookNode:
-    """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs. Raises CellExecutionError at the first error."""
+def execute(notebook: NotebookNode, log=None, timeout: int = 3_600) -> NotebookNode:
+    """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs. Raises CellExecutionError at the first error, and
+    CellTimeoutError for a cell that takes longer than timeout seconds."""
     started: dict[int, float] = {}
 
     def begin(cell: NotebookNode, cell_index: int) -> None:
@@ -84,7 +91,7 @@ def execute(notebook: NotebookNode, log=None) -> NotebookNode:
         if log:
             log(cell_index, cell, time.perf_counter() - started[cell_index])
 
-    client = NotebookClient(notebook, timeout=3_600, kernel_name="python3", record_timing=False, store_widget_state=False,
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False,
                             on_cell_execute=begin, on_cell_executed=end, resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.execute()
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}

@@ -42,7 +42,8 @@ def restored(tasks=TASKS, data=tuple(DATA), images: int = 2) -> dict[Key, show.C
             restore, degrade, metadata = load_pretrained(task, name)
             for i, number in enumerate(with_contrast(test, images)):
                 drawn = degrade.draw(1, torch.Generator().manual_seed(i + 1))  # the same hole as in notebook 03
-                title = f"{NAMES[task]}, {test.name} test image {number}, T = {degrade.T}: shipped weights, {images_seen(metadata)}"
+                weights = f"shipped weights {metadata['checksum'][:8]}, {images_seen(metadata)}"
+                title = f"{NAMES[task]}, {test.name} test image {number}, T = {degrade.T}: {weights}"
                 made[task, name, i] = show.compare(restore, drawn, to_float(test.pixels[number:number + 1]), title)
     return made
 

@@ -1,0 +1,147 @@
+"""What a class gets: editions, handout, scores and figures."""
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME / "tools"))
+room, editions, figures = (importlib.import_module(name) for name in ("notebooks", "class", "figures"))
+SOURCES = room.sources()
+every = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+
+TINY = '''# %% tags=["exercise:double"]
+def double(x):
+    return None  # todo
+
+# %% tags=["check:double"]
+answer = double(2)
+print("todo: write it" if answer is None else "ok: doubled" if answer == 4 else "not yet: twice x")
+
+# %% tags=["exercise:half"]
+def half(x):
+    return None  # todo
+
+# %% tags=["check:half"]
+answer = half(2)
+print("todo: write it" if answer is None else "ok: halved" if answer == 1 else "not yet: x / 2")
+'''
+
+
+def code(source: str, *tags: str) -> NotebookNode:
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+@every
+def test_the_student_edition_holds_exercises_and_no_answers(source: Path) -> None:
+    made, whole = editions.student(source), room.inputs(source)
+    content = room.text(made)
+    assert set(room.named(made, "exercise")) == set(room.named(made, "check")) == set(room.named(whole, "exercise"))
+    assert not room.named(made, "solution") and "<details>" not in content and "Your answer:" in content
+    for cell in room.named(whole, "solution").values():
+        (solution,) = re.findall(r"```python\n(.*?)```", cell.source, re.DOTALL)
+        assert not [cell for cell in made.cells if solution.strip() in cell.source]
+    questions = re.findall(r"<summary>(\d\. .*?)</summary>", "\n".join(cell.source for cell in whole.cells))
+    assert len(questions) >= 4 and all(question in "\n".join(cell.source for cell in made.cells) for question in questions)
+
+
+@every
+def test_the_teacher_edition_is_executed_and_unfolded(source: Path) -> None:
+    made = editions.teacher(source)
+    assert all(cell.execution_count for cell in made.cells if cell.cell_type == "code")
+    assert set(room.named(made, "solution")) == set(room.named(made, "exercise"))
+    assert "<details>" not in room.text(made) and "<details open>" in room.text(made)
+
+
+def test_the_handout_names_every_exercise() -> None:
+    handout = editions.handout()
+    for source in SOURCES:
+        assert f"## {source.stem}: " in handout
+        assert all(f"- **{name}**: `" in handout for name in room.named(room.inputs(source), "exercise"))
+
+
+@pytest.fixture
+def score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """tools/score.py, which looks at once for what was handed in, and a tiny notebook of ours."""
+    (tmp_path / f"{SOURCES[0].stem}.ipynb").write_text(room.text(room.inputs(SOURCES[0])))
+    monkeypatch.setenv("HANDED_IN", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "score", raising=False)
+    (tmp_path / "07_tiny.py").write_text(TINY)
+    module = importlib.import_module("score")
+    monkeypatch.delitem(sys.modules, "score")
+
+    def said(*cells: NotebookNode) -> dict[str, str]:
+        path = tmp_path / f"07_tiny_{len(list(tmp_path.iterdir()))}.ipynb"
+        path.write_text(room.text(nbformat.v4.new_notebook(cells=list(cells))))
+        return module.said(path, tmp_path / "07_tiny.py")
+
+    return said
+
+
+def test_scores(score) -> None:
+    right = code("def double(x):\n    return 2 * x", "exercise:double")
+    cheat = code("print('ok: all of it')", "check:half")
+    assert score(right, code("def half(x):\n    return x", "exercise:half"), cheat) == {"double": "ok: doubled", "half": "not yet: x / 2"}
+    broken = code("def half(x):\n    return x / nothing", "exercise:half")
+    assert score(right, broken) == {"double": "ok: doubled", "half": "NameError: name 'nothing' is not defined"}
+    assert score(code("def half(x):\n    return x / 2")) == {"double": "todo: write it", "half": "ok: halved"}, "an editor that drops tags"
+
+
+def test_nothing_handed_in_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", str(HOME / "tools" / "score.py")]
+    done = subprocess.run(command, cwd=HOME, env=os.environ | {"HANDED_IN": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode and f"E   FileNotFoundError: no notebook in {tmp_path} is named like one of ours" in done.stdout
+
+
+@every
+def test_figures_are_tagged_where_a_picture_is_shown(source: Path) -> None:
+    for name, cell in room.named(nbformat.read(source.with_suffix(".ipynb"), 4), "figure").items():
+        assert [output for output in cell.outputs if "image/png" in output.get("data", {})], f"{source.stem}: figure:{name} shows nothing"
+
+
+def test_the_figures_that_the_lecture_shows_are_tagged() -> None:
+    shown = set(re.findall(r"figure `(\w+-\w+)`", (HOME / "TEACHING.md").read_text()))
+    assert shown and shown <= {f"{source.stem}-{name}" for source in SOURCES for name in room.named(room.inputs(source), "figure")}
+
+
+def test_a_figure_becomes_svg_png_and_caption(tmp_path: Path) -> None:
+    (tmp_path / "07_tiny.py").write_text('''# %%
+import matplotlib.pyplot as plt
+from IPython.display import display
+from PIL import Image
+# %% tags=["figure:line"]
+figure = plt.figure()
+figure.gca().plot([1, 2])
+display(figure, metadata={"image/png": {"alt": "A line that rises."}})
+plt.close(figure)
+# %% tags=["figure:square"]
+display(Image.new("L", (4, 2)), metadata={"image/png": {"alt": "Black & small."}})
+# %% tags=["figure:nothing"]
+print("nothing")
+# %%
+raise ValueError("cells below the last figure are not run")
+''')
+    notebook = room.execute(figures.upto_figures(tmp_path / "07_tiny.py"))
+    cells = room.named(notebook, "figure")
+    assert figures.save(cells["line"], tmp_path / "line") == "A line that rises."
+    svg = (tmp_path / "line.svg").read_text()
+    assert "<svg" in svg and "<path" in svg and "base64" not in svg
+    assert figures.save(cells["square"], tmp_path / "square") == "Black & small."
+    assert 'viewBox="0 0 4 2"' in (tmp_path / "square.svg").read_text() and "Black &amp; small." in (tmp_path / "square.svg").read_text()
+    for name in ("line", "square"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="shows no picture"):
+        figures.save(cells["nothing"], tmp_path / "nothing")
+
+
+def test_a_notebook_without_figures_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "07_tiny.py").write_text(TINY)
+    assert figures.upto_figures(tmp_path / "07_tiny.py") is None

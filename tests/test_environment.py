@@ -1,0 +1,52 @@
+"""tools/environment.sh: a Python that is too old gets one line; without internet .venv is made from a wheelhouse."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parent.parent
+CUT = ["unshare", "--map-root-user", "--net"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what environment.sh needs, with one small requirement."""
+    shutil.copytree(HOME / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "colddiff_nb").mkdir()
+    shutil.copy(HOME / "colddiff_nb" / "__init__.py", tmp_path / "colddiff_nb")
+    (tmp_path / "requirements.txt").write_text("stranger>=1\n")
+    return tmp_path
+
+
+def make_environment(project: Path, cut: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHON": sys.executable} | variables
+    return subprocess.run([*cut, "sh", "tools/environment.sh"], cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_an_old_python_gets_one_line_and_no_environment(project: Path) -> None:
+    (project / "old").mkdir()
+    (project / "old" / "sitecustomize.py").write_text("import sys\nsys.version_info = (3, 9, 18, 'final', 0)\n")
+    done = make_environment(project, [], PYTHONPATH=str(project / "old"))
+    assert done.returncode and not (project / ".venv").exists()
+    assert (done.stdout + done.stderr).splitlines() == ["ImportError: Python 3.9 is too old for this project: use Python 3.10 or newer"]
+
+
+def test_an_environment_from_a_wheelhouse_without_internet(project: Path) -> None:
+    if shutil.which("unshare") is None or subprocess.run([*CUT, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("the network cannot be cut off here: it takes Linux with unshare, and root or user namespaces")
+    (project / "wheelhouse").mkdir()
+    with zipfile.ZipFile(project / "wheelhouse" / "stranger-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("stranger/__init__.py", "")
+        wheel.writestr("stranger-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+        wheel.writestr("stranger-1.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("stranger-1.dist-info/RECORD", "")
+    done = make_environment(project, CUT, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(project / "wheelhouse"))
+    assert done.returncode == 0, done.stderr
+    subprocess.run([project / ".venv" / "bin" / "python", "-c", "import stranger"], check=True)
+    assert (project / ".venv" / "ready").exists()

@@ -1,0 +1,69 @@
+"""The figures that the notebooks are remembered for, for slides and handouts: SVG, PNG and captions.
+
+    python tools/figures.py [NAME ...]    run these notebooks, or all, up to their last cell tagged figure:NAME (full size: minutes each),
+                                          and write build/figures/NN_name-NAME.{svg,png} and captions.md
+
+Nothing is drawn here: a figure is what the tagged cell shows, and its caption the text that the notebook gives to readers who do not see it.
+"""
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME / "tools"))
+from notebooks import execute, inputs, named, sources
+
+LICENCE = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0"
+BOTH = """from matplotlib_inline.backend_inline import set_matplotlib_formats
+set_matplotlib_formats("png", "svg", dpi=200)"""
+PIXELS = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><title>{alt}</title>'
+          '<image width="{width}" height="{height}" href="data:image/png;base64,{png}"/></svg>\n')
+
+
+def upto_figures(source: Path) -> NotebookNode | None:
+    """The notebook up to its last figure, showing every figure as PNG and SVG; None where it has none."""
+    notebook = inputs(source)
+    figures = list(named(notebook, "figure").values())
+    if not figures:
+        return None
+    notebook.cells = [nbformat.v4.new_code_cell(BOTH), *notebook.cells[:notebook.cells.index(figures[-1]) + 1]]
+    return notebook
+
+
+def save(cell: NotebookNode, path: Path) -> str:
+    """Write what a cell shows last as path.png and path.svg; returns its caption. Raises ValueError where it shows no picture."""
+    shown = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+    if not shown:
+        raise ValueError(f"the cell of {path.name} shows no picture: move its tag to the cell that does")
+    data, alt = shown[-1].data, shown[-1].metadata["image/png"]["alt"]
+    png = base64.b64decode(data["image/png"])
+    width, height = (int.from_bytes(png[at:at + 4], "big") for at in (16, 20))
+    path.with_suffix(".png").write_bytes(png)
+    picture = PIXELS.format(width=width, height=height, alt=alt.replace("&", "&amp;").replace("<", "&lt;"), png=base64.b64encode(png).decode())
+    path.with_suffix(".svg").write_text(data.get("image/svg+xml", picture))  # a picture of pixels is one in SVG too
+    return alt
+
+
+def main(folder: Path = HOME / "build" / "figures") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    captions = [f"# Figures\n\n{LICENCE}. Please name this project and the notebook that a figure is from."]
+    for source in sources(sys.argv[1:]):
+        notebook = upto_figures(source)
+        if notebook is None:
+            print(f"{source.stem}: no cell is tagged figure:NAME")
+            continue
+        execute(notebook)
+        for name, cell in named(notebook, "figure").items():
+            path = folder / f"{source.stem}-{name}"
+            captions.append(f"## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} (Notebook {source.stem}.)")
+            print(f"{path}.svg, .png")
+    (folder / "captions.md").write_text("\n\n".join(captions) + "\n")
+
+
+if __name__ == "__main__":
+    main()
