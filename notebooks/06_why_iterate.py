@@ -522,7 +522,7 @@ for task in TASKS:
 # | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
 # | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. |
 #
-# Algorithm 1 forgets the measurement, a weakness in section 3; here it also forgets the measurement's errors, but for what its first guess carries on.
+# Algorithm 1 looks at $x_T$ once: what its first guess took over of the measurement's errors it carries on, the rest it forgets.
 #
 # ### A D without such a basis
 # Section 3 needs a basis in which all $A_s$ are diagonal, that is, all $A_s$ commute. Blur then mask: each alone has its basis (Fourier, pixels), both together have none.
