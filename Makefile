@@ -2,6 +2,7 @@
 # An installed PyTorch is used as it is; to choose another one: make run TORCH="torch==2.13.0 torchvision==0.28.0"
 PYTHON ?= python3
 TORCH ?=
+ARGS ?=
 BIN = .venv/bin
 
 run: .venv/ready
@@ -18,6 +19,7 @@ soak: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m tools.bench $(ARGS)
+	$(BIN)/python tools/readme.py
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

@@ -151,7 +151,8 @@ class SmallUNet(nn.Module):
             with torch.autocast(x_t.device.type, enabled=False):
                 return features[:, -self.channels:] + self.precondition.unmeasured(out, t)
         gain, correction = out.chunk(2, dim=1)
-        return features[:, :self.channels] * gain.exp() + correction
+        undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # no mask leaves less than exp(-20) that float32 could tell
+        return undone.clamp(-2, 2) + correction  # bounded: Algorithm 1 would feed a runaway back
 
 
 def build(recipe: Recipe, degrade: Degradation) -> nn.Module:

@@ -376,7 +376,8 @@ else:
 # %% [markdown]
 # ## Exercises
 # ### 1 · Draws that survive a crash
-# Return the indices of the images of one step, such that a training that resumes at any step sees what an uninterrupted one sees. Use a `torch.Generator` of its own.
+# Return the indices of the images of one step, such that a training that resumes at any step sees what an uninterrupted one sees. Use a `torch.Generator` of its own. A trap:
+# on the CPU `manual_seed` uses the lowest 32 bits of its number only.
 
 # %% tags=["exercise:indices"]
 def indices(seed, step, n_images, batch):
@@ -405,7 +406,7 @@ print(check_indices())
 #
 # ```python
 # def indices(seed, step, n_images, batch):
-#     generator = torch.Generator().manual_seed(seed * 2 ** 32 + step)
+#     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)  # for fewer steps than that
 #     return torch.randint(n_images, (batch,), generator=generator)
 # ```
 # </details>

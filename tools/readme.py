@@ -1,14 +1,17 @@
-"""Publish what `make run` measured: runs/ -> results/quick-*, results/quick.png and the table in README.md.
+"""Publish what `make run` and `make bench` measured in README.md: runs/ -> results/quick-* and results/quick.png -> its tables.
 
-    python tools/readme.py publish   copy the runs' scores and picture into results/, then write the table
-    python tools/readme.py           write the table from results/
+    python tools/readme.py publish   copy the runs' scores and picture into results/, then write the tables
+    python tools/readme.py           write the tables from results/
 """
+import json
 import re
 import shutil
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from bench.findings import written
+
 from colddiff_nb.results import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,12 +37,30 @@ def quick_table() -> str:
     return "\n".join(lines)
 
 
-def with_table(readme: str, content: str) -> str:
-    return re.sub(r"(<!-- quick -->\n).*?(<!-- /quick -->)", lambda match: f"{match[1]}{content}\n{match[2]}", readme, flags=re.S)
+def bench_tables(results: Path) -> str:
+    """For every device that `make bench` ran on, its ratios: seconds say more about the machine than about the code."""
+    parts = []
+    for path in sorted(results.glob("bench-c*.json")):
+        bench = json.loads(path.read_text())
+        machine, answers = bench["machine"], bench["answers"]
+        load = max(answer["load_average"][0] for answer in answers.values())
+        lines = [f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; load average before it at most {load}:", "",
+                 "| measured | | goal |", "|---|---|---|"]
+        for answer in answers.values():
+            for what, found in answer["found"].items():
+                if found["unit"] != "seconds":
+                    goal = f"{found['goal']}: {'met' if found['met'] else '**missed**'}" if "goal" in found else ""
+                    lines.append(f"| {what} | {written(found)} | {goal} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) or "Not measured yet."
+
+
+def with_part(readme: str, name: str, content: str) -> str:
+    return re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda match: f"{match[1]}{content}\n{match[2]}", readme, flags=re.S)
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["publish"]:
         publish()
     path = ROOT / "README.md"
-    path.write_text(with_table(path.read_text(), quick_table()))
+    path.write_text(with_part(with_part(path.read_text(), "quick", quick_table()), "bench", bench_tables(ROOT / "results")))

@@ -12,7 +12,7 @@ from torchvision import transforms
 
 
 class SequentialBlur(nn.Module):
-    """Blur as the paper defines it: t convolutions one after another. One that is given images of several severities keeps all states."""
+    """Blur as the paper defines it: t convolutions one after another, in float32."""
 
     def __init__(self, T: int, channels: int, first: float, step: float, padding: Any):
         super().__init__()
@@ -27,7 +27,7 @@ class SequentialBlur(nn.Module):
     @torch.no_grad()
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
         t = torch.as_tensor(t, device=x0.device).expand(len(x0))
-        states = [x0]
+        states = [x0.float()]
         for convolution in self.convolutions[:int(t.max())]:
             states.append(convolution(states[-1]))
         return torch.stack(states)[t, torch.arange(len(x0), device=x0.device)]
