@@ -100,16 +100,16 @@ print(f"What you saw: the paper's recipe would take {recipe('paper', 'deblur', '
 # %% [markdown]
 # **What you saw.** Rates were measured just now, on a machine that may have had other work to do; hours are estimates, images divided by the rate: nobody ran the long recipes here.
 #
-# For a GPU there is a bound that needs no measurement: the operations of one training image (counted above) against the GPU's peak in float32. The paper's networks need true float32
-# (notebook 01 shows why), so the much larger peaks of tensor cores do not count. No training is faster than the bound; expect two to four times as long, and put the rate that
-# your GPU prints in the place of this estimate.
+# For a GPU there is an estimate that needs no measurement: the operations of one training image (counted above) against the GPU's peak in float32. The paper's networks need true
+# float32 (notebook 01 shows why), so the much larger peaks of tensor cores do not count. A training reaches a part of the peak only: expect two to four times as long, and put
+# the rate that your own GPU prints in the place of this estimate.
 
 # %%
 PEAK = {"T4": 8.1e12, "A100": 19.5e12, "L4": 30.3e12, "H100": 67e12}  # float32 operations a second, from the maker's data sheets
-for name in ("small", "report", "paper"):
-    _, operations, _ = cost[name]
-    bounds = {gpu: recipe(name, "deblur", "mnist").images_seen * operations / peak / 3600 for gpu, peak in PEAK.items()}
-    print(f"{name:8}{operations / 1e9:6.2f} G operations an image; at least", ", ".join(f"{hours:6.2f} hours ({gpu})" for gpu, hours in bounds.items()))
+for name in ("report", "paper"):
+    r, operations = recipe(name, "deblur", "mnist"), cost[name][1]
+    hours = {gpu: r.images_seen * operations / peak / 3600 for gpu, peak in PEAK.items()}
+    print(f"{name}: {operations / 1e9:.1f} G operations an image; estimate at peak:", ", ".join(f"{value:.1f} hours ({gpu})" for gpu, value in hours.items()))
 
 # %% tags=["nbval-check-output"]
 assert recipe("paper", "deblur", "mnist").images_seen == 700_000 * 64 == 44_800_000
@@ -361,7 +361,7 @@ folder, sentence = long_runs(USE_DRIVE)
 print(sentence)
 
 # %% [markdown]
-# The report's recipe: the paper's network, 200,000 steps. On an A100 expect hours, not minutes: section 1 has the bound, and the training prints its own rate every ten seconds. It resumes by itself.
+# The report's recipe: the paper's network, 200,000 steps. On an A100 expect hours, not minutes: section 1 has an estimate, and the training prints its own rate every ten seconds. It resumes by itself.
 
 # %%
 LONG = recipe("report", "deblur", "mnist")
