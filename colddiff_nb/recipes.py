@@ -54,7 +54,7 @@ class Recipe:
             raise ValueError(f"widths = {self.widths}: each must be a multiple of 8")
         if self.clip < 0:
             raise ValueError(f"clip = {self.clip}: give the largest norm of the gradient, or 0 for no limit")
-        if not 0 <= self.seed < 2 ** 25 or self.steps >= 2 ** 32:  # both are packed into the 64 bits of torch's seed
+        if not 0 <= self.seed < 2 ** 25 or self.steps >= 2 ** 32:  # more would repeat each other's draws
             raise ValueError(f"seed = {self.seed}, steps = {self.steps}: give a seed in 0..{2 ** 25 - 1} and less than {2 ** 32} steps")
         if not 0 <= self.sampler_states <= 1:
             raise ValueError(f"sampler_states = {self.sampler_states}: it is a share of the batch, 0..1")

@@ -28,8 +28,13 @@ from colddiff_nb.walkers import Batch
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 
+def step_seed(recipe: Recipe, step: int) -> int:
+    """A seed for one step of one training: 32 bits, since torch's CPU generator ignores all above."""
+    return (recipe.seed * 0x9E3779B1 + step) % 2 ** 32
+
+
 def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -> Batch:
-    generator = torch.Generator().manual_seed(recipe.seed * 2 ** 32 + step)
+    generator = torch.Generator().manual_seed(step_seed(recipe, step))
     size, T = recipe.batch * recipe.accumulate, degrade.T
     index = torch.randint(n_images, (size,), generator=generator)
     flip = (torch.rand(size, generator=generator) < 0.5) & recipe.flips
@@ -127,7 +132,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                  for first in range(0, recipe.batch * recipe.accumulate, recipe.batch)]  # this process's part of each micro-batch
         pixels, progress = images.pixels.to(device), Progress(recipe, run.step)
         for step in range(run.step + 1, last + 1):
-            torch.manual_seed((recipe.seed * 2 ** 32 + step) * 64 + rank)  # dropout
+            torch.manual_seed((step_seed(recipe, step) * 64 + rank) % 2 ** 32)  # dropout
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step - 1)
             batch = draw_batch(recipe, run.degrade, len(images), step)

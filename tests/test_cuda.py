@@ -1,6 +1,7 @@
 """What holds on an NVIDIA GPU only: D waits for nothing, TF32 is off where digits matter, bfloat16 trains, a training goes on."""
 import csv
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 
 from colddiff_nb import runtime
 from colddiff_nb.data import load
-from colddiff_nb.degradations import Drawn, make
+from colddiff_nb.degradations import make
 from colddiff_nb.networks import Block
 from colddiff_nb.recipes import recipe
 from colddiff_nb.training import train
@@ -33,7 +34,7 @@ def test_D_on_the_gpu_waits_for_nothing_and_equals_D_on_the_cpu(task):
     degrade, x0 = make(task, "cifar10"), torch.rand(16, 3, 32, 32) * 2 - 1
     t, drawn = torch.randint(0, degrade.T + 1, (16,)), degrade.draw(16, torch.Generator().manual_seed(0))
     expected = drawn(x0, t)
-    there = Drawn(degrade.to("cuda"), drawn.randomness.to("cuda"))
+    there = replace(drawn, degrade=degrade.to("cuda"), randomness=drawn.randomness.to("cuda"))
     x0, t = x0.to("cuda"), t.to("cuda")
     torch.cuda.set_sync_debug_mode("error")
     try:

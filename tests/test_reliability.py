@@ -149,21 +149,22 @@ def test_a_smaller_micro_batch_is_the_same_training(tmp_path):
 @pytest.mark.parametrize("poison", ["image", "gradient", "learning rate"])
 def test_what_is_not_finite_reaches_neither_ema_nor_checkpoint(tmp_path, monkeypatch, poison, save_every):
     choice, real, averaged, calls = replace(CHOICE, save_every=save_every, clip=0.0), {}, [], []
-    for owner, name in ((training, "to_float"), (training.F, "l1_loss"), (training, "learning_rate"), (training, "update_ema")):
-        real[name] = getattr(owner, name)
+    for name in ("to_float", "learning_rate", "update_ema"):
+        real[name] = getattr(training, name)
+    real["l1"] = training.LOSSES["l1"]
 
     def at_step_six(value, bad):
         calls.append(1)
         return bad if len(calls) == 6 else value
 
     def infinite_slope(*arguments):
-        loss = real["l1_loss"](*arguments)
+        loss = real["l1"](*arguments)
         return at_step_six(loss, loss + (loss - loss.detach()).sqrt())
 
     if poison == "image":  # of a step: the call at the start fits the preconditioner elsewhere
         monkeypatch.setattr(training, "to_float", lambda x: at_step_six(real["to_float"](x), torch.full((4, 1, 32, 32), torch.nan)))
     elif poison == "gradient":
-        monkeypatch.setattr(training.F, "l1_loss", infinite_slope)
+        monkeypatch.setitem(training.LOSSES, "l1", infinite_slope)
     else:
         monkeypatch.setattr(training, "learning_rate", lambda *arguments: at_step_six(real["learning_rate"](*arguments), 1e30))
     monkeypatch.setattr(training, "update_ema", lambda recipe, ema, network, step: (
@@ -182,7 +183,7 @@ def test_too_little_gpu_memory_names_the_micro_batch_to_try(tmp_path, monkeypatc
     def exhausted(*arguments):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
 
-    monkeypatch.setattr(training.F, "l1_loss", exhausted)
+    monkeypatch.setitem(training.LOSSES, "l1", exhausted)
     message = refused(ValueError, tmp_path, replace(CHOICE, batch=batch, accumulate=accumulate))
     assert f"batch = {batch} does not fit into the GPU's memory; try {mend}" in message
 

@@ -153,6 +153,7 @@ def test_severities_cover_the_range_as_the_recipe_says():
     assert towards.t.min() == 1 and 0.60 < (towards.t == 40).float().mean() < 0.65
     assert torch.equal(draw_batch(choice, degrade, 100, step=1).t, towards.t)
     assert not torch.equal(draw_batch(choice, degrade, 100, step=2).t, towards.t)
+    assert not torch.equal(draw_batch(replace(choice, seed=1), degrade, 100, step=1).t, towards.t)  # CPU generators see 32 bits
 
 
 @pytest.mark.parametrize("task", ["inpaint", "superres"])

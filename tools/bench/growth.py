@@ -49,8 +49,8 @@ def draw(curves: dict[str, Curve], path: Path) -> None:
     figure = Figure(figsize=(10, 3), layout="constrained")
     for axes, (name, points) in zip(figure.subplots(1, 3), curves.items()):
         axes.plot(list(points), list(points.values()), "o-", color="#0072B2")
-        axes.set(xlabel=LABELS[name], xscale="linear" if name == "T" else "log", ylim=(0, 1.1 * max(points.values())))
-        axes.set_xticks(list(points), list(map(str, points)), rotation=45 if name == "T" else 0)
+        axes.set(xlabel=LABELS[name], xscale="log", ylim=(0, 1.1 * max(points.values())))
+        axes.set_xticks(list(points), list(map(str, points)))
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("training images per second")

@@ -125,7 +125,7 @@ def profile(name: str, choice: Recipe, images: Images, steps: int = 3) -> dict[s
     until_enough(replace(choice, accumulate=1, evaluate_every=steps), images, on_evaluate)
     operations = profiler.key_averages()
     spent = {operation.key.removeprefix("aten::"): operation.self_device_time_total if GPU else operation.self_cpu_time_total
-             for operation in operations}
+             for operation in operations if operation.device_type == torch.autograd.DeviceType.CPU}  # and not their kernels once more
     whole = sum(spent.values())
     return {f"time of a training step of {name} in {key}": finding(spent[key] / whole, "share")
             for key in sorted(spent, key=lambda key: -spent[key])[:6]}
