@@ -165,7 +165,7 @@ def check_whole(value: Any, least: int, most: int, message: str) -> None:
 
 
 def check_measurement(measurement: str) -> None:
-    if measurement not in TRUSTED:
+    if not isinstance(measurement, str) or measurement not in TRUSTED:
         raise ValueError(f"unknown measurement {measurement!r}: choose {' or '.join(TRUSTED)}")
 
 

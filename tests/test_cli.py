@@ -60,4 +60,4 @@ def test_help_is_understood_by_a_newcomer(capsys):
     with pytest.raises(SystemExit):
         main(["train", "quick", "--help"])
     printed = capsys.readouterr().out
-    assert "--task" in printed and "deblur, superres or inpaint" in printed and "--run" in printed
+    assert "--task" in printed and "deblur, superres, inpaint" in printed and "--run" in printed

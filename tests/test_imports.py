@@ -5,11 +5,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["matplotlib", "pandas", "torchmetrics", "accelerate", "skimage", "mlxtend", "scipy", "ipywidgets", "IPython", "torchvision"]
-WIDGET = "explorer"  # the only module that is nothing without ipywidgets
+WIDGETS = ("explorer", "flipbook")  # they are nothing without ipywidgets
 
 
-def test_no_module_but_the_widget_imports_anything_heavy():
-    modules = sorted(path.stem for path in (ROOT / "colddiff_nb").glob("*.py") if path.stem not in ("__init__", WIDGET))
+def test_no_module_but_the_widgets_imports_anything_heavy():
+    modules = sorted(path.stem for path in (ROOT / "colddiff_nb").glob("*.py") if path.stem not in ("__init__", *WIDGETS))
     assert {"training", "sampling", "degradations", "pretrained"} <= set(modules)
     program = "import importlib, sys, colddiff_nb\n" \
               f"for name in {modules!r}:\n" \

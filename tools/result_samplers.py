@@ -64,9 +64,9 @@ def growth(published: Published) -> str:
         T, rmse = row["T"], {int(s): value for s, value in row["prediction_rmse"].items()}
         shown = [rmse[max(1, round(share * T))] for share in (1, 0.75, 0.5, 0.25)] + [rmse[1]]
         name = PAIRS[row["model"].removesuffix("-8bit")]
-        lines.append((name, T, FROM[row["measurement"]], *(f"{value:.4f}" for value in shown), f"{row['result_rmse']:.4f}",
+        lines.append((f"{name}, T = {T}", FROM[row["measurement"]], *(f"{value:.4f}" for value in shown), f"{row['result_rmse']:.4f}",
                       f"{row['result_rmse'] / rmse[T]:.2f}"))
-    return markdown("pair | T | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct", lines)
+    return markdown("pair | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct", lines)
 
 
 def growth_images(published: Published) -> str:
