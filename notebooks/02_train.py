@@ -49,47 +49,67 @@ for name in RECIPES:
     print(f"{name:8}{r.steps:9,}{r.batch * r.accumulate:15}{r.images_seen:14,}   {r.network}, Adam {r.learning_rate:g} {r.schedule}, EMA {r.ema}")
 
 # %% [markdown]
-# The cost of a recipe is its images divided by the images a second of your machine. `rate` measures it: a few optimiser steps with random images, the first not counted.
+# The cost of a recipe is its images divided by the images a second of your machine. `measure` takes a few optimiser steps with random images: of the first it
+# counts the arithmetic, the others it times.
 #
 # **Predict.** How many days would the paper's recipe take on this machine?
 
 # %%
 import time
+from torch.utils.flop_counter import FlopCounterMode
 from colddiff_nb.networks import build
 
 
-def rate(r, batch, steps):
-    """(images a second, millions of parameters) of a recipe's network, measured here."""
+def measure(r, batch, steps):
+    """(images a second, operations an image, parameters) of a recipe's network in training, here."""
     degrade = r.degradation().to(settings.device)
     network = build(r, degrade).to(settings.device)
     optimizer = torch.optim.Adam(network.parameters(), 1e-5)
     x0, t = torch.rand(batch, 1, 32, 32, device=settings.device) * 2 - 1, torch.full((batch,), degrade.T, device=settings.device)
-    for step in range(steps + 1):
-        if step == 1:
-            start = time.perf_counter()
+
+    def step():
         loss = (network(degrade(x0, t), t) - x0).abs().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         loss.item()  # waits for the GPU
-    return steps * batch / (time.perf_counter() - start), sum(p.numel() for p in network.parameters()) / 1e6
 
-# %%
-small = rate(recipe("quick", "deblur", "mnist"), *settings.choose((64, 4), (4, 1)))
-paper = rate(recipe("paper", "deblur", "mnist"), *settings.choose((8, 2), (1, 1)))
-for name in RECIPES:
-    r = recipe(name, "deblur", "mnist")
-    speed, millions = paper if r.network == "paper" else small
-    hours = r.images_seen / speed / 3600
-    print(f"What you saw: {name:8}{millions:5.1f} M parameters, {speed:7,.1f} images/s here: {hours:10,.2f} hours, {hours / 24:8,.1f} days (an estimate: images / rate)")
+    with FlopCounterMode(display=False) as counter:
+        step()
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return steps * batch / (time.perf_counter() - start), counter.get_total_flops() / batch, sum(p.numel() for p in network.parameters())
 
 # %% [markdown]
-# **What you saw.** Rates were measured just now, hours are estimates: nobody ran the long recipes here. (*smoke* uses narrower networks and is faster still.) For any
-# other machine: its images a second, which a training prints every ten seconds, into the same division. Three examples, for the paper's network:
+# Recipes that share a network share its rate.
 
 # %%
-for speed in (100, 1_000, 4_000):
-    print(f"estimate at {speed:5,} images/s:", ", ".join(f"{name} {recipe(name, 'deblur', 'mnist').images_seen / speed / 3600:7,.1f} hours" for name in ("report", "paper")))
+measured, cost = {}, {}
+for name in RECIPES:
+    r = recipe(name, "deblur", "mnist")
+    size = settings.choose((8, 1), (1, 1)) if r.network == "paper" else settings.choose((64, 4), (4, 1))
+    if (r.network, r.widths) not in measured:
+        measured[r.network, r.widths] = measure(r, *size)
+    cost[name] = measured[r.network, r.widths]
+print(f"{'recipe':8}{'parameters':>12}{'images/s here':>15}{'hours here (estimate)':>23}")
+for name, (speed, _, parameters) in cost.items():
+    print(f"{name:8}{parameters:12,}{speed:15,.2f}{recipe(name, 'deblur', 'mnist').images_seen / speed / 3600:23,.3f}")
+print(f"What you saw: the paper's recipe would take {recipe('paper', 'deblur', 'mnist').images_seen / cost['paper'][0] / 86_400:,.0f} days here.")
+
+# %% [markdown]
+# **What you saw.** Rates were measured just now, on a machine that may have had other work to do; hours are estimates, images divided by the rate: nobody ran the long recipes here.
+#
+# For a GPU there is an estimate that needs no measurement: the operations of one training image (counted above) against the GPU's peak in float32. The paper's networks need true
+# float32 (notebook 01 shows why), so the much larger peaks of tensor cores do not count. A training reaches a part of the peak only: expect two to four times as long, and put
+# the rate that your own GPU prints in the place of this estimate.
+
+# %%
+PEAK = {"T4": 8.1e12, "A100": 19.5e12, "L4": 30.3e12, "H100": 67e12}  # float32 operations a second, from the maker's data sheets
+for name in ("report", "paper"):
+    r, operations = recipe(name, "deblur", "mnist"), cost[name][1]
+    hours = {gpu: r.images_seen * operations / peak / 3600 for gpu, peak in PEAK.items()}
+    print(f"{name}: {operations / 1e9:.1f} G operations an image; estimate at peak:", ", ".join(f"{value:.1f} hours ({gpu})" for gpu, value in hours.items()))
 
 # %% tags=["nbval-check-output"]
 assert recipe("paper", "deblur", "mnist").images_seen == 700_000 * 64 == 44_800_000
@@ -307,12 +327,15 @@ print(f"What you saw: RMSE {rmse(masked, x0):.3f} (masked),", ", ".join(f"{error
 
 # %%
 import json
+from PIL import Image
 
 record = settings.home / "results" / "ablations" / "record.json"
 longer = json.loads(record.read_text()) if record.is_file() else None
 for variant in longer["variants"] if longer else []:
     print(f"{variant['name']:24}{variant['parameters']:>10,} parameters   direct RMSE {variant['rmse_direct']:.4f}   Algorithm 2 {variant['rmse_algorithm2']:.4f}")
 print(f"{longer['images_seen']:,} images each" if longer else "longer ablations: not run (tools/measure_ablations.py)")
+if record.with_name("restored.png").is_file():
+    show(Image.open(record.with_name("restored.png")), "Eight digits restored by the whole network and by three simpler ones after a longer training.")
 
 # %% [markdown]
 # ## 5 · The long run
@@ -338,7 +361,7 @@ folder, sentence = long_runs(USE_DRIVE)
 print(sentence)
 
 # %% [markdown]
-# The report's recipe: the paper's network, 200,000 steps. On an A100 expect hours, not minutes (section 1: images divided by the images a second that it prints). It resumes by itself.
+# The report's recipe: the paper's network, 200,000 steps. On an A100 expect hours, not minutes: section 1 has an estimate, and the training prints its own rate every ten seconds. It resumes by itself.
 
 # %%
 LONG = recipe("report", "deblur", "mnist")
