@@ -225,7 +225,7 @@ for kind, (error, sampler) in sorted(restored.items(), key=lambda item: item[1])
 # Now x_T is drawn without an image: from the Gaussian that has the mean and covariance of the training images' x_T. For noise that is the exact distribution of x_T;
 # for the others it is what little is known. *Digits in use* is e to the entropy of what the classifier reads: nearly 10 for real digits, 1 where all are read as one.
 #
-# **Predict.** Blur restores well. Does it generate well?
+# **Predict.** Which of the five generates best after so short a training: the one whose x_T is drawn exactly, or one whose x_T already looks like something?
 
 # %%
 display(Markdown(table(record, "generation")))
@@ -248,13 +248,14 @@ print("What you saw: from easiest to hardest, restoration by RMSE:", ", ".join(o
 # **What you saw.** The two orders need not agree, and a seed is a dot, not a law: where the dots of two rows overlap, this experiment cannot tell them apart. What it
 # does show is where each kind stands or falls:
 #
-# - *Restoration* needs a D whose last state keeps what you want back, at the precision you can measure. Cold D can be chosen so; noise cannot.
-# - *Generation* needs a last state that can be drawn without an image. For noise it is exact by construction. For a cold D it must be modelled, and what the network reads in
-#   real x_T (a trace, a border, 4 x 4 means) is exactly what a simple model gets wrong.
-# - *A little noise* over a cold D hides the trace, so the network must rely on what a model of x_T can supply. It costs restoration and is meant to buy generation: the table says
-#   at what rate.
+# - *Restoration* needs a last state that keeps what you want back, at the precision you can measure. A cold D can be chosen so; noise gives back only what
+#   a lower severity leaves.
+# - *Generation* needs a last state that can be drawn without an image, and a network that makes the rest. For noise the draw is exact, and all of the digit is left to the network.
+#   For a cold D the Gaussian already supplies what survives (4 x 4 means, a border, in float32 even a trace of every frequency) and the network makes less; but real x_T are not
+#   Gaussian, and the step from the Frechet distance of restored images to that of generated ones is the price.
+# - *A little noise* over the blur hides the trace from the network and from the Gaussian alike. Whether that buys anything, the last rows of the two tables say.
 #
-# All of this is for one tiny network, a minute of training and digits; longer trainings may change the order.
+# So "cold is better" is a statement about a task, a budget and a precision. All of this is for one tiny network, a minute of training and digits; longer trainings may change the order.
 #
 # ### One formula for both samplers
 # With a noise that is estimated anew, $D(\hat x_0, s)$ is $x_s$ itself, so in Algorithm 2 the first two terms cancel, and what is left is DDIM.
