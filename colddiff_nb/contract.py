@@ -51,7 +51,7 @@ class Degradation(nn.Module):
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> Drawn:
         """Fix the randomness (mask centres) for n images; Algorithm 2 needs the same draw at s and s - 1."""
-        check_whole(n, 0, 2 ** 31, f"n = {n!r}: give the number of images, 0 or more")
+        check_whole(n, 0, 2 ** 24, f"n = {n!r}: give the number of images, 0 or more and at most {2 ** 24:,}")
         return Drawn(self, self.draw_randomness(n, generator))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:

@@ -80,11 +80,9 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
 
 def channels(name: str) -> int:
     """Number of colour channels of the data set `name`: 1 or 3."""
-    if isinstance(name, str) and name.startswith(PREFIX):
-        return 3
-    if name not in CHANNELS:
+    if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
         raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
-    return CHANNELS[name]
+    return CHANNELS.get(name, 3)
 
 
 def mnist5k(split: str, root: Path, size: int) -> Pair:

@@ -77,7 +77,7 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     superres `pooling` ("area" | "bicubic"); inpaint `center=(row, col)`, `sigma=(first, step)` in pixels; line `end` (a task).
     Raises ValueError (one line) for an unknown task or option, and for sizes or values that cannot be.
     """
-    if task not in MAKERS:
+    if not isinstance(task, str) or task not in MAKERS:
         raise ValueError(f"unknown task {task!r}: choose one of {', '.join(MAKERS)}")
     for value, most in ((size, 128), (1 if T is None else T, 1_000)):
         check_whole(value, 1, most, f"size = {size!r}, T = {T!r}: both must be at least 1, at most 128 and 1,000")
