@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from colddiff_nb import downloads
+from colddiff_nb.contract import check_whole
 from colddiff_nb.own_folder import PREFIX, own_folder
 from colddiff_nb.pixels import Pair, first_of_each_class, in_order, resize, sha256, to_float, to_uint8
 
@@ -69,8 +70,7 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
     channels(name)
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
-    if not 8 <= size <= 128:
-        raise ValueError(f"size {size} is outside 8..128")
+    check_whole(size, 8, 128, f"size {size!r} is no whole number in 8..128")
     if name in READERS:
         pixels, labels = READERS[name](split, Path(root), size)
     else:

@@ -256,7 +256,7 @@ def test_a_missing_package_is_named(monkeypatch, name, package):
     [
         (("imagenet", "test"), "unknown data set 'imagenet'; choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
         (("mnist5k", "dev"), "unknown split 'dev'; choose one of train, validation, test"),
-        (("photos", "test", "data", 4), "size 4 is outside 8..128"),
+        (("photos", "test", "data", 4), "size 4 is no whole number in 8..128"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -1,7 +1,8 @@
-"""`accelerate launch -m colddiff_nb train` with two processes trains like one: the same gradients, losses and checkpoint, and one process
-goes on where two stopped."""
+"""`accelerate launch -m colddiff_nb train` with two processes trains like one: the same gradients, losses and checkpoint; one process goes
+on where two stopped, and two where one did."""
 import csv
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -55,9 +56,10 @@ def first_moments(folder):
 
 
 @pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(), reason="on the CPU, where gloo finds its network on Linux only")
-def test_two_processes_train_like_one_and_one_goes_on_where_two_stopped(tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
+def test_two_processes_train_like_one_and_either_goes_on_where_the_other_stopped(tmp_path):
+    one, two, by_turns = tmp_path / "one", tmp_path / "two", tmp_path / "by turns"
     alone(one, 1)
+    shutil.copytree(one, by_turns)
     printed = output(launched(two, 1, "--main_process_port", "0"))
     assert "2 processes share each batch" in printed and printed.count("step 1 ") == 1
     assert names(two) == ["curve.csv", "step-00000001.pt"]
@@ -68,12 +70,12 @@ def test_two_processes_train_like_one_and_one_goes_on_where_two_stopped(tmp_path
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    machines = [launched(two, 5, "--num_machines", "2", "--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
+    machines = [launched(by_turns, 5, "--num_machines", "2", "--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
                 for rank in "01"]
     assert "2 processes share each batch" in "".join(map(output, machines))
-    assert losses(two) == pytest.approx(losses(one), rel=1e-5) and len(losses(two)) == 5
+    assert losses(by_turns) == pytest.approx(losses(one), rel=1e-5) and len(losses(by_turns)) == 5
 
     alone(one, 8)
-    alone(two, 8)
-    assert losses(two) == pytest.approx(losses(one), rel=1e-4) and len(losses(two)) == 8
-    assert names(two) == ["curve.csv", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]
+    alone(by_turns, 8)
+    assert losses(by_turns) == pytest.approx(losses(one), rel=1e-4) and len(losses(by_turns)) == 8
+    assert names(by_turns) == ["curve.csv", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]
