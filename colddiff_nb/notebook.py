@@ -110,7 +110,7 @@ def show(picture: Any, alt: str) -> None:
     """Display a matplotlib Figure (and close it) or a Pillow image, with alternative text for readers who do not see it."""
     from IPython.display import display
 
-    display(picture, metadata={"image/png": {"alt": alt}})
+    display(picture, exclude=["image/jpeg"], metadata={"image/png": {"alt": alt}})  # a Pillow image would come as JPEG too
     if hasattr(picture, "savefig"):
         import matplotlib.pyplot
         matplotlib.pyplot.close(picture)
