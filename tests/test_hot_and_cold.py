@@ -8,6 +8,7 @@ import torch
 from colddiff_nb.contract import check_degradation
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
+from colddiff_nb.generation import gaussian_like
 from colddiff_nb.metrics import rmse
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
@@ -41,11 +42,11 @@ def test_the_hybrid_is_blur_and_a_little_noise():
 def test_drawn_states_have_the_mean_and_the_covariance_of_those_they_are_like():
     generator = torch.Generator().manual_seed(0)
     x_T = (torch.randn(500, 4, generator=generator) @ torch.randn(4, 4, generator=generator) + 3).view(500, 1, 2, 2)
-    made = experiment.gaussian_like(x_T, 40_000, seed=1).flatten(1)
+    made = gaussian_like(x_T, 40_000, seed=1).flatten(1)
     assert torch.allclose(made.mean(0), x_T.flatten(1).mean(0), atol=0.05)
     assert torch.allclose(torch.cov(made.T), torch.cov(x_T.flatten(1).T), atol=0.15)
     constant = torch.full((500, 1, 2, 2), 0.3)
-    assert torch.allclose(experiment.gaussian_like(constant, 5, seed=0), constant[:5])
+    assert torch.allclose(gaussian_like(constant, 5, seed=0), constant[:5])
 
 
 def test_tables_give_the_mean_over_the_seeds_and_half_their_range():

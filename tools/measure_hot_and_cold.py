@@ -26,6 +26,7 @@ from colddiff_nb.classifier import Classifier, load_classifier
 from colddiff_nb.contract import Degradation
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, register
+from colddiff_nb.generation import gaussian_like, generation_scores
 from colddiff_nb.more_degradations import Noise
 from colddiff_nb.paint import grid
 from colddiff_nb.pretrained import load_model
@@ -81,20 +82,6 @@ def severity(degrade: Degradation, x0: Tensor) -> int:
     return min(range(1, degrade.T), key=lambda t: abs(metrics.rmse(drawn(x0, t), x0) - DAMAGE))
 
 
-def gaussian_like(x_T: Tensor, n: int, seed: int) -> Tensor:
-    """n draws of the Gaussian with the mean and covariance of x_T (N, C, H, W): random combinations of what they differ in."""
-    mean = x_T.double().mean(0)
-    weights = torch.randn(n, len(x_T), generator=torch.Generator().manual_seed(seed), dtype=torch.float64) / len(x_T) ** 0.5
-    return (mean + torch.einsum("nN,Nchw->nchw", weights, x_T.double() - mean)).float()
-
-
-def scores(images: Tensor, originals: Tensor, classifier: Classifier) -> dict[str, float]:
-    """Frechet distance to the originals, and how many digits are in use: e to the entropy of what is read, 10 where all are equal."""
-    read = classifier(images).argmax(1).bincount(minlength=10) / len(images)
-    return {"frechet": metrics.frechet_distance(classifier.features(originals), classifier.features(images)),
-            "digits": torch.special.entr(read).sum().exp().item()}
-
-
 def measure(name: str, seed: int, runs: Path, classifier: Classifier) -> tuple[list[dict[str, Any]], Tensor]:
     """Rows of one network, trained first, and eight images that its last sampler generates."""
     task, T = TASKS[name]
@@ -110,8 +97,8 @@ def measure(name: str, seed: int, runs: Path, classifier: Classifier) -> tuple[l
         restored, made = (sample(restore, degrade, x, s).clamp(-1, 1) for x, s in ((x_t, t), (start, T)))
         row = {"degradation": name, "seed": seed, "sampler": sampler, "n": len(x0), "images_seen": metadata["images_seen"]}
         rows += [row | {"job": "restoration", "from": t, "rmse": metrics.rmse(restored, x0), "ssim": metrics.ssim(restored, x0),
-                        "identity": (classifier(restored).argmax(1) == labels).float().mean().item(), **scores(restored, x0, classifier)},
-                 row | {"job": "generation", "from": T, **scores(made, x0, classifier)}]
+                        "identity": (classifier(restored).argmax(1) == labels).float().mean().item(), **generation_scores(restored, x0, classifier)},
+                 row | {"job": "generation", "from": T, **generation_scores(made, x0, classifier)}]
     return rows, made[:8]
 
 
