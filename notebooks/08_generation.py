@@ -149,7 +149,7 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 # So $x_T$ does not say where anything is, nor which digit: one number is to become 1,024, and sampling has no other randomness. The network answers with the one digit that is right on average for this
 # grey, and the generated images differ by their greys alone. Train one and see.
 #
-# It is made for states of 8 bits (`measurement="8bit"`): a network made for float32 takes the smallest noise for a measured detail, and such a network could not be shown any.
+# It is made for states of 8 bits (`measurement="8bit"`): one made for float32 would take even the smallest noise for a measured detail.
 
 # %%
 from colddiff_nb.pretrained import load_model
