@@ -44,7 +44,7 @@ def said(path: Path, source: Path) -> dict[str, str]:
         return dict.fromkeys(named(inputs(source), "exercise"), f"{path.name} is no notebook: {error}")
     ended: dict[str, str] = {}
     while True:
-        notebook, done = inputs(source), [0]
+        notebook, done = inputs(source), [-1]
         exercises, checks = named(notebook, "exercise"), named(notebook, "check")
         for name, cell in exercises.items():
             if name not in ended:
@@ -52,7 +52,7 @@ def said(path: Path, source: Path) -> dict[str, str]:
             for risky in (cell, checks[name]):
                 risky.metadata.tags = [*risky.metadata.tags, "raises-exception"]  # one broken answer does not end the run
         try:
-            execute(notebook, lambda position, *_: done.append(position), LONGEST)
+            execute(notebook, lambda position, *_, done=done: done.append(position), LONGEST)
             break
         except (CellTimeoutError, DeadKernelError) as error:  # again, without the answer that did it
             at = next(cell for cell in notebook.cells[done[-1] + 1:] if cell.cell_type == "code")
