@@ -78,6 +78,7 @@ def score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "07_tiny.py").write_text(TINY)
     module = importlib.import_module("score")
     monkeypatch.delitem(sys.modules, "score")
+    monkeypatch.setattr(module, "LONGEST", 10)
 
     def said(*cells: NotebookNode, text: str = "") -> dict[str, str]:
         path = tmp_path / f"07_tiny_{len(list(tmp_path.iterdir()))}.ipynb"
@@ -93,9 +94,13 @@ def test_scores(score) -> None:
     assert score(right, code("def half(x):\n    return x", "exercise:half"), cheat) == {"double": "ok: doubled", "half": "not yet: x / 2"}
     broken = code("def half(x):\n    return x / nothing", "exercise:half")
     assert score(right, broken) == {"double": "ok: doubled", "half": "NameError: name 'nothing' is not defined"}
-    deadly = code("import os\ndef half(x):\n    os._exit(0)", "exercise:half")
-    assert score(right, deadly) == {"double": "ok: doubled", "half": "it ends Python"}, "the other answers count"
     assert score(code("def half(x):\n    return x / 2")) == {"double": "todo: write it", "half": "ok: halved"}, "an editor that drops tags"
+
+
+@pytest.mark.parametrize(("line", "verdict"), [("import os; os._exit(0)", "it ends Python"), ("while True: pass", "not done after 10 seconds")])
+def test_an_answer_that_ends_the_run_costs_itself_alone(score, line: str, verdict: str) -> None:
+    right, deadly = code("def double(x):\n    return 2 * x", "exercise:double"), code(f"def half(x):\n    {line}", "exercise:half")
+    assert score(right, deadly) == {"double": "ok: doubled", "half": verdict}
 
 
 def collected(folder: Path) -> str:
