@@ -151,7 +151,8 @@ for name, network in networks.items():
     print(f"  {name:27}", ", ".join(f"{levels:.3f} ({way})" for way, levels in off.items()), "of 255 grey levels")
 
 # %% [markdown]
-# **What you saw.** Algorithm 2 starts from $x_T$ and only ever adds detail whose block means are zero, so it keeps the measurement, whatever the network.
+# **What you saw.** Algorithm 2 starts from $x_T$ and only ever adds detail whose block means are zero, so it keeps the measurement, whatever the network
+# (in pixelation; blurred again, a deblurred image need not give $x_T$).
 # The other two hand out a prediction, and agree with the measurement only as far as the network does. (The small networks of this project are built so
 # that they put what was measured back into each prediction; the paper's are not, nor is that of notebook 00.)
 
@@ -362,7 +363,7 @@ print(check_largest())
 # <details><summary>1. What does Algorithm 2 keep that Algorithm 1 does not?</summary>
 #
 # The state $x_s$, and with it the measurement: the next state is $x_s$ plus a correction. Algorithm 1 replaces the state by a degraded guess, so
-# what the guess got wrong about the measurement is lost at the first step.
+# whatever part of the measurement the first guess does not reproduce is lost at the first step.
 # </details>
 #
 # <details><summary>2. How often is the network called by direct reconstruction, Algorithm 1 and Algorithm 2, and what have they in common?</summary>

@@ -102,7 +102,7 @@ show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Al
 
 # %% [markdown]
 # **What you saw.** Which way is best depends on the score, on the task, and on the training. A network trained with an L1 loss answers with something like the
-# middle of all images that fit, which RMSE rewards and which is smooth; an iteration can put detail back. So "Algorithm 2 is better" is no statement until
+# middle of all images that fit, which RMSE rewards and which is sharper than their mean and smoother than any of them; an iteration moves away from it, to more detail or to less. So "Algorithm 2 is better" is no statement until
 # it names a score. Notebook 04 adds the Frechet distance, the score that looks at whole sets of images.
 #
 # ## 2 · The proof, as a running check
@@ -412,7 +412,7 @@ show(figure, "For each schedule bars of the moved weight, of the change that it 
 # (exactly the same order it need not be: coefficients differ in size, and where two predictions agree, moving weight between them costs nothing). What it
 # cannot know is how the network answers when a skipped step leaves a slightly different state. That matters less in inpainting than in deblurring, where a
 # network has to read the last decimals of $x_s$ and may answer a tiny change with another image: steps that write nearly nothing still steer. And far from the result of all steps is not
-# necessarily worse: compare the last column of the table with section 1.
+# necessarily worse: the last column of the table has fewer steps that end nearer to the original than all of them do in section 1.
 #
 # ### Noise in three lines
 # Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$: that $D(\hat x_0, s)$ is
@@ -520,7 +520,7 @@ for task in TASKS:
 # |---|---|
 # | noise, 8 bits | x_T is $D(x_0, T)$, exactly. A blur that divides a frequency by ten thousand asks for a measurement good to a ten-thousandth. |
 # | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
-# | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. |
+# | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. (This $x_T$ is also less degraded: that inpainting directly improves is no merit of the wrong severity.) |
 #
 # Algorithm 1 looks at $x_T$ once: what its first guess took over of the measurement's errors it carries on, the rest it forgets.
 #
@@ -667,7 +667,9 @@ print(check_project())
 #
 # <details><summary>2. Which prediction writes the 16x16 detail of a super-resolved image in Algorithm 2? And in Algorithm 1?</summary>
 #
-# In Algorithm 2 the one made at $s = 2$, when that detail returns, and no other. In Algorithm 1 the last one ($s = 1$), as it writes everything.
+# In Algorithm 2 the one made at $s = 2$, when that detail returns, and no other. In Algorithm 1 the last one ($s = 1$), as it writes
+# everything. The networks of this project copy what $x_s$ already tells, so that $D(\hat x_0, s) = x_s$: then both algorithms take the same steps, and the numbers of
+# super-resolution above are the same for both.
 # </details>
 #
 # <details><summary>3. When is direct reconstruction the better choice?</summary>
@@ -679,7 +681,7 @@ print(check_project())
 # <details><summary>4. Most of the 40 deblurring steps write nearly nothing. How can one know before training a network, and may they all be skipped?</summary>
 #
 # From D: the prediction at $s$ writes $\lambda_{s-1} - \lambda_s$ of each frequency, and that is nearly nothing for all but the last few steps. In inpainting the weight is spread over
-# all steps (ring by ring), so skipping moves much more of it. Whether skipping is harmless only a trial shows: later predictions see slightly different states, and section 4 measures
+# all steps (ring by ring), so skipping moves much more of it. So not all may be skipped in every task, and whether it is harmless only a trial shows: later predictions see slightly different states, and section 4 measures
 # what this network makes of them.
 # </details>
 #
