@@ -28,7 +28,7 @@ class Flipbook:
             control = kind(options=keys, description=name, layout={"width": "380px"}, style={"description_width": "initial"})
             self.controls.append(control)
             control.observe(lambda _, level=level: self._turn(level), "value")
-        self.picture = widgets.Image(format="png", layout={"max_width": f"{width}px"})
+        self.picture = widgets.Image(format="png", layout={"max_width": f"{width}px", "align_self": "flex-start"})  # else it is stretched
         self.sentence = widgets.HTML(layout={"max_width": f"{width}px"})
         self.widget = widgets.VBox([*self.controls, self.picture, self.sentence])
         self._turn(len(names) - 1)

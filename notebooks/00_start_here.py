@@ -295,7 +295,8 @@ print("What you saw: the lowest RMSE is that of:", min(restored, key=lambda name
 # Do not be surprised if *direct* has the lowest RMSE: one careful guess is what it was trained for, and it is the cheapest, one
 # call of the network where the algorithms make three. Algorithm 1 ends as $D(\hat x_0, 0)$, its last guess. RMSE rewards caution, and
 # what it does *not* reward is being faithful to the measurement. Algorithm 2 is faithful, up to rounding, and so is the untrained
-# network in it. The reason is the next picture.
+# network in it, though it restores nothing: compare its RMSE with that of the given blocks (end of section 4). The reason is the
+# next picture.
 
 # %% [markdown]
 # ## 7. A restored digit is a sum
@@ -324,6 +325,8 @@ print("ok: the restored digit is x_T plus the three details")
 print("ok: re-pixelating gives the same 4x4")
 
 # %% [markdown]
+# No single one: the first two details move most of the ink (the printed shares), the third draws the edges.
+#
 # **Exercise: a faithful guess.** Algorithm 2 always agrees with the given blocks; the direct guess does not. Change any
 # picture `guess` as little as possible so that its blocks are those of `x_T`.
 
@@ -370,13 +373,13 @@ print(f"What you saw: 16 numbers were given, {32 * 32 - 16:,} invented. These fo
 print(f"yet they agree with what was given to {(again - x_T)[worst].abs().max():.0e}.")
 
 # %% [markdown]
-# The first and third column are equal, so nothing that was *measured* tells a right restoration from a wrong one. The rest
-# comes from the training digits: a plausible story, not a recovered truth. No algorithm can do better than guess here, cold
-# or hot.
+# A grey smudge shows where the network could not decide, but a clean stroke may be just as wrong. The first and third column
+# are equal, so nothing that was *measured* tells a right restoration from a wrong one. The rest comes from the training digits:
+# a plausible story, not a recovered truth. No algorithm can do better than guess here, cold or hot.
 #
 # **Go on:** any destroyer will do that is not random and does nothing at $t = 0$. Let `degrade` average over $2^t$ *rows* and
 # leave the columns alone (write `(2 ** t, 1)` for both `2 ** t`), and run the notebook again from there: now 128 numbers are
-# given, and the "blocks" are stripes.
+# given, and the "blocks" are stripes. (Where the cells print 16, 1,008 or 4 x 4, they do not follow.)
 
 # %% [markdown]
 # ## Five questions

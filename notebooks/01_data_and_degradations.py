@@ -202,6 +202,7 @@ for name in pages:
         book.controls[1].value = t
         assert (bytes(book.picture.value), t) == (pages[name][t][0], book.controls[1].value)
 Degradation.degrade, plt.Figure.__init__, Image.Image.save = kept
+book.controls[0].value, book.controls[1].value = next(iter(pages)), 0  # back to the digits, not yet blurred
 print(f"ok: every severity of {len(pages)} degradations is shown without calling one of them")
 
 # %% [markdown]
@@ -230,7 +231,7 @@ axes.set(xlabel="pattern, from the strongest to the weakest", ylabel="gain (belo
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 show(figure, "Gains of the 1,024 patterns in falling order: blurred digits fall steeply, colour blur slowly, pixelation has 16 ones and then nothing.")
 for pair, gain in gains.items():
-    print(f"What you saw: {pair:22}", ", ".join(f"{int((gain > finest).sum()):4} above the finest step of {precision}" for precision, finest in FINEST.items()))
+    print(f"What you saw: {pair:22} above the finest step:", ", ".join(f"{int((gain > finest).sum()):4} ({precision})" for precision, finest in FINEST.items()))
 
 # %% [markdown]
 # **What you saw.** Pixelation is honest: 16 numbers, whole, at any precision. Blur hides: it keeps all patterns, each with fewer digits than the last.
@@ -295,6 +296,7 @@ assert torch.allclose(drawn_with(1024), examples["mnist"], atol=1e-5)
 for n in counts:
     numbers.controls[0].value = n
     assert bytes(numbers.picture.value) == few[n][0]
+numbers.controls[0].value = counts[0]
 print(f"What you saw: {len(counts)} positions from {counts[0]} to {counts[-1]} numbers; what a network adds to the few that are left, it must have learned from other digits.")
 
 # %% [markdown]

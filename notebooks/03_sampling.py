@@ -2,8 +2,9 @@
 # <!-- badge --><!-- /badge -->
 # # 3 · Sampling: from one measurement back to an image
 #
-# A trained network R looks at a degraded image $x_s$ and its severity $s$, and returns its guess $\hat x_0$ of the clean image.
-# There are three ways to use it on a measurement $x_T$:
+# A degradation $D(x, s)$ destroys an image $x$: not at all at severity $s = 0$, most at $s = T$. A trained network R looks at a degraded
+# image $x_s$ and its severity $s$, and returns its guess (or *prediction*) $\hat x_0$ of the clean image. There are three ways to use it on a
+# measurement $x_T = D(x_0, T)$:
 #
 # | way | rule | calls of R |
 # |---|---|---|
@@ -35,6 +36,8 @@ IMAGES = settings.choose(16, 2)  # that the table in section 4 scores
 # %% [markdown]
 # ## 1 · A measurement, and the loop that undoes it
 # The images come from the test split, so no network here has seen them. `model(task, data)` fetches a network R with its degradation D.
+# The tasks are named after what R does: *deblur* undoes blur, *superres* (super-resolution) pixelation, *inpaint* a grey hole. The line `weights: ...`
+# says which weights R has (the first digits of their checksum) and on how many training images, repeats included (352 k: 352,000).
 
 # %%
 import torch
@@ -100,7 +103,8 @@ explorer = Explorer(model, images, folder=settings.runs)
 explorer.widget
 
 # %% [markdown]
-# Where no widget can live (a preview, a printed page), here is one position of the slider.
+# Where no widget can live (a preview, a printed page), here is one position of the slider. The cube-root scale makes small changes visible;
+# in the chart, solid lines are states, dashed lines guesses, and the vertical line is the slider.
 
 # %% tags=["figure:explorer"]
 from colddiff_nb.show import describe, frame, strip
@@ -120,8 +124,10 @@ print(f"What you saw: the state's RMSE is {scores['algorithm2 state'][0]:.3f} at
       f"one step to go, and {scores['algorithm2 state'][-1]:.3f} at the end; the first guess already has {scores['direct'][0]:.3f}.")
 
 # %% [markdown]
-# **What you saw.** In deblurring the states say little and the guesses much: nearly all detail is written in the last steps. Notebook 06
-# computes which step writes what, before any network is trained. Now choose *inpainting*: the hole closes from its rim inwards, step by step.
+# **What you saw.** In deblurring the states say little and the guesses much. In the pictures above a digit stands in the very first guess, but in
+# the state only after the last step: nearly all detail is written in the last steps. Nor need guesses get better on the way: compare the first
+# guess's RMSE with that at the end. Notebook 06 computes which step writes what, before any network is trained. Now choose *inpainting*: the hole
+# closes from its rim inwards, step by step.
 #
 # The slider does no work: every frame was painted when you selected the image.
 
@@ -151,9 +157,10 @@ for name, network in networks.items():
     print(f"  {name:27}", ", ".join(f"{levels:.3f} ({way})" for way, levels in off.items()), "of 255 grey levels")
 
 # %% [markdown]
-# **What you saw.** Algorithm 2 starts from $x_T$ and only ever adds detail whose block means are zero, so it keeps the measurement, whatever the network.
+# **What you saw.** Algorithm 2 starts from $x_T$ and only ever adds detail whose block means are zero, so it keeps the measurement, whatever the network
+# (in pixelation; blurred again, a deblurred image need not give $x_T$).
 # The other two hand out a prediction, and agree with the measurement only as far as the network does. (The small networks of this project are built so
-# that they put what was measured back into each prediction; the paper's are not, nor is that of notebook 00.)
+# that, for blur and pixelation, they put what was measured back into each prediction; the paper's are not, nor is that of notebook 00.)
 
 # %% tags=["nbval-check-output"]
 result = algorithm2(networks["one that guesses at random"], D, x_T)
@@ -163,7 +170,7 @@ print("ok: with a network that guesses at random Algorithm 2 still returns an im
 # %% [markdown]
 # So to agree with the measurement is not to be right: all that 4 x 4 numbers do not tell is invented, plausibly at best.
 #
-# **Where D is random.** The hole of inpainting lies somewhere else in each image. `degrade.draw` throws these dice once, and the measurement and
+# **Where D is random.** The hole of inpainting lies in a different place in each image. `degrade.draw` throws these dice once, and the measurement and
 # every step use the same draw `D`: Algorithm 2 takes out $D(\hat x_0, s)$ and puts in $D(\hat x_0, s-1)$. Only with one hole in both do they cancel
 # outside it, and only if it is the hole of the measurement are the pixels that were seen kept.
 #
@@ -196,8 +203,8 @@ print(f"RMSE on {IMAGES} test images\n{'':17}{'degraded':>11}{'direct':>11}{'alg
 print("What you saw: the lowest RMSE is that of", ", ".join(f"{name} in {best.count(name)} of 6" for name in dict.fromkeys(best)))
 
 # %% [markdown]
-# **What you saw.** More steps need not mean a lower RMSE. The network was trained (L1 loss) to be close to the original in every pixel, in one go, and
-# closeness pixel by pixel is all that RMSE sees. Notebook 04 measures what else there is (how real the images look), notebook 06 why one would iterate at all.
+# **What you saw.** More steps need not mean a lower RMSE (where the numbers of a row look equal, further decimals decide). The network was trained
+# (L1 loss) to be close to the original in every pixel, in one go, and closeness pixel by pixel is all that RMSE sees. Notebook 04 measures what else there is (how real the images look), notebook 06 why one would iterate at all.
 #
 # ## 5 · An image of your own
 # Use the upload button of the explorer, or give a path: any size, grey or colour, is cut to its central square and reduced to 32 x 32. Without
@@ -235,7 +242,9 @@ print("What you saw: RMSE of Algorithm 2 on your image:", ", ".join(ratios), "- 
 
 # %% [markdown]
 # **What you saw.** What was measured (pixels outside the hole, block means, the lowest frequencies) pulls the result towards your image; the rest is
-# written by a network that knows only strokes of digits. What was not measured is invented.
+# written by a network that knows only strokes of digits. From blur and pixelation the painted face comes back as a ring, like a zero. Behind the
+# hole it stays a face: little of it is covered, and the edge of the hole is soft: it leaves a trace of the covered pixels, too faint to see, which
+# the network reads (notebook 06, section 5). What was not measured is invented.
 #
 # ## 6 · Take it home
 # The button *save GIF*, or this function, writes what the explorer shows as an animation.
@@ -362,7 +371,7 @@ print(check_largest())
 # <details><summary>1. What does Algorithm 2 keep that Algorithm 1 does not?</summary>
 #
 # The state $x_s$, and with it the measurement: the next state is $x_s$ plus a correction. Algorithm 1 replaces the state by a degraded guess, so
-# what the guess got wrong about the measurement is lost at the first step.
+# whatever part of the measurement the first guess does not reproduce is lost at the first step.
 # </details>
 #
 # <details><summary>2. How often is the network called by direct reconstruction, Algorithm 1 and Algorithm 2, and what have they in common?</summary>
@@ -383,6 +392,7 @@ print(check_largest())
 #
 # <details><summary>5. What in a restored image was invented, and by what?</summary>
 #
-# All that the measurement does not determine: the detail below the pixel size, the inside of the hole, the frequencies that the blur removed. The network
-# wrote there what was plausible among its training images, which is why an unknown face gets strokes of digits.
+# All that the measurement does not determine: the detail below the pixel size, the inside of the hole, the frequencies that the blur removed (as far as
+# no faint trace of them is left that float32 can tell). The network wrote there what was plausible among its training images, which is why an unknown
+# face gets strokes of digits.
 # </details>

@@ -225,7 +225,7 @@ for panel, (pair, title) in zip(panels.flat, PAIRS.items()):
         panel.text(0.5, 0.5, "not run", transform=panel.transAxes, ha="center")
 figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 show(figure, "Six panels: validation RMSE of direct reconstruction and of Algorithm 2 against images seen, one for each pair.")
-print("What you saw: direct RMSE half-way and at the end:", "; ".join(f"{title} {middle:.4f} → {end:.4f}" for title, middle, end in falls))
+print("What you saw: direct RMSE half-way and at the end", *(f"  {title:26}{middle:.4f} → {end:.4f}" for title, middle, end in falls), sep="\n")
 
 # %% [markdown]
 # ### "Another 500,000 steps would likely bridge the gaps"
@@ -326,14 +326,14 @@ for row, (pair, measurement) in enumerate(cases):
         if found:
             axes.plot(min(found.cell["rmse"], 0.3), row, marker, color=colour, markersize=9, fillstyle="full" if found.full else "none", label=METHODS[method])
     linear, network = (published.best(pair, method, measurement) for method in ("linear", "direct"))
-    verdicts.append(f"{pair} from {measurement}: " + (f"{network.cell['rmse'] / linear.cell['rmse']:.2f}" if linear and network else "not run"))
+    verdicts.append(f"  {pair:18}from {measurement:9}" + (f"{network.cell['rmse'] / linear.cell['rmse']:.2f}" if linear and network else "not run"))
 labels = dict(zip(*axes.get_legend_handles_labels()[::-1]))
 axes.legend(labels.values(), labels.keys())
 axes.set(yticks=range(len(cases)), yticklabels=[f"{PAIRS[pair]}, {measurement}" for pair, measurement in cases], xlim=(0, 0.31), xlabel="RMSE (0.3 and above at the edge)")
 axes.invert_yaxis()
 axes.grid(color="#d4d4d4")
 show(figure, "RMSE of the linear estimator and of the network's direct reconstruction for four pairs, from float32 and from 8-bit measurements.")
-print("What you saw: RMSE of the network as a share of the linear estimator's:", "; ".join(verdicts), "\n(hollow: not the full test split)")
+print("What you saw: RMSE of the network as a share of the linear estimator's (hollow: not the full test split)", *verdicts, sep="\n")
 
 # %% [markdown]
 # **What you saw.** Least squares is no straw man. A share above 1 is a network that one matrix beats. And a result from float32 says how well a method inverts arithmetic; one

@@ -2,11 +2,12 @@
 # <!-- badge --><!-- /badge -->
 # # 6 · Why iterate?
 #
-# One call of the network predicts $x_0$. Algorithms 1 and 2 call it up to 50 times. What for? This notebook gives the answer with numbers:
+# One call of the network predicts $x_0$ (its guess $\hat x_0$). Algorithms 1 and 2 call it up to 50 times. What for? This notebook gives the answer with numbers:
 #
 # 1. what the iteration changes, measured under the same network;
 # 2. what the paper's proof says, and what it does not;
-# 3. the one sentence behind Algorithm 2: **each coefficient is written by the prediction made when it returns**;
+# 3. the one sentence behind Algorithm 2: **each coefficient is written by the prediction made when it returns** (a coefficient is a frequency
+#    for blur, a pixel for masks, a piece of detail for pixelation);
 # 4. what follows from it: which steps can be skipped, and why noise is a special case;
 # 5. when it fails, and which assumption broke.
 #
@@ -65,7 +66,8 @@ print(f"{len(runs)} restorations of {IMAGES} images")
 
 # %% [markdown]
 # Three scores: RMSE (lower is better: on average right), SSIM (higher is better: alike in structure), and *detail*: the energy of the finest
-# differences (each pixel against the mean of its 2 x 2 block) as a share of the original's. 100 % is right; less is blurred, more is noise.
+# differences (each pixel against the mean of its 2 x 2 block) as a share of the original's. 100 % is the right amount, though not always in the right
+# place; less is blurred, more is noise or false detail.
 #
 # **Predict.** Which of the three ways wins in RMSE? In SSIM? In detail?
 
@@ -101,8 +103,9 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Algorithm 2 for the six pairs of task and data set.")
 
 # %% [markdown]
-# **What you saw.** Which way is best depends on the score, on the task, and on the training. A network trained with an L1 loss answers with something like the
-# middle of all images that fit, which RMSE rewards and which is smooth; an iteration can put detail back. So "Algorithm 2 is better" is no statement until
+# **What you saw.** Which way is best depends on the score, on the task, and on the training. A network trained with an L1 loss answers at each pixel with
+# something like the median of all images that fit: near to all of them, which RMSE rewards, and smoother than they are. An iteration can put detail back,
+# or take more away: compare *deblur cifar10* with *deblur mnist*. So "Algorithm 2 is better" is no statement until
 # it names a score. Notebook 04 adds the Frechet distance, the score that looks at whole sets of images.
 #
 # ## 2 · The proof, as a running check
@@ -145,6 +148,9 @@ for task in TASKS:
 #
 # where $\hat x_0^{(s)}$ is the prediction made at severity $s$ and the second form holds for a linear $D(x, s) = A_s x$. So the prediction at $s$ is only asked for
 # $A_{s-1} - A_s$: what comes back between $s$ and $s-1$. Algorithm 1 keeps the last prediction alone.
+#
+# Each D of this project treats the right coefficients one by one: blur multiplies every frequency by a number, a mask every pixel, and pixelation keeps or
+# drops whole bands of detail. In such a basis all $A_s$ are diagonal, and so is $A_{s-1} - A_s$: one share for each coefficient.
 
 # %% tags=["nbval-check-output"]
 for task in TASKS:
@@ -177,7 +183,8 @@ for way, values in bands.items():
     print(f"{way:11} squared error {sum(values):.5f} =", " + ".join(f"{value:.5f} ({name})" for name, value in zip(BANDS, values)))
 
 # %% [markdown]
-# The same as stacked bars.
+# The same as stacked bars (the measured band has no error to show). Algorithms 1 and 2 agree here because these networks put what the state shows back into
+# each prediction (notebook 03, section 3): the last prediction repeats the 8x8 and 16x16 detail that $x_1$ shows.
 
 # %%
 figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
@@ -224,7 +231,8 @@ needed[0, 0] = float("nan")  # the mean grey is never lost
 print(f"{T} predictions write {needed.numel():,} frequencies")
 
 # %% [markdown]
-# Left the shares along one axis; right, for the lowest frequencies of both axes, how many of the *last* predictions it takes to write 90 %.
+# Left the shares along one axis (orange is negative: that prediction is subtracted); right, for the lowest frequencies of both axes, how many of the *last*
+# predictions it takes to write 90 % (the empty field is the mean grey, which blur keeps).
 
 # %% tags=["figure:map"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=(1.25, 1))
@@ -259,7 +267,7 @@ print("ok: every frequency of the deblurred images is the measured one plus the 
 
 # %% [markdown]
 # ### Inpainting: ring by ring
-# Masks are diagonal too: each pixel is a coefficient, and returns at a severity that depends on its distance to the centre alone.
+# A mask multiplies each pixel by a number: the pixels are its coefficients, and each returns at a severity that depends on its distance to the centre alone.
 #
 # **Predict.** Which is painted first, the rim of the hole or its middle?
 
@@ -270,7 +278,7 @@ half = [int((returned[:, r * r].cumsum(0) < 0.5).sum()) + 1 for r in range(16)] 
 print(f"{len(returned)} predictions, and how much of a pixel each of them writes, for every distance from the centre")
 
 # %% [markdown]
-# Left, for a hole in the middle, the severity by which half of each pixel is back; right what each prediction writes at four distances.
+# Left, for a hole in the middle, the severity by which half of each pixel is back (white corners: never hidden); right what each prediction writes at four distances.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained", width_ratios=(1, 1.6))
@@ -294,7 +302,8 @@ print("ok: rim before middle: radius 10 px returns at s =", half[10], "then 8 px
 
 # %% [markdown]
 # So in inpainting the late predictions see the ring that the earlier ones have painted, and can continue its strokes. A single guess cannot: it is made
-# when nothing is painted yet.
+# when nothing is painted yet. To continue strokes is not to be right: here are the two digits that the hole hurts most, and in section 1 *direct* has
+# a lower RMSE than Algorithm 2 for this task.
 
 # %%
 from colddiff_nb.show import grid
@@ -342,7 +351,7 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE of the three ways against the severity of the measurement, for the three tasks on digits.")
 
 # %% [markdown]
-# **What you saw.** From T = 1, direct and Algorithm 1 are the same. From further away, more predictions are made, and each sees a state into which
+# **What you saw.** The gap grows with T, and is least in superres. From T = 1, direct and Algorithm 1 are the same. From further away, more predictions are made, and each sees a state into which
 # the errors of the earlier ones were written. Where the line of *direct* is the lowest, the steps have added more error than they took away: for RMSE
 # direct is then the better choice, and it costs one call of the network instead of T.
 #
@@ -388,7 +397,7 @@ for task, schedules in SCHEDULES.items():
           f"of all steps, {agreement[2]:.2f} with its own.")
 
 # %% [markdown]
-# The same as bars: what the map predicts, what moving the weight alone does, what skipping really does.
+# The same as bars, each column with a scale of its own: what the map predicts, what moving the weight alone does, what skipping really does.
 
 # %%
 figure, axes = plt.subplots(2, 3, figsize=(11, 4.4), layout="constrained", sharey="row", sharex="col")
@@ -411,12 +420,13 @@ show(figure, "For each schedule bars of the moved weight, of the change that it 
 # **What you saw.** The map is about *weight*, and for weight it is right: the less is moved, the less changes, as long as the predictions stay the same
 # (exactly the same order it need not be: coefficients differ in size, and where two predictions agree, moving weight between them costs nothing). What it
 # cannot know is how the network answers when a skipped step leaves a slightly different state. That matters less in inpainting than in deblurring, where a
-# network has to read the last decimals of $x_s$ and may answer a tiny change with another image: steps that write nearly nothing still steer. And far from the result of all steps is not
-# necessarily worse: compare the last column of the table with section 1.
+# network has to read the last decimals of $x_s$ and may answer a tiny change with another image: really skipped, the three schedules of the question no
+# longer stand in the map's order. Steps that write nearly nothing still steer. But far from the result of all steps is not necessarily worse: in the table's last
+# column no schedule is worse by more than a thousandth than all steps are in section 1 (Algorithm 2).
 #
 # ### Noise in three lines
-# Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$: that $D(\hat x_0, s)$ is
-# $x_s$ itself. The restorer here needs no training: the mean of 200 test digits, weighted by how well they explain $x_s$.
+# Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$, in such a
+# way that $D(\hat x_0, s)$ is $x_s$ itself (so here Algorithm 1 takes the same step). The restorer here needs no training: the mean of 200 test digits, weighted by how well they explain $x_s$.
 
 # %%
 steps = torch.arange(21.0)
@@ -432,7 +442,8 @@ def posterior_mean(x_s, s):
 print(f"a restorer that knows {len(digits)} digits by heart, and a noise schedule of {len(abar) - 1} steps")
 
 # %% [markdown]
-# From the same noise, Algorithm 2 in three lines, and beside it DDIM as its authors write it.
+# From the same noise, Algorithm 2 in three lines, and beside it [DDIM](https://arxiv.org/abs/2010.02502), the usual sampler without fresh noise, as its authors
+# write it.
 
 # %% tags=["nbval-check-output"]
 x_cold = x_ddim = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -472,7 +483,7 @@ print(f"What you saw: a {labels[pair[0]]} and a {labels[pair[1]]} whose x_T diff
 
 # %% [markdown]
 # In float32 the two are told apart by differences that no camera records. **Broken: one measurement belongs to one image.** Once it is rounded, no algorithm can know which of the two
-# it was; what it draws is its prior.
+# it was; what R draws comes from its training alone. Here that is not even a digit: R was trained on exact $x_T$, and a rounded one is like none of them.
 #
 # ### Noise on x_T, 8 bits, a wrong D
 # R was trained on exact $D(x_0, T)$, and the samplers use the D that made the measurement.
@@ -518,14 +529,14 @@ for task in TASKS:
 #
 # | fault | broken assumption |
 # |---|---|
-# | noise, 8 bits | x_T is $D(x_0, T)$, exactly. A blur that divides a frequency by ten thousand asks for a measurement good to a ten-thousandth. |
+# | noise, 8 bits | x_T is $D(x_0, T)$, exactly. At T = 40 the blur divides the lowest frequency by 1,600 (`1 / gains[40, 0, 1]`), the others by far more; R multiplies them back, and the errors with them. Under a soft mask too a trace of nearly every pixel is left, which R reads and amplifies (compare the rows *none* and *noise 1/255*). Rounding spoils that less than noise: grey lies between the levels 127 and 128, so each pixel still shows whether it was lighter or darker. |
 # | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
-# | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. |
+# | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. (This $x_T$ is also less degraded: that inpainting directly improves is no merit of the wrong severity.) |
 #
 # Algorithm 1 looks at $x_T$ once: what its first guess took over of the measurement's errors it carries on, the rest it forgets.
 #
 # ### A D without such a basis
-# Section 3 needs a basis in which all $A_s$ are diagonal, that is, all $A_s$ commute. Blur then mask: each alone has its basis (Fourier, pixels), both together have none.
+# Section 3 needs one basis in which all $A_s$ are diagonal; for that all $A_s$ must commute. Blur then mask: each alone has its basis (Fourier, pixels), both together have none.
 
 # %% tags=["nbval-check-output"]
 n, T = 32, 5
@@ -548,7 +559,7 @@ for name, chain in chains.items():
 #
 # ## So, why iterate?
 # Because a prediction made late sees what has been written before, and Algorithm 2 lets it write only what has just come back. Whether that helps depends on the D (how is the weight spread
-# over the steps?), on the network (are its late predictions better?) and on the score (RMSE likes the one smooth guess).
+# over the steps?), on the network (are its late predictions better?) and on the score (RMSE likes the one smooth guess). Section 1 counts how often it helped here.
 #
 # ## Exercises
 # ### 1 · Who writes what
@@ -655,6 +666,7 @@ print(check_project())
 # def project(x0_hat, x_T, D):
 #     return x0_hat - D(x0_hat, 3) + x_T
 # ```
+# The squared error is the sum of the bands' errors: that of the 4x4 band becomes 0, the others stay.
 # </details>
 
 # %% [markdown]
@@ -667,7 +679,9 @@ print(check_project())
 #
 # <details><summary>2. Which prediction writes the 16x16 detail of a super-resolved image in Algorithm 2? And in Algorithm 1?</summary>
 #
-# In Algorithm 2 the one made at $s = 2$, when that detail returns, and no other. In Algorithm 1 the last one ($s = 1$), as it writes everything.
+# In Algorithm 2 the one made at $s = 2$, when that detail returns, and no other. In Algorithm 1 the last one ($s = 1$), as it writes
+# everything. The networks of this project copy what $x_s$ already tells, so that $D(\hat x_0, s) = x_s$: then both algorithms take the same steps, and the numbers of
+# super-resolution above are the same for both.
 # </details>
 #
 # <details><summary>3. When is direct reconstruction the better choice?</summary>
@@ -679,8 +693,8 @@ print(check_project())
 # <details><summary>4. Most of the 40 deblurring steps write nearly nothing. How can one know before training a network, and may they all be skipped?</summary>
 #
 # From D: the prediction at $s$ writes $\lambda_{s-1} - \lambda_s$ of each frequency, and that is nearly nothing for all but the last few steps. In inpainting the weight is spread over
-# all steps (ring by ring), so skipping moves much more of it. Whether skipping is harmless only a trial shows: later predictions see slightly different states, and section 4 measures
-# what this network makes of them.
+# all steps (ring by ring), so skipping moves much more of it. Whether skipping is harmless only a trial shows, as later predictions see slightly different states. In section 4
+# the result changed visibly, its RMSE to the original not for the worse.
 # </details>
 #
 # <details><summary>5. Name three assumptions without which deblurring from T = 40 fails.</summary>

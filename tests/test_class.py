@@ -61,11 +61,12 @@ def test_the_teacher_edition_is_executed_and_unfolded(source: Path) -> None:
     assert "<details>" not in room.text(made) and "<details open>" in room.text(made)
 
 
-def test_the_handout_names_every_exercise() -> None:
+def test_the_handout_asks_for_every_exercise() -> None:
     handout = editions.handout()
     for source in SOURCES:
         assert f"## {source.stem}: " in handout
-        assert all(f"- **{name}**: `" in handout for name in room.named(room.inputs(source), "exercise"))
+        assert all(f"```python\n{cell.source}\n```" in handout for cell in room.named(room.inputs(source), "exercise").values())
+    assert "### 1 · Between the algorithms\nAlgorithm 1 forgets the state" in handout and "## Exercises" not in handout
 
 
 @pytest.fixture
@@ -77,10 +78,11 @@ def score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "07_tiny.py").write_text(TINY)
     module = importlib.import_module("score")
     monkeypatch.delitem(sys.modules, "score")
+    monkeypatch.setattr(module, "LONGEST", 10)
 
-    def said(*cells: NotebookNode) -> dict[str, str]:
+    def said(*cells: NotebookNode, text: str = "") -> dict[str, str]:
         path = tmp_path / f"07_tiny_{len(list(tmp_path.iterdir()))}.ipynb"
-        path.write_text(room.text(nbformat.v4.new_notebook(cells=list(cells))))
+        path.write_text(text or room.text(nbformat.v4.new_notebook(cells=list(cells))))
         return module.said(path, tmp_path / "07_tiny.py")
 
     return said
@@ -95,10 +97,29 @@ def test_scores(score) -> None:
     assert score(code("def half(x):\n    return x / 2")) == {"double": "todo: write it", "half": "ok: halved"}, "an editor that drops tags"
 
 
-def test_nothing_handed_in_is_said(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", str(HOME / "tools" / "score.py")]
-    done = subprocess.run(command, cwd=HOME, env=os.environ | {"HANDED_IN": str(tmp_path)}, capture_output=True, text=True, check=False)
-    assert done.returncode and f"E   FileNotFoundError: no notebook in {tmp_path} is named like one of ours" in done.stdout
+@pytest.mark.parametrize(("line", "verdict"), [("import os; os._exit(0)", "it ends Python"), ("while True: pass", "not done after 10 seconds")])
+def test_an_answer_that_ends_the_run_costs_itself_alone(score, line: str, verdict: str) -> None:
+    right, deadly = code("def double(x):\n    return 2 * x", "exercise:double"), code(f"def half(x):\n    {line}", "exercise:half")
+    assert score(right, deadly) == {"double": "ok: doubled", "half": verdict}
+
+
+def collected(folder: Path) -> str:
+    """What the documented command says of a folder before it scores anything."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", str(HOME / "tools" / "score.py")]
+    return subprocess.run(command, cwd=HOME, env=os.environ | {"HANDED_IN": str(folder)}, capture_output=True, text=True, check=False).stdout
+
+
+def test_what_is_handed_in_is_found_by_its_name(tmp_path: Path) -> None:
+    assert f"E   FileNotFoundError: no notebook in {tmp_path} is named like one of ours" in collected(tmp_path)
+    (tmp_path / "Anna B").mkdir()
+    (tmp_path / "Anna B" / "123 03_sampling (1).ipynb").write_text("{no notebook")
+    (tmp_path / "homework.ipynb").touch()
+    said = collected(tmp_path)
+    assert "123 03_sampling (1).ipynb:between" in said and "not scored, as it is not named like one of ours: homework.ipynb" in said
+
+
+def test_a_file_that_is_no_notebook_is_said(score) -> None:
+    assert " is no notebook: " in score(text="{no notebook")["half"]
 
 
 @every
@@ -145,3 +166,10 @@ raise ValueError("cells below the last figure are not run")
 def test_a_notebook_without_figures_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "07_tiny.py").write_text(TINY)
     assert figures.upto_figures(tmp_path / "07_tiny.py") is None
+
+
+def test_a_notebook_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "07_tiny.py").write_text('# %% tags=["figure:none"]\nraise OSError("no network")\n')
+    monkeypatch.setattr(figures, "sources", lambda names: [tmp_path / "07_tiny.py"])
+    with pytest.raises(SystemExit, match="^07_tiny: OSError: no network$"):
+        figures.main(tmp_path)

@@ -182,3 +182,10 @@ def test_the_shipped_classifier_reads_unseen_digits():
     assert classifier.features(x0[:3]).shape == (3, 64)
     record = json.loads((HOME / "results" / "classifier-mnist" / "record.json").read_text())
     assert record["accuracy"] > 0.99 and record["features"] <= 128 and record["name"] == classifier.name
+
+
+def test_the_shipped_classifier_of_colour_images_says_how_well_it_reads():
+    folder = HOME / "results" / "classifier-cifar10"
+    record, classifier = json.loads((folder / "record.json").read_text()), load_classifier(folder / "weights.safetensors")
+    assert classifier.features(torch.zeros(3, 3, 32, 32)).shape == (3, record["features"]) and record["features"] <= 128
+    assert record["accuracy"] > 0.88 and record["name"] == classifier.name and record["trained_on"]["split"] == "train"

@@ -29,8 +29,8 @@ def told(said: str) -> str:
     return matching[0]
 
 
-def test_readme_tells_of_five() -> None:
-    assert len(SENTENCES) == 5 and len(set(SENTENCES)) == 5
+def test_readme_tells_of_six() -> None:
+    assert len(SENTENCES) == 6 and len(set(SENTENCES)) == 6
     with pytest.raises(AssertionError):
         told("mnist: no such thing")
 
@@ -52,6 +52,14 @@ def test_no_gpu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     monkeypatch.delenv(notebook.VARIABLE, raising=False)
     notebook.setup()
     assert told(capsys.readouterr().out.splitlines()[0]).startswith("device cpu")
+
+
+def test_a_notebook_that_stands_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    setup = next(cell for cell in room.inputs(HOME / "notebooks" / "03_sampling.py").cells if "setup" in cell.metadata.get("tags", []))
+    with pytest.raises(FileNotFoundError) as caught:
+        exec(re.sub('^ADDRESS, VERSION = ".*?"', 'ADDRESS, VERSION = ""', setup.source, flags=re.MULTILINE), {})
+    assert told(str(caught.value)).startswith("no folder")
 
 
 def test_drive_declined(monkeypatch: pytest.MonkeyPatch) -> None:

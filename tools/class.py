@@ -4,7 +4,7 @@
 
 student/    the notebooks without solutions, answers and outputs
 teacher/    the notebooks as they were executed, solutions and answers unfolded
-handout.md  the notebooks with their exercises, and how to hand them in
+handout.md  what the exercises of each notebook ask for, and how to hand them in
 
 What students hand in is scored by tools/score.py.
 """
@@ -25,9 +25,9 @@ FOLDED = re.compile(r"<details><summary>(.*?)</summary>.*?</details>", re.DOTALL
 SCORE = "HANDED_IN=FOLDER .venv/bin/pytest tools/score.py"
 HANDOUT = f"""# Exercises
 
-Open a notebook of the folder `student`, run it from the top, and replace the line marked `todo` in each exercise; the cell below it says `ok:`
-when the answer is right. Hand in the notebook under its name, with yours after it if you like: `03_sampling_anna.ipynb`. Only the exercises
-are read, and only functions are asked for, so nothing else in the notebook matters for the score. Score yourself: `{SCORE}`.
+Open a notebook of the folder `student`, run it from the top, and replace the line marked `todo` in each exercise. The cell below it then says
+`ok:`, or what is still wrong. Hand in the notebook with its name in that of the file, such as `03_sampling_anna.ipynb`. Only the cells of the
+exercises are read, so each must hold all that it needs. They are scored by `{SCORE}`.
 """
 
 
@@ -52,16 +52,17 @@ def teacher(source: Path) -> NotebookNode:
 
 
 def handout() -> str:
-    """Each notebook's title with the names of its exercises and what they ask for."""
+    """Each notebook's title, with what its exercises ask for."""
     parts = [HANDOUT]
     for source in sources():
-        notebook = inputs(source)
-        titles = re.findall(r"^# (.*)$", notebook.cells[0].source, re.MULTILINE)
-        parts.append(f"\n## {source.stem}: {titles[0]}\n")
-        for name, cell in named(notebook, "exercise").items():
-            (asked,) = re.findall(r"^(?:def|class) .*$", cell.source, re.MULTILINE)[:1]
-            parts.append(f"- **{name}**: `{asked.rstrip(':')}`")
-    return "\n".join(parts) + "\n"
+        cells = inputs(source).cells
+        titles = re.findall(r"^# (.*)$", cells[0].source, re.MULTILINE)
+        parts.append(f"## {source.stem}: {titles[0]}")
+        for above, cell in zip(cells, cells[1:]):
+            if any(tag.startswith("exercise:") for tag in cell.metadata.get("tags", [])):
+                asked = above.source.split("\n\n")[-1].removeprefix("## Exercises\n")
+                parts.append(f"{asked}\n\n```python\n{cell.source}\n```")
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def main() -> None:

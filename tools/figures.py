@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 HOME = Path(__file__).resolve().parent.parent
@@ -57,12 +58,15 @@ def main(folder: Path = HOME / "build" / "figures") -> None:
         if notebook is None:
             print(f"{source.stem}: no cell is tagged figure:NAME")
             continue
-        execute(notebook)
+        try:
+            execute(notebook)
+        except CellExecutionError as error:
+            sys.exit(f"{source.stem}: {error.ename}: {error.evalue}")
         for name, cell in named(notebook, "figure").items():
             path = folder / f"{source.stem}-{name}"
             captions.append(f"## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} (Notebook {source.stem}.)")
-            print(f"{path}.svg, .png")
-    (folder / "captions.md").write_text("\n\n".join(captions) + "\n")
+            print(f"{path}.svg, .png", flush=True)
+        (folder / "captions.md").write_text("\n\n".join(captions) + "\n")
 
 
 if __name__ == "__main__":

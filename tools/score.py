@@ -2,7 +2,7 @@
 
     HANDED_IN=FOLDER .venv/bin/pytest tools/score.py
 
-reads every notebook in FOLDER and below it whose name starts with that of one of ours (03_sampling.ipynb, 03_sampling_anna.ipynb). Only the
+reads every notebook in FOLDER and below it with the name of one of ours in its own (03_sampling.ipynb, 03_sampling_anna.ipynb). Only the
 exercise cells are taken from it; they run in our own notebook, with our own checks, at smoke size and without downloads. It does run what was
 handed in: with the rights of whoever calls it.
 """
@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 HOME = Path(__file__).resolve().parent.parent
@@ -36,25 +38,42 @@ def answer(handed_in: NotebookNode, name: str, stub: str) -> str:
 @cache
 def said(path: Path, source: Path) -> dict[str, str]:
     """What our checks print for the answers in a handed-in notebook, by exercise."""
-    handed_in, notebook = nbformat.read(path, 4), inputs(source)
-    exercises, checks = named(notebook, "exercise"), named(notebook, "check")
-    for name, cell in exercises.items():
-        cell.source = answer(handed_in, name, cell.source)
-        for risky in (cell, checks[name]):
-            risky.metadata.tags = [*risky.metadata.tags, "raises-exception"]  # one broken answer does not end the run
-    execute(notebook, timeout=LONGEST)
+    try:
+        handed_in = nbformat.read(path, 4)
+    except Exception as error:  # whatever a student calls a notebook
+        return dict.fromkeys(named(inputs(source), "exercise"), f"{path.name} is no notebook: {error}")
+    ended: dict[str, str] = {}
+    while True:
+        notebook, done = inputs(source), [-1]
+        exercises, checks = named(notebook, "exercise"), named(notebook, "check")
+        for name, cell in exercises.items():
+            if name not in ended:
+                cell.source = answer(handed_in, name, cell.source)
+            for risky in (cell, checks[name]):
+                risky.metadata.tags = [*risky.metadata.tags, "raises-exception"]  # one broken answer does not end the run
+        try:
+            execute(notebook, lambda position, *_, done=done: done.append(position), LONGEST)
+            break
+        except (CellTimeoutError, DeadKernelError) as error:  # again, without the answer that did it
+            at = next(cell for cell in notebook.cells[done[-1] + 1:] if cell.cell_type == "code")
+            guilty = [name for name in exercises if at in (exercises[name], checks[name]) and name not in ended]
+            if not guilty:
+                raise
+            ended[guilty[0]] = f"not done after {LONGEST} seconds" if isinstance(error, CellTimeoutError) else "it ends Python"
     errors = {name: [f"{output.ename}: {output.evalue}" for cell in (exercises[name], checks[name]) for output in cell.outputs
                      if output.output_type == "error"] for name in checks}
-    return {name: (errors[name] or [printed(cell)])[0].strip() for name, cell in checks.items()}
+    return {name: (errors[name] or [printed(cell)])[0].strip() for name, cell in checks.items()} | ended
 
 
 def handed_in() -> list:
     """(file, our notebook, exercise) for all that was handed in."""
     folder = Path(os.environ.get("HANDED_IN", HOME / "build" / "class" / "student"))
     files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
-    found = [(path, source) for source in sources() for path in files if path.name.startswith(source.stem)]
+    found = [(path, source) for path in files for source in sources() if source.stem in path.name]
     if not found:
         raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as 03_sampling.ipynb: set HANDED_IN to their folder")
+    for path in set(files) - {path for path, _ in found}:
+        warnings.warn(f"not scored, as it is not named like one of ours: {path.relative_to(folder)}", stacklevel=1)
     return [pytest.param(path, source, name, id=f"{path.relative_to(folder)}:{name}")
             for path, source in found for name in named(inputs(source), "exercise")]
 

@@ -151,6 +151,15 @@ def test_slider_keys_buttons_and_selection_move_the_picture_and_the_address(open
     assert page.get_by_role("button", name="next").is_disabled()
     page.evaluate("location.hash = '#task=inpaint&data=mnist&k=7'")  # as a link in the page does
     until(page, "document.getElementById('readout').textContent.startsWith('step 7 of 50')")
+    page.get_by_role("link", name="Deblurring a digit").click()  # from the end of the page
+    until(page, "document.getElementById('readout').textContent.startsWith('step 0 of 40') && scrollY === 0")
+
+
+def test_both_rows_stand_above_the_slider_on_a_projector(opened):
+    page = opened("task=deblur&data=mnist&k=0")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    bar = page.locator(".bottom").bounding_box()
+    assert all(box["y"] + box["height"] <= bar["y"] for box in (picture.bounding_box() for picture in page.locator("figure canvas, .bar").all()))
 
 
 def test_play_goes_to_the_end_and_is_quiet_on_the_way(opened):

@@ -1,0 +1,46 @@
+"""Pictures of the best and worst restorations of the shipped models: results/pictures/<task>-<dataset>.png.
+
+    python tools/best_and_worst.py --data ROOT        # the folder that holds MNIST and CIFAR-10; a minute or two
+"""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import TASKS
+from colddiff_nb.metrics import squared_errors
+from colddiff_nb.paint import grid
+from colddiff_nb.pretrained import RESULTS, load_pretrained
+from colddiff_nb.sampling import algorithm1, algorithm2, direct
+
+IMAGES, SHOWN = 1_000, 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST and CIFAR-10")
+    root = parser.parse_args().data
+    (RESULTS / "pictures").mkdir(exist_ok=True)
+    for dataset in ("mnist", "cifar10"):
+        pixels = load(dataset, "test", root).pixels
+        x0 = to_float(pixels[::len(pixels) // IMAGES])
+        for task in TASKS:
+            restore, degrade, _ = load_pretrained(task, dataset)
+            drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+            x_T = drawn(x0, degrade.T)
+            order = squared_errors(direct(restore, drawn, x_T), x0).argsort()
+            shown = torch.cat([order[:SHOWN], order[-SHOWN:]])
+            one_by_one = [drawn[i:i + 1] for i in shown.tolist()]
+            columns = {"original": x0[shown], "degraded": x_T[shown]} | {name: torch.cat(
+                [sampler(restore, drawn_one, x_T[i:i + 1]) for i, drawn_one in zip(shown.tolist(), one_by_one)])
+                for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2))}
+            rows = [f"{kind} {i + 1}" for kind in ("best", "worst") for i in range(SHOWN)]
+            grid(columns, rows=rows).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(False)
+    main()
