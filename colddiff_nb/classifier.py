@@ -1,6 +1,7 @@
 """A small classifier: does a restored image still read as its class? Its features also serve a Frechet distance."""
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def load_classifier(path: str | Path) -> Classifier:
     """What `save_classifier` wrote, in eval mode: results/classifier-{mnist,cifar10}/weights.safetensors are shipped."""
     weights, metadata = load_weights(path)
     with usable(path):
-        network = Classifier(**{key: metadata[key] for key in Classifier().shape if key in metadata})
+        shape = inspect.signature(Classifier).parameters.keys() & metadata.keys()
+        network = Classifier(**{key: metadata[key] for key in shape})
         network.load_state_dict(weights)
     return network.eval().requires_grad_(False)

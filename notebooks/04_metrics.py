@@ -258,7 +258,7 @@ print("What you saw:", trend_notes(published))
 # methods. In the plane each pair is an arrow, **from direct reconstruction to Algorithm 2**: left is nearer to the originals, down looks more real.
 #
 # The two panels have different vertical axes *that must not be mixed*: FID (2015 Inception features) on the left; on the right the Frechet distance in
-# the 64 features of our small classifier, which exists for MNIST only and which the paper does not have. There the *quick* arrows are those of `make run`, a minute
+# the features of our small classifiers (64 for MNIST, 128 for CIFAR-10), which the paper does not have. There the *quick* arrows are those of `make run`, a minute
 # of training on 5,000 digits, scored on 1,000: compare their directions with the others, not their heights (section 6 shows why).
 #
 # **Predict.** Into which of the four corners will most arrows of the paper point?

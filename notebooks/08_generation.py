@@ -2,7 +2,7 @@
 # <!-- badge --><!-- /badge -->
 # # 8 · Generation
 #
-# Restoration starts from the measurement of an image. *Generation* starts without one: draw an $x_T$ as it might be, and restore it. That raises two questions, one about each half:
+# Restoration starts from the measurement of an image. *Generation* starts without one: draw an $x_T$ as it might be, and restore it. That raises three questions:
 #
 # 1. how do fully degraded images look, and how are they drawn? Here they are 16 numbers, drawn from one Gaussian or from ten;
 # 2. how good is what is restored from them?
@@ -137,7 +137,7 @@ print(f"Of those from ten Gaussians, {obeyed:.0%} are read as the digit whose Ga
 # sixteen numbers is a small problem: the network makes the other 1,008.
 #
 # ## 3 · One number, and a symmetry to break
-# The paper generates from blur down to the mean colour (section 5.4). `make("mean", ...)` is that blur: at T every pixel is the mean.
+# The paper generates from blur down to the mean colour. `make("mean", ...)` is that blur: at T every pixel is the mean.
 
 # %% tags=["nbval-check-output"]
 from colddiff_nb.degradations import make

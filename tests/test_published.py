@@ -10,6 +10,7 @@ import torch
 
 from colddiff_nb import data, linear, metrics
 from colddiff_nb import pixels as pixels_of
+from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_pretrained
@@ -187,5 +188,7 @@ def test_the_shipped_classifier_reads_unseen_digits():
 def test_the_shipped_classifier_of_colour_images_says_how_well_it_reads():
     folder = HOME / "results" / "classifier-cifar10"
     record, classifier = json.loads((folder / "record.json").read_text()), load_classifier(folder / "weights.safetensors")
+    _, metadata = load_weights(folder / "weights.safetensors")
+    assert all(metadata[name] == record[name] for name in ("trained_on", "epochs", "widths", "depth", "features", "name"))
     assert classifier.features(torch.zeros(3, 3, 32, 32)).shape == (3, record["features"]) and record["features"] <= 128
     assert record["accuracy"] > 0.88 and record["name"] == classifier.name and record["trained_on"]["split"] == "train"

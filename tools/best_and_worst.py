@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from colddiff_nb.contract import Drawn
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import squared_errors
@@ -33,10 +34,9 @@ def main() -> None:
             x_T = drawn(x0, degrade.T)
             order = squared_errors(direct(restore, drawn, x_T), x0).argsort()
             shown = torch.cat([order[:SHOWN], order[-SHOWN:]])
-            one_by_one = [drawn[i:i + 1] for i in shown.tolist()]
-            columns = {"original": x0[shown], "degraded": x_T[shown]} | {name: torch.cat(
-                [sampler(restore, drawn_one, x_T[i:i + 1]) for i, drawn_one in zip(shown.tolist(), one_by_one)])
-                for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2))}
+            columns = {"original": x0[shown], "degraded": x_T[shown]}
+            for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2)):
+                columns[name] = sampler(restore, Drawn(degrade, drawn.randomness[shown]), x_T[shown])
             rows = [f"{kind} {i + 1}" for kind in ("best", "worst") for i in range(SHOWN)]
             grid(columns, rows=rows).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
 

@@ -16,7 +16,8 @@ def table(published: Published) -> str:
         return "Not run yet: `python tools/measure_ablations.py`."
     rows = [(variant["name"], f"{variant['parameters'] / 1e6:.2f} M", *(f"{variant[key]:.4f}" for key in SCORES)) for variant in record["variants"]]
     spread = [f"{record['three_seeds'][key]['mean']:.4f} ± {record['three_seeds'][key]['standard_deviation']:.4f}" for key in SCORES]
-    rows.insert(3, ("**three seeds**", "", *spread))
+    seeds = sum(variant["name"].startswith("seed") for variant in record["variants"])
+    rows.insert(seeds, (f"**{seeds} seeds**", "", *spread))
     return (f"Inpainting MNIST, {record['images_seen']:,} images each, scored on {record['n']} validation images; ± is one standard deviation.\n\n"
             f"{markdown('network | parameters | ' + ' | '.join(SCORES.values()), rows)}\n\n"
             "![Digits restored by the whole network and by those without one of its parts](ablations/restored.png)")
