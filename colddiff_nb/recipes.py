@@ -30,7 +30,8 @@ class Recipe:
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
     severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (20 % uniform, 20 % rising in t, 60 % at T)
     sampler_states: float = 0.0  # share of a batch that walks through Algorithm 2, one step a training step
-    ema: str = "every-step"  # every-step (half-life 3 % of the steps so far), or paper (0.995 every 10 steps, from step 2,000)
+    ema: str = "every-step"  # every-step (half-life `ema_half_life`), or paper (0.995 every 10 steps, from step 2,000)
+    ema_half_life: float = 0.03  # share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
     precision: str = "auto"  # float32, bf16, fp16, or auto: bf16 for the small network where the hardware has it
     seed: int = 0
@@ -56,6 +57,8 @@ class Recipe:
             raise ValueError(f"clip = {self.clip}: give the largest norm of the gradient, or 0 for no limit")
         if not 0 <= self.seed < 2 ** 25 or self.steps >= 2 ** 32:  # more would repeat each other's draws
             raise ValueError(f"seed = {self.seed}, steps = {self.steps}: give a seed in 0..{2 ** 25 - 1} and less than {2 ** 32} steps")
+        if not 0 < self.ema_half_life <= 1:
+            raise ValueError(f"ema_half_life = {self.ema_half_life}: it is a share of the steps so far, above 0 and at most 1")
         if not 0 <= self.sampler_states <= 1:
             raise ValueError(f"sampler_states = {self.sampler_states}: it is a share of the batch, 0..1")
 

@@ -87,6 +87,14 @@ def consistent(sampler: Callable, measurement: str = "float32") -> Callable:
     return sample
 
 
+def mirrored(restore: Restore) -> Restore:
+    """The mean of the restorations of an image and of its mirror image, mirrored back: two calls for one, and less error. It assumes a D
+    that treats left and right alike, and images whose mirror images are as likely: photographs, not digits. restore must be in eval mode."""
+    def both(x_s: Tensor, s: Tensor) -> Tensor:
+        return (restore(x_s, s) + restore(x_s.flip(-1), s).flip(-1)) / 2
+    return both
+
+
 SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2}
 
 

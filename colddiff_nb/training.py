@@ -64,13 +64,13 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 @torch.no_grad()
 def update_ema(recipe: Recipe, ema: nn.Module, network: nn.Module, step: int) -> None:
-    """After `step` steps. Paper: a copy before step 2,000, then decay 0.995 every 10 steps. Else: half-life 3 % of the steps so far."""
+    """After `step` steps. Paper: a copy before step 2,000, then decay 0.995 every 10 steps. Else: see `Recipe`."""
     if recipe.ema == "paper":
         if step % 10:
             return
         decay = 0.0 if step < 2_000 else 0.995
     else:
-        decay = 0.5 ** (1 / (0.03 * step))
+        decay = 0.5 ** (1 / (recipe.ema_half_life * step))
     torch._foreach_lerp_(list(ema.parameters()), list(network.parameters()), 1 - decay)
     for average, buffer in zip(ema.buffers(), network.buffers()):
         average.copy_(buffer)

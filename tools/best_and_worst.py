@@ -1,6 +1,6 @@
 """Pictures of the best and worst restorations of the shipped models: results/pictures/<task>-<dataset>.png.
 
-    python tools/best_and_worst.py --data ROOT        # the folder that holds MNIST and CIFAR-10; a minute or two
+    python -m tools.best_and_worst --data ROOT        # the folder that holds MNIST and CIFAR-10; a minute or two
 """
 from __future__ import annotations
 

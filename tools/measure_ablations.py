@@ -1,6 +1,6 @@
 """Three seeds of one cheap pair, and what the small network loses without its parts: results/ablations/record.json and restored.png.
 
-    python tools/measure_ablations.py --data ROOT        # a quarter of an hour on one CPU core; the same command goes on where it stopped
+    python -m tools.measure_ablations --data ROOT        # a quarter of an hour on one CPU core; the same command goes on where it stopped
 
 All are trained alike (inpainting MNIST, 64,000 images) and scored on the same validation images. The last one is the course report's
 lesson: its first network was too simple, with half the channels here.

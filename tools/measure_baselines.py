@@ -1,7 +1,7 @@
 """Scores what needs no training on the full test splits: the degraded images and the best linear estimator, from float32 and from
 8 bits. Writes results/baselines/*.json, and first the classifiers that their columns "identity" and "Frechet" use.
 
-    python tools/measure_baselines.py --data ROOT        # the folder that holds MNIST and CIFAR-10
+    python -m tools.measure_baselines --data ROOT        # the folder that holds MNIST and CIFAR-10
 """
 from __future__ import annotations
 

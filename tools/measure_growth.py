@@ -1,6 +1,6 @@
 """How the error of the prediction grows along Algorithm 2, for every shipped model: results/growth.json.
 
-    python tools/measure_growth.py --data ROOT        # some minutes on one CPU core
+    python -m tools.measure_growth --data ROOT        # some minutes on one CPU core
 """
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Scores the shipped models on a split of MNIST and CIFAR-10, cell by cell, going on where it stopped; writes results/*/metrics.json.
 
-    python tools/measure_models.py --data ROOT                                  # every cell of the tables on the full test split: hours
-    python tools/measure_models.py --data ROOT --methods direct algorithm2 --measurements float32
-    python tools/measure_models.py --data ROOT --split validation --n 1000      # the rows that `make test` computes again
+    python -m tools.measure_models --data ROOT                                  # every cell of the tables on the full test split: hours
+    python -m tools.measure_models --data ROOT --methods direct algorithm2 --measurements float32
+    python -m tools.measure_models --data ROOT --split validation --n 1000      # the rows that `make test` computes again
 """
 from __future__ import annotations
 

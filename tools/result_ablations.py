@@ -13,7 +13,7 @@ SCORES = {"rmse_direct": "RMSE, direct", "ssim_direct": "SSIM, direct", "rmse_al
 def table(published: Published) -> str:
     record = published.read("ablations/record.json")
     if not record:
-        return "Not run yet: `python tools/measure_ablations.py`."
+        return "Not run yet: `python -m tools.measure_ablations`."
     rows = [(variant["name"], f"{variant['parameters'] / 1e6:.2f} M", *(f"{variant[key]:.4f}" for key in SCORES)) for variant in record["variants"]]
     spread = [f"{record['three_seeds'][key]['mean']:.4f} ± {record['three_seeds'][key]['standard_deviation']:.4f}" for key in SCORES]
     seeds = sum(variant["name"].startswith("seed") for variant in record["variants"])
@@ -26,7 +26,7 @@ def table(published: Published) -> str:
 def pictures(published: Published) -> str:
     shown = [f"{title}:\n\n![{title}: best and worst of 1,000 test images](pictures/{pair}.png)"
              for pair, title in PAIRS.items() if (published.folder / "pictures" / f"{pair}.png").is_file()]
-    return "\n\n".join(shown) or "Not drawn yet: `python tools/best_and_worst.py`."
+    return "\n\n".join(shown) or "Not drawn yet: `python -m tools.best_and_worst`."
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {"ablations": table, "pictures": pictures}

@@ -10,6 +10,7 @@ from result_tables import FROM, MISSING, markdown
 SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
     "direct": ("direct", "1", "nothing but a network trained at T"),
     "projected direct": ("direct, projected", "1", "x_T is D(x0, T) to the measurement's precision, D is known"),
+    "mirrored": ("direct, mean of both mirror images", "2", "left and right are alike, for D and in the images: not for digits"),
     "algorithm1": ("Algorithm 1", "T", "D is known"),
     "between": ("half-way, keep 0.5", "T", "D is known, x_T is D(x0, T)"),
     "algorithm2": ("Algorithm 2 (the paper's)", "T", "D is known with its draw, x_T is D(x0, T)"),
