@@ -1,4 +1,4 @@
-"""What is seen beside the scores: the table of seeds and ablations (see measure_ablations.py), and pictures (see best_and_worst.py)."""
+"""What is seen beside the scores: the tables of seeds, ablations and training choices (see measure_*.py), and pictures (see best_and_worst.py)."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -23,10 +23,30 @@ def table(published: Published) -> str:
             "![Digits restored by the whole network and by those without one of its parts](ablations/restored.png)")
 
 
+def choices(published: Published) -> str:
+    """What each choice of the recipe buys, the mean of the seeds ± one standard deviation."""
+    record = published.read("training_choices.json")
+    if not record:
+        return "Not run yet: `python -m tools.measure_training_choices`."
+    parts = []
+    for pair in dict.fromkeys(f"{row['task']}-{row['dataset']}" for row in record["rows"]):
+        rows = [row for row in record["rows"] if f"{row['task']}-{row['dataset']}" == pair]
+        lines = [(row["choice"], *(spread(row["scores"][key]) for key in SCORES)) for row in rows]
+        if mirrored := [rows[0]["scores"][f"{metric}_mirrored"] for metric in ("rmse", "ssim") if f"{metric}_mirrored" in rows[0]["scores"]]:
+            lines.append(("the recipe, mean of both mirror images (2 calls)", *map(spread, mirrored), "–", "–"))
+        parts.append(f"### {PAIRS[pair]}\n\n{markdown('training | ' + ' | '.join(SCORES.values()), lines)}")
+    return (f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, {record['seeds']} seeds, scored on {record['n']} "
+            f"{record['split']} images; ± is one standard deviation of the seeds.\n\n" + "\n\n".join(parts))
+
+
+def spread(score: dict[str, float]) -> str:
+    return f"{score['mean']:.4f}" + (f" ± {score['standard_deviation']:.4f}" if score["standard_deviation"] is not None else "")
+
+
 def pictures(published: Published) -> str:
     shown = [f"{title}:\n\n![{title}: best and worst of 1,000 test images](pictures/{pair}.png)"
              for pair, title in PAIRS.items() if (published.folder / "pictures" / f"{pair}.png").is_file()]
     return "\n\n".join(shown) or "Not drawn yet: `python -m tools.best_and_worst`."
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"ablations": table, "pictures": pictures}
+SECTIONS: dict[str, Callable[[Published], str]] = {"ablations": table, "choices": choices, "pictures": pictures}
