@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -137,6 +138,7 @@ class Inception:
 
         network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
         trunk = nn.Sequential(*[layer for name, layer in network.named_children() if name != "fc"], nn.Flatten())
+        layer: Any
         for layer in trunk.eval().modules():
             if hasattr(layer, "bn"):  # its scale goes into the convolution: the same features to 1e-6, an eighth faster
                 layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
