@@ -57,7 +57,7 @@ def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         channels, classes = images.pixels.shape[1], int(images.labels.max()) + 1
-        network = Classifier(channels, classes, f"small classifier, {images.name} {images.split}", **shape)
+        network = Classifier(channels, classes, f"small classifier, {images.name} {images.split}, {epochs} epochs", **shape)
         network = network.to(memory_format=torch.channels_last)
         steps = epochs * (len(images) // batch)
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
