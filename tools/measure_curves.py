@@ -33,7 +33,7 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         for method, (name, colour, line) in LINES.items():
             axes.plot([row["images"] for row in rows], [row[f"{metric}_{method}"] for row in rows], line, color=colour, marker="o", label=name)
         axes.set(xscale="log", xlabel="images seen", title=METRICS[metric])
-        if metric != "ssim":
+        if metric in ("frechet", "fid"):
             axes.set_yscale("log")
         axes.grid(color="#d4d4d4")
     axes.legend()

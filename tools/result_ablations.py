@@ -1,9 +1,9 @@
-"""What is seen beside the scores: the tables of seeds, ablations and training choices (see measure_*.py), and pictures (see best_and_worst.py)."""
+"""What is seen beside the scores: seeds, ablations, training choices, curves (see measure_*.py), and pictures (see best_and_worst.py)."""
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from result_rows import PAIRS, Published
+from result_rows import METHODS, PAIRS, Published
 from result_tables import markdown
 
 SCORES = {"rmse_direct": "RMSE, direct", "ssim_direct": "SSIM, direct", "rmse_algorithm2": "RMSE, Algorithm 2",
@@ -39,6 +39,21 @@ def choices(published: Published) -> str:
             f"{record['split']} images; ± is one standard deviation of the seeds.\n\n" + "\n\n".join(parts))
 
 
+def curves(published: Published) -> str:
+    """Scores over one training at log-spaced steps (see measure_curves.py)."""
+    parts = []
+    for pair, title in PAIRS.items():
+        if record := published.read(f"curves/{pair}.json"):
+            names = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "frechet": ("Frechet", 1), "fid": ("FID", 2)}
+            shown = {f"{metric}_{method}": (f"{name}, {METHODS[method]}", digits) for metric, (name, digits) in names.items()
+                     for method in ("direct", "algorithm2") if f"{metric}_{method}" in record["rows"][0]}
+            rows = [(f"{row['images']:,}", *(f"{row[key]:.{digits}f}" for key, (_, digits) in shown.items())) for row in record["rows"]]
+            parts.append(f"### {title}, made for {record['made_for']}, {record['n']} validation images\n\n"
+                         f"{markdown(' | '.join(['images seen', *(name for name, _ in shown.values())]), rows)}\n\n"
+                         f"![{title}: scores of direct reconstruction and Algorithm 2 against the images seen](curves/{pair}.png)")
+    return "\n\n".join(parts) or "Not run yet: `python -m tools.measure_curves`."
+
+
 def spread(score: dict[str, float]) -> str:
     return f"{score['mean']:.4f}" + (f" ± {score['standard_deviation']:.4f}" if score["standard_deviation"] is not None else "")
 
@@ -49,4 +64,4 @@ def pictures(published: Published) -> str:
     return "\n\n".join(shown) or "Not drawn yet: `python -m tools.best_and_worst`."
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"ablations": table, "choices": choices, "pictures": pictures}
+SECTIONS: dict[str, Callable[[Published], str]] = {"ablations": table, "choices": choices, "curves": curves, "pictures": pictures}
