@@ -201,11 +201,19 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
             lambda: not bounded or all(drawn(x0.sign(), t).abs().max() <= 1 + 1e-5 for t in range(T + 1)),
         "inside torch.autocast the result differs: `apply_at` must not switch autocast on": lambda: steady(in_bfloat16(), drawn(x0, T))
             or not steady(drawn(x0, T), drawn(x0, T))}
+    try:
+        drawn(x0, T)
+    except Exception as error:  # one sentence instead of eight
+        return [f"D(x0, {T}) fails for three images: {_said(error)}; t is a LongTensor (B,), mostly used as t.view(-1, 1, 1, 1)"]
     wrong = []
     for sentence, holds in checks.items():
         try:
             if not holds():
                 wrong.append(sentence)
         except Exception as error:  # an `apply_at` of the reader's may fail in any way
-            wrong.append(f"{sentence} ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'})")
+            wrong.append(f"{sentence} ({_said(error)})")
     return wrong
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"

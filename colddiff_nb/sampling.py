@@ -2,16 +2,17 @@
 
 restore(x_s, s) -> x0_hat is any callable (the network, R in the paper), s a LongTensor (B,); degrade(x0, s) -> x_s is D with
 its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or the decreasing severities
-to visit, such as [40, 20, 3, 2, 1], to skip steps. No sampler clamps: scores clamp the final image once.
+to visit, such as [40, 20, 3, 2, 1], to skip steps. No sampler but `consistent` clamps: scores clamp the final image once.
 
 Algorithm 2 adds T small differences to x_T, so it keeps x_s in float64: in float32 their rounding adds up to a multiple of x_T's own, and
 on blurred images, where the network reads details of that size, it would spoil the result. The network still sees x_T's own precision.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import index
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,8 @@ def between(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | Non
 
 
 def mixed(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False, share: float = 0.5):
-    """share * Algorithm 2 + (1 - share) * direct, which is Algorithm 2's first prediction and so costs no call."""
+    """share * Algorithm 2 + (1 - share) * direct, which is Algorithm 2's first prediction and so costs no call. A Trajectory is that of
+    Algorithm 2, its last state the mix."""
     path = algorithm2(restore, degrade, x_T, T, trajectory=True)
     path.x[-1] = path.x0_hat[0].lerp(path.result, share)
     return path if trajectory else path.result
@@ -87,12 +89,15 @@ def consistent(sampler: Callable, measurement: str = "float32") -> Callable:
     return sample
 
 
-def mirrored(restore: Restore) -> Restore:
-    """The mean of the restorations of an image and of its mirror image, mirrored back: two calls for one, and less error. It assumes a D
-    that treats left and right alike, and images whose mirror images are as likely: photographs, not digits. restore must be in eval mode."""
-    def both(x_s: Tensor, s: Tensor) -> Tensor:
-        return (restore(x_s, s) + restore(x_s.flip(-1), s).flip(-1)) / 2
-    return both
+def mirrored(sampler: Callable) -> Callable:
+    """The sampler with every prediction the mean of that for x_s and of that for its mirror image, mirrored back: two calls for one. It
+    assumes a D that treats left and right alike, and images whose mirror images are as likely: photographs, not digits. restore must be
+    in eval mode."""
+    def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
+        def both(x_s: Tensor, s: Tensor) -> Tensor:
+            return (restore(x_s, s) + restore(x_s.flip(-1), s).flip(-1)) / 2
+        return sampler(both, degrade, x_T, T, trajectory)
+    return sample
 
 
 SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2}
@@ -100,13 +105,14 @@ SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2
 
 def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
     """The severities s at which the network is asked, first to last. Raises ValueError unless they fall within degrade.T..1."""
-    T = degrade.T if T is None else T
-    T = T if isinstance(T, int) else list(T) if isinstance(T, Iterable) else []
-    asked = [T] if isinstance(T, int) else T
-    whole = bool(asked) and all(isinstance(s, int) and 1 <= s <= degrade.T for s in asked)
-    if not whole or any(a <= b for a, b in pairwise(asked)):
-        raise ValueError(f"T = {T}: give a severity in 1..{degrade.T}, or falling severities within it such as [{degrade.T}, 1]")
-    return list(range(T, 0, -1)) if isinstance(T, int) else asked
+    asked = degrade.T if T is None else T
+    try:
+        visited = [index(s) for s in asked] if isinstance(asked, Sequence) else list(range(index(asked), 0, -1))
+    except TypeError:
+        visited = []
+    if not visited or not all(1 <= s <= degrade.T for s in visited) or any(a <= b for a, b in pairwise(visited)):
+        raise ValueError(f"T = {T!r}: give a severity in 1..{degrade.T}, or falling severities within it such as [{degrade.T}, 1]")
+    return visited
 
 
 @torch.no_grad()
@@ -118,13 +124,15 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
     if network:
         network.eval()
     record, x_s = Trajectory(x=[x_T]), x_T.double()
-    for s, s_next in zip(visited, [*visited[1:], 0]):
-        x0_hat = restore(x_s.to(x_T.dtype), torch.full((len(x_s),), s, device=x_s.device))
-        x_s = update(x_s, x0_hat, s, s_next)
-        if trajectory:
-            record.severities.append(s)
-            record.x0_hat.append(x0_hat)
-            record.x.append(x_s.to(x_T.dtype))
-    if network:
-        network.train()
+    try:
+        for s, s_next in zip(visited, [*visited[1:], 0]):
+            x0_hat = restore(x_s.to(x_T.dtype), torch.full((len(x_s),), s, device=x_s.device))
+            x_s = update(x_s, x0_hat, s, s_next)
+            if trajectory:
+                record.severities.append(s)
+                record.x0_hat.append(x0_hat)
+                record.x.append(x_s.to(x_T.dtype))
+    finally:
+        if network:
+            network.train()
     return record if trajectory else x_s.to(x_T.dtype)

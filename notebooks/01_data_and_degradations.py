@@ -481,7 +481,8 @@ print(check_curtain())
 #
 # <details><summary>3. Pixelation to 4 x 4 leaves 16 numbers and blur at T = 40 fewer than that. Which is harder to undo, and does precision matter?</summary>
 #
-# By the count of numbers blur is harder, and only for blur does precision matter: the 16 means are as good in 8 bits as in float32.
+# By the count of numbers blur is harder, and it is for blur that precision matters most: 8 bits leave the 16 means within half a grey level. (A network can still cling to float32: one that
+# never saw a rounded mean restores digits a little worse from 8 bits.)
 # </details>
 #
 # <details><summary>4. Why is D computed in float32 even where the network runs in bfloat16?</summary>

@@ -219,7 +219,7 @@ for kind, (error, sampler) in sorted(restored.items(), key=lambda item: item[1])
 # %% [markdown]
 # **What you saw.** RMSE of the input says little about what can be undone. What counts is what the measurement still tells, to the precision of the numbers that
 # hold it. Compare *blur* with *blur with noise*: to the eye the same grey square. What differs is the trace in the last digits of float32, which a linear estimate reads and
-# noise covers. That gap is how much of "deblurring" was reading that trace.
+# noise covers. That gap is at most how much of "deblurring" was reading that trace: *at most*, for only blur gets the small network's linear estimate as an input, the hybrid must do without.
 #
 # ### Generation
 # Now x_T is drawn without an image: from the Gaussian that has the mean and covariance of the training images' x_T. For noise that is the exact distribution of x_T;
@@ -268,13 +268,13 @@ print("ok: a noise of six grey levels makes blur worse at both jobs")
 
 # %% [markdown]
 # - **When does cold work?** Where x_T keeps what is asked for, at the precision it is measured with. All three cold degradations restore most digits as themselves; masks, which leave
-#   the surroundings untouched, nearly all. Blur in float32 does nearly as well as pixelation; with noise over its trace it restores one digit in four.
+#   the surroundings untouched, nearly all. Blur in float32, restored directly, does nearly as well as pixelation; with noise over its trace it restores one digit in four.
 # - **When is it better than hot?** *Restoring*, from the same RMSE: masks yes, blur and pixelation no. Noise spreads its damage evenly and leaves some of every frequency, and the digit can still be
 #   seen through it; from its own last state nothing can be restored at all. *Generating*, after this short training: yes, all three. Their Gaussian already supplies what survives (4 x 4 means, a border, in float32 even a
 #   trace of every frequency), and the network makes the rest. With noise it must make all of the digit.
 # - **What does cold pay?** Real x_T are not Gaussian: the step from the Frechet distance of restored images to that of generated ones is the price, and it is large. Noise does not pay it, as its draw is
 #   exact: it has only its network to improve. So the order may turn in longer trainings, and this experiment does not say when.
-# - **And the hybrid?** Here it is the worst of both. It hides the trace that blur restores from, and what is left to make is as much as with noise. One thing it does buy: its restored and its generated images
+# - **And the hybrid?** Here it is the worst of both. It hides the trace that blur restores from, and nearly all of the digit is left to make, as with noise. One thing it does buy: its restored and its generated images
 #   are equally far from real ones, within the spread of the seeds, so the drawn x_T are no longer what limits it.
 # - **Which sampler?** For noise DDIM has the lower Frechet distance at both jobs, and not the lower RMSE. For a cold D direct has the lower RMSE; in Frechet distance the iteration wins for pixelation and masks, for blur only
 #   Algorithm 1 does, and only when generating.

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from colddiff_nb.degradations import make
-from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, between, consistent, ddim, direct, mixed
+from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, between, consistent, ddim, direct, mirrored, mixed
 
 TASKS = [("deblur", "cifar10"), ("superres", "mnist"), ("inpaint", "cifar10")]
 
@@ -91,7 +91,7 @@ def test_steps_can_be_skipped_and_started_lower():
     assert algorithm1(lambda x, s: x, drawn, drawn(x0, 5), T=5, trajectory=True).severities == [5, 4, 3, 2, 1]
 
 
-@pytest.mark.parametrize("T", [0, 51, [], [3, 3], [1, 2], [60, 1], [2, 0]])
+@pytest.mark.parametrize("T", [0, 51, [], [3, 3], [1, 2], [60, 1], [2, 0], 3.5, "40", {}])
 def test_impossible_severities_get_one_line(T):
     _, drawn, x_T = setting("deblur", "cifar10")
     with pytest.raises(ValueError, match=r"give a severity in 1..50"):
@@ -114,6 +114,9 @@ def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
     network = Network().train()
     assert not algorithm2(network, drawn, x_T).requires_grad
     assert network.modes == [False] * 3 and network.training
+    with pytest.raises(RuntimeError):
+        direct(network, drawn, x_T[:, :1])  # one channel is not enough for it
+    assert network.training, "also where the network fails"
 
 
 @pytest.mark.parametrize("task, dataset", TASKS)
@@ -148,6 +151,19 @@ def test_consistent_predictions_agree_with_the_measurement(task, dataset):
             assert (path.result - x0).norm() < (plain.result - x0).norm()
     started_lower = consistent(direct, "8bit")(lambda x, s: 0 * x, drawn, drawn(x0, 2), T=2)
     assert torch.equal(started_lower, drawn.project(0 * x0, drawn(x0, 2), 2, "8bit"))
+
+
+def test_mirrored_predictions_treat_left_and_right_alike():
+    _, drawn, x_T = setting("deblur", "cifar10")
+    network = untrained()
+
+    def restore(x, s):
+        return network(x)
+
+    restored = mirrored(direct)(restore, drawn, x_T)
+    assert torch.allclose(restored, (restore(x_T, 50) + restore(x_T.flip(-1), 50).flip(-1)) / 2, atol=1e-6)
+    assert torch.allclose(mirrored(algorithm2)(restore, drawn, x_T.flip(-1), T=[50, 1]), mirrored(algorithm2)(restore, drawn, x_T, T=[50, 1]).flip(-1), atol=1e-4)
+    assert not torch.allclose(direct(restore, drawn, x_T.flip(-1)), direct(restore, drawn, x_T).flip(-1), atol=1e-2)
 
 
 def test_ddim_is_algorithm_2_with_the_noise_estimated_anew():

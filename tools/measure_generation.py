@@ -25,7 +25,8 @@ from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import train
 
 SEEDS, IMAGES = (0, 1, 2), 500
-LEVELS = {"one grey": (0, 0.00005, 0.0001, 0.0002, 0.0004, 0.001), "ten Gaussians": (0, 0.05, 0.1)}  # noise on x_T, in [-1, 1]
+LEVELS = {  # noise on x_T, in [-1, 1]
+    "one grey": (0, 0.00005, 0.0001, 0.0002, 0.0004, 0.001), "one Gaussian": (0, 0.001, 0.01), "ten Gaussians": (0, 0.001, 0.01, 0.05, 0.1)}
 BUDGET: dict[str, Any] = {"steps": 800, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0, "evaluate_every": 800}
 
 
@@ -50,9 +51,9 @@ def main() -> None:
     draws: dict[str, Callable[[int], Tensor]] = {
         "one Gaussian": lambda seed: gaussian_like(blocks, IMAGES, seed), "clamped": lambda seed: gaussian_like(blocks, IMAGES, seed).clamp(-1, 1),
         "ten Gaussians": lambda seed: torch.cat([gaussian_like(blocks[labels == k], IMAGES // 10, 10 * seed + k) for k in range(10)]).clamp(-1, 1),
-        "real x_T": lambda seed: pixelate(references["test"], pixelate.T)}
+        "real x_T": lambda seed: pixelate(x0[seed + 1::len(x0) // IMAGES][:IMAGES], pixelate.T)}
     for seed in SEEDS:
-        grain = torch.randn(IMAGES, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
+        grain = torch.randn(IMAGES, 1, 32, 32, generator=torch.Generator().manual_seed(1_000 + seed))
         for name, draw in draws.items():
             for level in LEVELS.get(name, (0,)):
                 add(name, level, seed, algorithm2(restore, pixelate, draw(seed) + level * grain))

@@ -34,14 +34,18 @@ def main() -> None:
         mask, x_T = drawn(torch.ones_like(x0), drawn.T), drawn(x0, drawn.T)
         hidden = mask < HALF_A_LEVEL
         divided = torch.where(mask > 0, x_T / mask, 0)
+        at_127 = measure(x_T, "8bit") < 0
         divided_8bit = torch.where(hidden, 0, measure(x_T, "8bit") / mask)
         rows.append({
             "dataset": dataset, "split": "validation", "n": chosen.n, "hidden": hidden.double().mean().item(),
             "hidden_recovered_float32": ((divided - x0).abs() < HALF_A_LEVEL)[hidden].double().mean().item(),
-            "rmse_degraded": metrics.rmse(x_T, x0), "rmse_divided_float32": metrics.rmse(divided, x0),
+            "rmse_degraded_float32": metrics.rmse(x_T, x0), "rmse_degraded_8bit": metrics.rmse(measure(x_T, "8bit"), x0),
+            "rmse_divided_float32": metrics.rmse(divided, x0),
             "rmse_divided_8bit": metrics.rmse(divided_8bit, x0),
             "hidden_negative": (x0 < 0)[hidden].double().mean().item(),
-            "hidden_sign_told_8bit": ((measure(x_T, "8bit") < 0) == (x0 < 0))[hidden].double().mean().item()})
+            "negative_at_127": at_127[hidden & (x0 < 0)].double().mean().item(),
+            "at_127_negative": (x0 < 0)[hidden & at_127].double().mean().item(),
+            "at_128_negative": (x0 < 0)[hidden & ~at_127].double().mean().item()})
         print(rows[-1], flush=True)
     (RESULTS / "leaks.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
 

@@ -33,7 +33,7 @@ def samplers(degrade: Degradation, measurement: str) -> dict[str, Callable]:
         "fewer": partial(sampling.algorithm2, T=few), "projected direct": sampling.consistent(sampling.direct, measurement),
         "projected": sampling.consistent(sampling.algorithm2, measurement)}
     if degrade.options["dataset"] not in GREY_DATASETS:
-        found["mirrored"] = lambda restore, *rest: sampling.direct(sampling.mirrored(restore), *rest)
+        found["mirrored"] = sampling.mirrored(sampling.direct)
     assert set(found) <= set(SAMPLERS)
     return found if len(few) < degrade.T else {name: sampler for name, sampler in found.items() if name != "fewer"}
 

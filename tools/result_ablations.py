@@ -31,9 +31,9 @@ def choices(published: Published) -> str:
     parts = []
     for pair in dict.fromkeys(f"{row['task']}-{row['dataset']}" for row in record["rows"]):
         rows = [row for row in record["rows"] if f"{row['task']}-{row['dataset']}" == pair]
-        lines = [(row["choice"], *(spread(row["scores"][key]) for key in SCORES)) for row in rows]
+        lines = [(row["choice"], *(over_seeds(row["scores"][key]) for key in SCORES)) for row in rows]
         if mirrored := [rows[0]["scores"][f"{metric}_mirrored"] for metric in ("rmse", "ssim") if f"{metric}_mirrored" in rows[0]["scores"]]:
-            lines.append(("the recipe, mean of both mirror images (2 calls)", *map(spread, mirrored), "–", "–"))
+            lines.append(("the recipe, mean of both mirror images (2 calls)", *map(over_seeds, mirrored), "–", "–"))
         parts.append(f"### {PAIRS[pair]}\n\n{markdown('training | ' + ' | '.join(SCORES.values()), lines)}")
     return (f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, {record['seeds']} seeds, scored on {record['n']} "
             f"{record['split']} images; ± is one standard deviation of the seeds.\n\n" + "\n\n".join(parts))
@@ -54,7 +54,7 @@ def curves(published: Published) -> str:
     return "\n\n".join(parts) or "Not run yet: `python -m tools.measure_curves`."
 
 
-def spread(score: dict[str, float]) -> str:
+def over_seeds(score: dict[str, float]) -> str:
     return f"{score['mean']:.4f}" + (f" ± {score['standard_deviation']:.4f}" if score["standard_deviation"] is not None else "")
 
 

@@ -74,16 +74,23 @@ class Published:
     @cached_property
     def rows(self) -> list[Row]:
         """Rows of the six pairs. A degraded row scored twice on the same images is kept once."""
-        rows = [Row(f"{cell['task']}-{cell['data']}", "baselines", cell) for path in sorted((self.folder / "baselines").glob("*.json"))
-                for cell in json.loads(path.read_text())["cells"]]
+        rows = [Row(f"{cell['task']}-{cell['data']}", "baselines", self.comparable(cell))
+                for path in sorted((self.folder / "baselines").glob("*.json")) for cell in json.loads(path.read_text())["cells"]]
         for pair in PAIRS:
             for name in (pair, f"{pair}-8bit"):
-                rows += [Row(pair, name, cell) for cell in (self.read(f"{name}/metrics.json") or {"cells": []})["cells"]]
+                rows += [Row(pair, name, self.comparable(cell)) for cell in (self.read(f"{name}/metrics.json") or {"cells": []})["cells"]]
         kept: dict[Any, Row] = {}
         for row in rows:
             source = "" if row.cell["method"] == "degraded" else row.folder
             kept.setdefault((row.pair, row.key, row.cell["split"], row.cell["n"], source), row)
         return list(kept.values())
+
+    def comparable(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """The cell, without the scores of a classifier other than the shipped one."""
+        shipped = self.read(f"classifier-{cell['data']}/record.json")
+        if shipped is None or cell["provenance"].get("classifier") in (None, shipped["name"]):
+            return cell
+        return {key: value for key, value in cell.items() if not key.startswith(("identity", "frechet"))}
 
     @cached_property
     def quick(self) -> list[Row]:

@@ -11,12 +11,13 @@ SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assum
     "direct": ("direct", "1", "nothing but a network trained at T"),
     "projected direct": ("direct, projected", "1", "x_T is D(x0, T) to the measurement's precision, D is known"),
     "mirrored": ("direct, mean of both mirror images", "2", "left and right are alike, for D and in the images: not for digits"),
-    "algorithm1": ("Algorithm 1", "T", "D is known"),
+    "algorithm1": ("Algorithm 1", "T", "D is known with its draw"),
     "between": ("half-way, keep 0.5", "T", "D is known, x_T is D(x0, T)"),
     "algorithm2": ("Algorithm 2 (the paper's)", "T", "D is known with its draw, x_T is D(x0, T)"),
     "fewer": ("Algorithm 2, at most 5 calls", "5", "as Algorithm 2; predictions at skipped severities would be alike"),
     "projected": ("Algorithm 2, projected", "T", "as direct, projected, at every step"),
     "mixed": ("half direct, half Algorithm 2", "T", "as Algorithm 2; their errors differ")}
+CALLS = ["1", "2", "5", "T"]
 SCORES = (("rmse", 4, min), ("ssim", 4, max), ("frechet", 1, min))
 
 
@@ -41,6 +42,31 @@ def sampler_tables(published: Published) -> str:
     return "\n\n".join(parts) or "Nothing yet: `python tools/measure_samplers.py`."
 
 
+GOALS = {"rmse": ("least RMSE", min), "ssim": ("most SSIM", max), "frechet": ("least Frechet distance", min)}
+
+
+def goals(published: Published) -> str:
+    """For each pair and measurement the samplers that reach the best score of a kind, or come within 1 % of it, fewest calls first."""
+    lines = []
+    for pair, title in PAIRS.items():
+        cells = [cell for name in (pair, f"{pair}-8bit") for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]]
+        for variant in dict.fromkeys(cell["variant"] for cell in cells):
+            for measurement, shown in FROM.items():
+                found = {cell["method"]: cell for cell in cells if (cell["variant"], cell["measurement"]) == (variant, measurement)}
+                columns = []
+                for score, (_, best) in GOALS.items():
+                    scores = {name: found[name].get(score) for name in SAMPLERS if name in found}
+                    if None in scores.values():
+                        columns.append(MISSING)
+                        continue
+                    winner = best(scores.values())
+                    near = [name for name, number in scores.items() if abs(number / winner - 1) <= 0.01]
+                    near.sort(key=lambda name: CALLS.index(SAMPLERS[name][1]))
+                    columns.append("; ".join(SAMPLERS[name][0] for name in near[:3]) + (f"; and {len(near) - 3} more" if near[3:] else ""))
+                lines.append((f"{title}, {variant}", shown, *columns))
+    return markdown("pair | from | " + " | ".join(name for name, _ in GOALS.values()), lines)
+
+
 def value(found: dict[tuple[str, str], dict[str, Any]], measurement: str, name: str, score: str, digits: int, best: Callable) -> str:
     """A score, bold where it is the best of its column; RMSE with its distance from Algorithm 2's."""
     number = found.get((measurement, name), {}).get(score)
@@ -48,7 +74,7 @@ def value(found: dict[tuple[str, str], dict[str, Any]], measurement: str, name: 
         return MISSING
     text = f"{number:.{digits}f}"
     if score == "rmse" and (theirs := found.get((measurement, "algorithm2"))) and name != "algorithm2":
-        text += f" ({100 * (number / theirs['rmse'] - 1):+.0f} %)"
+        text += f" ({100 * (number / theirs['rmse'] - 1):+.1f} %)"
     winner = best(cell[score] for (kind, _), cell in found.items() if kind == measurement)
     return f"**{text}**" if number == winner else text
 
@@ -76,5 +102,5 @@ def growth_images(published: Published) -> str:
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
-    "samplers": sampler_tables, "growth": growth, "growth_images": growth_images, "sampler_assumptions": assumptions,
+    "samplers": sampler_tables, "growth": growth, "growth_images": growth_images, "sampler_assumptions": assumptions, "sampler_goals": goals,
     "sampler_images": sampler_images}
