@@ -135,9 +135,27 @@ def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_b
     published = Published(tmp_path)
     text = result_samplers.sampler_tables(published)
     assert "### Deblurring, MNIST, T = 3" in text and "0.3000" not in text
-    assert "| direct | 0.1100 (+10 %) | 0.7900 | **9.0** | **0.1500 (-25 %)** | **0.7500** | not run |" in text
+    assert "| direct | 0.1100 (+10.0 %) | 0.7900 | **9.0** | **0.1500 (-25.0 %)** | **0.7500** | not run |" in text
     assert "| Algorithm 2 (the paper's) | **0.1000** | **0.8000** | 10.0 | 0.2000 | 0.7000 | not run |" in text
     assert result_samplers.sampler_images(published) == "50 validation images"
+    goals = result_samplers.goals(published)
+    assert "| Deblurring, MNIST, T = 3 | float32 | Algorithm 2 (the paper's) | Algorithm 2 (the paper's) | direct |" in goals
+    assert "| Deblurring, MNIST, T = 3 | 8 bits | direct | direct | not run |" in goals
+
+
+def test_scores_of_another_classifier_are_not_shown_and_frechet_stands_for_a_missing_fid(tmp_path):
+    def cell(method, frechet, classifier):
+        return {"task": "superres", "data": "mnist", "split": "test", "variant": "T = 3", "method": method, "measurement": "float32", "n": 10_000,
+                "rmse": 0.1, "ssim": 0.9, "fid": "not run: x", "frechet": frechet, "identity": 0.5, "gain": 2.0, "provenance": {"classifier": classifier}}
+
+    shutil.copy(HOME / "results" / "paper.json", tmp_path)
+    for folder, content in (("classifier-mnist/record.json", {"name": "shipped"}), ("superres-mnist/metrics.json", {"cells": [
+            cell("direct", 9.0, "shipped"), cell("algorithm1", 8.0, "shipped"), cell("algorithm2", 8.01, "shipped")]})):
+        (tmp_path / folder).parent.mkdir()
+        (tmp_path / folder).write_text(json.dumps(content))
+    assert "| Super-resolution, MNIST | Frechet, for FID | 9.0 | 8.0 | 8.0 | Algorithm 1, Algorithm 2 | direct | **no** |" in result_tables.best(Published(tmp_path))
+    (tmp_path / "classifier-mnist" / "record.json").write_text(json.dumps({"name": "another"}))
+    assert Published(tmp_path).rows[0].number("frechet") is None and "9.0" not in result_tables.all_rows(Published(tmp_path))
 
 
 @pytest.mark.parametrize("measurement", ["float32", "8bit"])
@@ -149,7 +167,8 @@ def test_every_measured_sampler_restores(measurement):
         drawn = degrade.draw(4, torch.Generator().manual_seed(0))
         x_T = measure(drawn(x0, degrade.T), measurement)
         found = measure_samplers.samplers(degrade, measurement)
-        assert ("fewer" in found) == few and set(found) | {"fewer"} == set(result_samplers.SAMPLERS)
+        assert ("fewer" in found) == few and set(found) | {"fewer", "mirrored"} == set(result_samplers.SAMPLERS)
+        assert "mirrored" not in found, "digits are not alike left and right"
         errors = {name: metrics.rmse(sampler(restore, drawn, x_T), x0) for name, sampler in found.items()}
         assert max(errors.values()) < metrics.rmse(x_T, x0)
         if task == "superres" and measurement == "float32":
