@@ -21,9 +21,9 @@ CALLS = ["1", "2", "5", "T"]
 SCORES = (("rmse", 4, min), ("ssim", 4, max), ("frechet", 1, min))
 
 
-def fewer(T: int) -> list[int]:
-    """At most five severities from T to 1, at equal ratios: the last steps write the most."""
-    return sorted({round(T ** (k / 4)) for k in range(5)}, reverse=True)
+def fewer(T: int, calls: int = 5) -> list[int]:
+    """At most so many severities from T to 1, at equal ratios: the last steps write the most. One call: T alone."""
+    return sorted({round(T ** (k / (calls - 1))) for k in range(calls)}, reverse=True) if calls > 1 else [T]
 
 
 def assumptions(published: Published) -> str:
@@ -84,6 +84,24 @@ def sampler_images(published: Published) -> str:
     return " and ".join(sorted({f"{cell['n']:,} {cell['split']} images" for cell in cells})) or MISSING
 
 
+def steps(published: Published) -> str:
+    """Algorithm 2 by start and number of calls (see measure_steps.py)."""
+    record = published.read("steps.json")
+    if not record:
+        return "Not run yet: `python tools/measure_steps.py`."
+    parts = []
+    for pair, title in PAIRS.items():
+        rows = [row for row in record["rows"] if f"{row['task']}-{row['dataset']}" == pair]
+        lines = []
+        for row in rows:
+            start, calls, (low, high) = row["start"], len(row["visited"]), row["rmse_interval"]
+            shown = {1: "1 (direct)", start: f"{start} (all)"}.get(calls, f"{calls}: {', '.join(map(str, row['visited']))}")
+            lines.append((start, shown, f"{row['rmse']:.4f} ± {(high - low) / 2:.4f}", f"{row['ssim']:.4f}", f"{row['frechet']:.1f}"))
+        if lines:
+            parts.append(f"### {title}\n\n{markdown('from severity | calls | RMSE | SSIM | Frechet', lines)}")
+    return f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over images.\n\n" + "\n\n".join(parts)
+
+
 def growth(published: Published) -> str:
     """RMSE of the prediction at some severities of Algorithm 2's own path, and of its result."""
     record, lines = published.read("growth.json") or {"rows": []}, []
@@ -103,4 +121,4 @@ def growth_images(published: Published) -> str:
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
     "samplers": sampler_tables, "growth": growth, "growth_images": growth_images, "sampler_assumptions": assumptions, "sampler_goals": goals,
-    "sampler_images": sampler_images}
+    "steps": steps,     "sampler_images": sampler_images}

@@ -4,7 +4,7 @@
 
 Read are results/paper.json (the paper's table), baselines/*.json (rows that need no training), <task>-<dataset>[-8bit]/ (metrics.json,
 weights.safetensors), quick-*/metrics.json, samplers/*/metrics.json, hot_and_cold.json, generation.json, training_choices.json,
-leaks.json, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in results_template.md.
+leaks.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in results_template.md.
 """
 from __future__ import annotations
 
