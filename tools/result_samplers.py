@@ -121,4 +121,4 @@ def growth_images(published: Published) -> str:
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
     "samplers": sampler_tables, "growth": growth, "growth_images": growth_images, "sampler_assumptions": assumptions, "sampler_goals": goals,
-    "steps": steps,     "sampler_images": sampler_images}
+    "steps": steps, "sampler_images": sampler_images}
