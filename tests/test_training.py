@@ -203,3 +203,20 @@ def test_missing_weights_name_what_is_there(tmp_path):
         load_pretrained("deblur", "kodak")
     with pytest.raises(FileNotFoundError, match="there are no weights at"):
         load_model(tmp_path / "weights.safetensors")
+
+
+def test_a_training_from_before_the_half_life_was_a_setting_goes_on_with_its_default(digits, tmp_path, monkeypatch):
+    choice = recipe("smoke", "superres", "mnist5k", steps=4)
+    train(choice, tmp_path, images=digits, until=2, log=quiet)
+    newest = checkpoint.newest
+
+    def older(*arguments, **options):
+        step, state = newest(*arguments, **options)
+        del state["identity"]["recipe"]["ema_half_life"]
+        return step, state
+
+    monkeypatch.setattr(checkpoint, "newest", older)
+    with pytest.raises(ValueError, match="ema_half_life: 0.03 there, 0.1 here"):
+        train(replace(choice, ema_half_life=0.1), tmp_path, images=digits, log=quiet)
+    train(choice, tmp_path, images=digits, log=quiet)
+    assert (tmp_path / "weights.safetensors").is_file()

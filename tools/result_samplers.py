@@ -33,13 +33,28 @@ def assumptions(published: Published) -> str:
 def sampler_tables(published: Published) -> str:
     parts = []
     for pair, title in PAIRS.items():
-        cells = [cell for name in (pair, f"{pair}-8bit") for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]]
+        cells = measured(published, pair)
         for variant in dict.fromkeys(cell["variant"] for cell in cells):
             found = {(cell["measurement"], cell["method"]): cell for cell in cells if cell["variant"] == variant}  # made for 8 bits goes first
             parts.append(f"### {title}, {variant}\n\n" + markdown("sampler | RMSE | SSIM | Frechet | RMSE, 8 bits | SSIM, 8 bits | Frechet, 8 bits", (
                 (shown, *(value(found, measurement, name, *score) for measurement in ("float32", "8bit") for score in SCORES))
                 for name, (shown, *_) in SAMPLERS.items() if ("float32", name) in found)))
     return "\n\n".join(parts) or "Nothing yet: `python tools/measure_samplers.py`."
+
+
+def measured(published: Published, pair: str) -> list[dict[str, Any]]:
+    """The samplers' cells of a pair, those of the model made for 8 bits last."""
+    return [cell for name in (pair, f"{pair}-8bit") for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]]
+
+
+def near_the_best(found: dict[str, dict[str, Any]], score: str, best: Callable) -> str:
+    """The samplers within 1 % of the best score, fewest calls first, three by name."""
+    scores = {name: found[name].get(score) for name in SAMPLERS if name in found}
+    if None in scores.values():
+        return MISSING
+    winner = best(scores.values())
+    near = sorted((name for name, number in scores.items() if abs(number / winner - 1) <= 0.01), key=lambda name: CALLS.index(SAMPLERS[name][1]))
+    return "; ".join(SAMPLERS[name][0] for name in near[:3]) + (f"; and {len(near) - 3} more" if near[3:] else "")
 
 
 GOALS = {"rmse": ("least RMSE", min), "ssim": ("most SSIM", max), "frechet": ("least Frechet distance", min)}
@@ -49,21 +64,11 @@ def goals(published: Published) -> str:
     """For each pair and measurement the samplers that reach the best score of a kind, or come within 1 % of it, fewest calls first."""
     lines = []
     for pair, title in PAIRS.items():
-        cells = [cell for name in (pair, f"{pair}-8bit") for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]]
+        cells = measured(published, pair)
         for variant in dict.fromkeys(cell["variant"] for cell in cells):
             for measurement, shown in FROM.items():
                 found = {cell["method"]: cell for cell in cells if (cell["variant"], cell["measurement"]) == (variant, measurement)}
-                columns = []
-                for score, (_, best) in GOALS.items():
-                    scores = {name: found[name].get(score) for name in SAMPLERS if name in found}
-                    if None in scores.values():
-                        columns.append(MISSING)
-                        continue
-                    winner = best(scores.values())
-                    near = [name for name, number in scores.items() if abs(number / winner - 1) <= 0.01]
-                    near.sort(key=lambda name: CALLS.index(SAMPLERS[name][1]))
-                    columns.append("; ".join(SAMPLERS[name][0] for name in near[:3]) + (f"; and {len(near) - 3} more" if near[3:] else ""))
-                lines.append((f"{title}, {variant}", shown, *columns))
+                lines.append((f"{title}, {variant}", shown, *(near_the_best(found, score, best) for score, (_, best) in GOALS.items())))
     return markdown("pair | from | " + " | ".join(name for name, _ in GOALS.values()), lines)
 
 
