@@ -1,5 +1,6 @@
 """What is published: results/README.md is a fresh build of the files beside it, and rows of the linear estimator can be had again."""
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -14,17 +15,23 @@ from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.recipes import recipe
 from colddiff_nb.results import evaluate
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
+import measure_curves  # noqa: E402
 import measure_samplers  # noqa: E402
 import report_trend  # noqa: E402
+import result_ablations  # noqa: E402
 import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
 
 import results as tool  # noqa: E402
+
+FULL = os.environ.get("COLDDIFF_DATA", "")
+MODELS = sorted(path.parent.name for path in (HOME / "results").glob("*/weights.safetensors") if "classifier" not in path.parent.name)
 
 # RMSE and SSIM on the 1,000 test digits of mnist5k: mean and covariance of its 4,000 training digits, and the noise variance given.
 # What float32 keeps of a blurred image depends on the last bits of the processor's sums: a wide tolerance there.
@@ -62,6 +69,23 @@ def test_shipped_weights_give_their_recorded_scores_again(task, mnist_validation
     again = evaluate(network, degrade, mnist_validation, methods=("direct",), n=1_000, log=lambda line: None)["cells"][0]
     assert again["provenance"]["images"] == recorded["provenance"]["images"]
     assert (again["rmse"], again["ssim"]) == pytest.approx((recorded["rmse"], recorded["ssim"]), abs=5e-4)
+
+
+@pytest.mark.skipif(not FULL, reason="set COLDDIFF_DATA to a folder with the full MNIST and CIFAR-10")
+@pytest.mark.parametrize("folder", MODELS)
+def test_shipped_weights_give_their_rows_of_the_full_test_split_again(folder):
+    """Direct reconstruction, from every measurement and severity that was recorded."""
+    task, dataset, *made_for = folder.split("-")
+    network, degrade, metadata = load_pretrained(task, dataset, *made_for)
+    recorded = [cell for cell in json.loads((HOME / "results" / folder / "metrics.json").read_text())["cells"]
+                if (cell["method"], cell["split"], cell["n"]) == ("direct", "test", 10_000)]
+    assert recorded and {cell["provenance"]["weights"] for cell in recorded} == {metadata["checksum"]}
+    test = data.load(dataset, "test", FULL)
+    for cell in recorded:
+        lower = make(task, dataset, T=cell["provenance"]["degradation"]["T"])
+        again, = evaluate(network, lower, test, methods=("direct",), measurement=cell["measurement"], log=lambda line: None)["cells"]
+        assert again["provenance"]["images"] == cell["provenance"]["images"]
+        assert (again["rmse"], again["ssim"]) == pytest.approx((cell["rmse"], cell["ssim"]), abs=5e-4)
 
 
 def small(n=200, size=8):
@@ -192,6 +216,22 @@ def test_a_power_law_is_found_and_resumes_are_left_out():
     assert 0.92 < np.mean(covered) < 0.98  # 95 % intervals
     unseen = true * np.exp(0.05 * generator.standard_normal(300))
     assert 0.92 < np.mean([fit["interval"][0] < value < fit["interval"][1] for fit, value in zip(fits, unseen)]) < 0.98
+
+
+def test_a_curve_is_scored_at_log_spaced_steps_and_goes_on_where_it_stopped(tmp_path):
+    choice, images, scored = recipe("smoke", "superres", "mnist5k", steps=256), data.load("mnist5k", "train"), data.load("mnist5k", "test")
+
+    def measured():
+        return measure_curves.measure(choice, tmp_path / "run", images, scored, n=20, log=lambda line: None)
+    rows = measured()
+    assert [row["step"] for row in rows] == [2, 4, 8, 16, 32, 64, 128, 256] and rows[-1]["images"] == choice.images_seen
+    assert rows[-1]["rmse_direct"] < 0.9 * rows[0]["rmse_direct"] and not any("fid" in name for name in rows[0])
+    assert measured() == rows
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"made_for": "float32", "n": 20, "rows": rows}))
+    text = result_ablations.curves(Published(tmp_path))
+    assert "| images seen | RMSE, direct | RMSE, Algorithm 2 | SSIM, direct" in text and f"| 4,096 | {rows[-1]['rmse_direct']:.4f} |" in text
+    assert [axes.get_title() for axes in measure_curves.draw(rows).axes] == ["RMSE", "SSIM"]
 
 
 def test_the_shipped_classifier_reads_unseen_digits():
