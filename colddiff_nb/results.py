@@ -61,7 +61,7 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
     count = len(images) if n is None else n
     if not 2 <= count <= len(images):
         raise ValueError(f"n = {count} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
-    chosen = torch.arange(count) * len(images) // count  # spread over the split
+    chosen = images.spread(count)
     device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
     inception, why = _inception(fid, device)
     cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}") if inception and feature_cache else None

@@ -29,7 +29,7 @@ def main() -> None:
         network, trained, metadata = load_model(path)
         task, dataset = metadata["recipe"]["task"], metadata["recipe"]["dataset"]
         images = load(dataset, "validation", chosen.data)
-        x0 = to_float(images.pixels[torch.arange(chosen.n) * len(images) // chosen.n])
+        x0 = to_float(images.pixels[images.spread(chosen.n)])
         measurements = {"both": ("float32", "8bit")}.get(metadata["recipe"]["measurement"], (metadata["recipe"]["measurement"],))
         for T in (40, 20) if (task, dataset) == ("deblur", "mnist") else (trained.T,):
             drawn = make(task, dataset, T=T).draw(chosen.n, torch.Generator().manual_seed(0))

@@ -29,7 +29,7 @@ def main() -> None:
     rows = []
     for dataset in ("mnist", "cifar10"):
         images = load(dataset, "validation", chosen.data)
-        x0 = to_float(images.pixels[torch.arange(chosen.n) * len(images) // chosen.n])
+        x0 = to_float(images.pixels[images.spread(chosen.n)])
         drawn = make("inpaint", dataset).draw(chosen.n, torch.Generator().manual_seed(0))
         mask, x_T = drawn(torch.ones_like(x0), drawn.T), drawn(x0, drawn.T)
         hidden = mask < HALF_A_LEVEL

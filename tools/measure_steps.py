@@ -38,7 +38,7 @@ def main() -> None:
         restore, degrade, metadata = load_pretrained(task, dataset)
         classifier = load_classifier(RESULTS / f"classifier-{dataset}" / "weights.safetensors")
         images = load(dataset, "validation", chosen.data)
-        x0 = to_float(images.pixels[torch.arange(chosen.n) * len(images) // chosen.n])
+        x0 = to_float(images.pixels[images.spread(chosen.n)])
         drawn, features = degrade.draw(chosen.n, torch.Generator().manual_seed(0)), classifier.features(x0)
         for start in sorted({degrade.T * quarter // 4 for quarter in range(1, 5)}, reverse=True):
             few = [fewer(start, calls) for calls in (CALLS if start == degrade.T else CALLS[:1])]
