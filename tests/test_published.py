@@ -24,6 +24,7 @@ import measure_curves  # noqa: E402
 import measure_samplers  # noqa: E402
 import report_trend  # noqa: E402
 import result_ablations  # noqa: E402
+import result_goals  # noqa: E402
 import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
@@ -143,6 +144,10 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0100 † | -0.003 (better) | – | validation, 1,000 † |" in marked
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111), cell("test", 10_000, 0.122)]}))
     table = result_tables.paper(Published(tmp_path))
+    assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | **no** | – |" in result_goals.goals(Published(tmp_path))
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"T": 3, "rows": [{"rmse_direct": 0.2}, {"rmse_direct": 0.19}]}))
+    assert "| 0.1220 | **no** | -5.0 % |" in result_goals.goals(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0100 | +0.008 (worse) | – | test, 10,000 |" in table and "†" not in table
     assert "0.1110 ± 0.0100 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
 

@@ -74,7 +74,8 @@ def main() -> None:
                    feature_cache=chosen.runs / "features")
     target = RESULTS / "curves" / pair
     target.parent.mkdir(exist_ok=True)
-    record = {"task": chosen.task, "data": validation.provenance, "n": chosen.n, "made_for": chosen.measurement, "rows": rows}
+    record = {"task": chosen.task, "T": choice.degradation().T, "data": validation.provenance, "n": chosen.n, "made_for": chosen.measurement,
+              "rows": rows}
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     draw(rows).savefig(target.with_suffix(".png"), dpi=100)
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(HOME))
 
 import result_ablations  # noqa: E402
 import result_generation  # noqa: E402
+import result_goals  # noqa: E402
 import result_hot_and_cold  # noqa: E402
 import result_leaks  # noqa: E402
 import result_report  # noqa: E402
@@ -29,7 +30,7 @@ def build(results: Path = HOME / "results") -> str:
     published = Published(results)
     text = Path(__file__).with_name("results_template.md").read_text()
     sections = (result_tables.SECTIONS | result_report.SECTIONS | result_samplers.SECTIONS | result_ablations.SECTIONS
-                | result_hot_and_cold.SECTIONS | result_generation.SECTIONS | result_leaks.SECTIONS)
+                | result_goals.SECTIONS | result_hot_and_cold.SECTIONS | result_generation.SECTIONS | result_leaks.SECTIONS)
     for name, table in sections.items():
         text = text.replace("{{" + name + "}}", table(published))
     return text.replace("\n\n\n", "\n\n").strip() + "\n"
