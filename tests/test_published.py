@@ -170,6 +170,8 @@ def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_b
     goals = result_samplers.goals(published)
     assert "| Deblurring, MNIST, T = 3 | float32 | Algorithm 2 (the paper's) | Algorithm 2 (the paper's) | direct |" in goals
     assert "| Deblurring, MNIST, T = 3 | 8 bits | direct | direct | not run |" in goals
+    (tmp_path / "samplers" / "deblur-mnist" / "metrics.json").unlink()
+    assert "| Deblurring, MNIST, T = 3 | float32 | not run | not run | not run |" in result_samplers.goals(Published(tmp_path))
 
 
 def test_scores_of_another_classifier_are_not_shown_and_frechet_stands_for_a_missing_fid(tmp_path):

@@ -50,7 +50,7 @@ def measured(published: Published, pair: str) -> list[dict[str, Any]]:
 def near_the_best(found: dict[str, dict[str, Any]], score: str, best: Callable) -> str:
     """The samplers within 1 % of the best score, fewest calls first, three by name."""
     scores = {name: found[name].get(score) for name in SAMPLERS if name in found}
-    if None in scores.values():
+    if not scores or None in scores.values():
         return MISSING
     winner = best(scores.values())
     near = sorted((name for name, number in scores.items() if abs(number / winner - 1) <= 0.01), key=lambda name: CALLS.index(SAMPLERS[name][1]))
