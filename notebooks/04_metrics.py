@@ -214,7 +214,7 @@ falls = []
 for panel, (pair, title) in zip(panels.flat, PAIRS.items()):
     path, whole = RESULTS / pair / "curve.csv", published.read(f"curves/{pair}.json")
     table = pandas.DataFrame(whole["rows"]) if whole else pandas.read_csv(path) if path.is_file() else pandas.DataFrame({"images": []})
-    panel.set(title=title, xlabel="thousand images" + ("" if whole else " of the last stage"), ylabel="RMSE", xscale="log")
+    panel.set(title=title, xlabel="thousand images" + ("" if whole else " of the last stage"), ylabel="RMSE", xscale="log" if whole else "linear")
     panel.grid(color="#d4d4d4")
     for name, label, colour, marker in (("rmse_direct", "direct", "#1a1a1a", "D"), ("rmse_algorithm2", "Algorithm 2", "#0072b2", "o")):
         if name in table:
@@ -226,7 +226,7 @@ for panel, (pair, title) in zip(panels.flat, PAIRS.items()):
         panel.text(0.5, 0.5, "not run", transform=panel.transAxes, ha="center")
 figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 show(figure, "Six panels: validation RMSE of direct reconstruction and of Algorithm 2 against images seen, one for each pair.")
-print("What you saw: direct RMSE half-way and at the end", *(f"  {title:26}{middle:.4f} → {end:.4f}" for title, middle, end in falls), sep="\n")
+print("What you saw: direct RMSE half-way and at the end", *(f"  {title:28}{middle:.4f} → {end:.4f}" for title, middle, end in falls), sep="\n")
 
 # %% [markdown]
 # ### "Another 500,000 steps would likely bridge the gaps"
