@@ -26,8 +26,8 @@ def main() -> None:
     root = parser.parse_args().data
     (RESULTS / "pictures").mkdir(exist_ok=True)
     for dataset in ("mnist", "cifar10"):
-        pixels = load(dataset, "test", root).pixels
-        x0 = to_float(pixels[::len(pixels) // IMAGES])
+        images = load(dataset, "test", root)
+        x0 = to_float(images.pixels[images.spread(IMAGES)])
         for task in TASKS:
             restore, degrade, _ = load_pretrained(task, dataset)
             drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
