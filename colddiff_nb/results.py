@@ -192,13 +192,28 @@ def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] 
 
 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:
-    """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n."""
+    """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n.
+
+    Only a cell of the same weights whose FID comes from another Inception, in bfloat16 say, stays beside it.
+    """
     def place(cell: dict[str, Any]) -> list:
         return [cell[key] for key in ("method", "measurement", "data", "split", "n")] + [cell["provenance"].get("degradation")]
+
+    def replaced(other: dict[str, Any]) -> bool:
+        inception = other["provenance"].get("inception")
+        twins = other["provenance"] == cell["provenance"] | {"inception": inception}
+        return place(other) == place(cell) and not (twins and inception not in (None, cell["provenance"].get("inception")))
+
     Path(folder).mkdir(parents=True, exist_ok=True)
-    others = [other for other in _read(folder) if place(other) != place(cell)]
+    others = [other for other in _read(folder) if not replaced(other)]
     text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
     files.replace(Path(folder, "metrics.json"), lambda file: file.write(text.encode()))
+
+
+def _resize(cell: Mapping[str, Any]) -> str | None:
+    """How images came to Inception's size, and its precision where that is not float32; None without FID."""
+    precision = "bfloat16" if str(cell["provenance"].get("inception")).endswith("bfloat16") else None
+    return ", ".join(filter(None, (cell.get("resize"), precision))) or None
 
 
 def table(sources: Iterable[str | Path | Mapping]) -> Any:
@@ -217,7 +232,7 @@ def table(sources: Iterable[str | Path | Mapping]) -> Any:
             data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"
             rows.append({"task": cell["task"], "data": data, "variant": cell["variant"], "method": cell["method"],
                          "measurement": cell["measurement"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
-                         "resize": cell.get("resize"), "identity": cell.get("identity"), "Frechet": cell.get("frechet"),
+                         "resize": _resize(cell), "identity": cell.get("identity"), "Frechet": cell.get("frechet"),
                          "gain": cell["gain"], "n": cell["n"]})
     frame = pandas.DataFrame(rows)
     return frame.drop(columns=[name for name in ("resize", "identity", "Frechet") if name in frame and frame[name].isna().all()])

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from colddiff_nb import metrics
 
@@ -174,7 +175,7 @@ def test_inception_resizes_as_it_says(untrained_inception, resize):
     inception, reason = metrics.load_inception(resize)
     assert inception is not None and reason == "" and resize in inception.name
     seen = []
-    inception.trunk = lambda images: seen.append(images) or torch.zeros(len(images), 2048)
+    inception.first, inception.rest = lambda images: seen.append(images) or torch.zeros(len(images), 2048), nn.Identity()
     ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(1, 1, 32, 32)
     assert inception(ramp).shape == (1, 2048)
     assert seen[0].shape == (1, 3, 299, 299)
@@ -197,6 +198,15 @@ def test_inception_is_that_of_torchmetrics(untrained_inception):
     expected = reference(pixels)
     assert expected.std() > 0.01, "features that differ"
     torch.testing.assert_close(inception(pixels.float() / 127.5 - 1), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_inception_in_bfloat16_is_near_and_says_so(untrained_inception):
+    exact, fast = metrics.Inception(), metrics.Inception(dtype=torch.bfloat16)
+    assert fast.name == exact.name + ", bfloat16"
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    expected, features = exact(images), fast(images)
+    assert features.dtype == torch.float32 and not torch.equal(features, expected)
+    assert (features - expected).norm() < 0.05 * expected.norm()
 
 
 def test_inception_that_cannot_be_had_says_why(monkeypatch):

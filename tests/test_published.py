@@ -174,19 +174,35 @@ def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_b
     assert "| Deblurring, MNIST, T = 3 | float32 | not run | not run | not run |" in result_samplers.goals(Published(tmp_path))
 
 
-def test_scores_of_another_classifier_are_not_shown_and_frechet_stands_for_a_missing_fid(tmp_path):
-    def cell(method, frechet, classifier):
-        return {"task": "superres", "data": "mnist", "split": "test", "variant": "T = 3", "method": method, "measurement": "float32", "n": 10_000,
-                "rmse": 0.1, "ssim": 0.9, "fid": "not run: x", "frechet": frechet, "identity": 0.5, "gain": 2.0, "provenance": {"classifier": classifier}}
+def full_cell(method, frechet=9.0, fid="not run: x", **provenance):
+    return {"task": "superres", "data": "mnist", "split": "test", "variant": "T = 3", "method": method, "measurement": "float32", "n": 10_000,
+            "rmse": 0.1, "ssim": 0.9, "fid": fid, "frechet": frechet, "identity": 0.5, "gain": 2.0, "provenance": provenance}
 
+
+def publish(tmp_path, cells):
     shutil.copy(HOME / "results" / "paper.json", tmp_path)
-    for folder, content in (("classifier-mnist/record.json", {"name": "shipped"}), ("superres-mnist/metrics.json", {"cells": [
-            cell("direct", 9.0, "shipped"), cell("algorithm1", 8.0, "shipped"), cell("algorithm2", 8.01, "shipped")]})):
+    for folder, content in (("classifier-mnist/record.json", {"name": "shipped"}), ("superres-mnist/metrics.json", {"cells": cells})):
         (tmp_path / folder).parent.mkdir()
         (tmp_path / folder).write_text(json.dumps(content))
-    assert "| Super-resolution, MNIST | Frechet, for FID | 9.0 | 8.0 | 8.0 | Algorithm 1, Algorithm 2 | direct | **no** |" in result_tables.best(Published(tmp_path))
+
+
+def test_scores_of_another_classifier_are_not_shown(tmp_path):
+    publish(tmp_path, [full_cell(*one, classifier="shipped") for one in (("direct", 9.0), ("algorithm1", 8.0), ("algorithm2", 8.01))])
+    best = result_tables.best(Published(tmp_path))
+    assert "| Super-resolution, MNIST | Frechet | 9.0 | 8.0 | 8.0 | Algorithm 1, Algorithm 2 | – | – |" in best
     (tmp_path / "classifier-mnist" / "record.json").write_text(json.dumps({"name": "another"}))
     assert Published(tmp_path).rows[0].number("frechet") is None and "9.0" not in result_tables.all_rows(Published(tmp_path))
+
+
+def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
+    exact, fast = "inception-2015, half-pixel bilinear", "inception-2015, half-pixel bilinear, bfloat16"
+    publish(tmp_path, [full_cell("direct", fid=20.25, inception=fast), full_cell("direct", fid=20.5, inception=exact),
+                       full_cell("algorithm2", fid=18.0, inception=fast)])
+    published = Published(tmp_path)
+    assert "| Super-resolution, MNIST | direct | 20.500 | 20.250 |" in result_tables.fid_precision(published)
+    assert "| Super-resolution, MNIST | FID | 20.50 | not run | ≈ 18.00 | Algorithm 2 | direct | **no** |" in result_tables.best(published)
+    paper = result_tables.paper(published)
+    assert "test, 10,000, half-pixel bilinear |" in paper and "test, 10,000, half-pixel bilinear, bfloat16 |" in paper
 
 
 @pytest.mark.parametrize("measurement", ["float32", "8bit"])

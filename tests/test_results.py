@@ -281,6 +281,12 @@ def test_fid_caches_the_originals_and_is_kept(images, degrade, tmp_path):
     assert other["fid"] == cell["fid"]
     without = evaluate(lambda x, t: x / 2, degrade, images, tmp_path, **run)["cells"][0]
     assert without == cell, "a cell with FID is not replaced by one without"
+    inception.name = "quarters, bfloat16"
+    for _ in range(2):
+        evaluate(lambda x, t: x / 2, degrade, images, tmp_path, fid=inception, **run)
+    assert results.table(tmp_path)["resize"].tolist() == ["none", "none, bfloat16"], "each Inception keeps its cell"
+    evaluate(lambda x, t: x / 3, degrade, images, tmp_path, **run | {"weights": "def"})
+    assert results.table(tmp_path)["FID"].tolist() == ["not run: it was not asked for"], "other weights replace both"
 
 
 def test_fid_that_cannot_be_had_says_why(images, degrade, monkeypatch):

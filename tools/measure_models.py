@@ -10,16 +10,19 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from colddiff_nb import runtime
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS
+from colddiff_nb.metrics import Inception
 from colddiff_nb.pretrained import RESULTS, load_pretrained
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.results import evaluate
 from colddiff_nb.sampling import SAMPLERS
 
-LOWER = {"deblur-mnist": (20, 40)}  # severities to start from: the paper's and the course report's, with one network
+SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from: the paper's and the course report's, with one network
 
 
 def score(task: str, dataset: str, made_for: str, measurement: str, chosen: argparse.Namespace) -> None:
@@ -28,11 +31,12 @@ def score(task: str, dataset: str, made_for: str, measurement: str, chosen: argp
     images, device = load(dataset, chosen.split, chosen.data), runtime.device()
     shipped = RESULTS / f"classifier-{dataset}" / "weights.safetensors"
     classifier = load_classifier(shipped).to(device) if shipped.is_file() else None
+    inception = Inception(device=device, dtype=getattr(torch, chosen.fid)) if chosen.fid else False
     recipe = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
-    for T in LOWER.get(f"{task}-{dataset}", (trained.T,)):
+    for T in chosen.severities or SEVERITIES.get(f"{task}-{dataset}", (trained.T,)):
         degrade = replace(recipe, T=T).degradation().to(device)
         print(f"{folder.name}, T = {T}, {chosen.split}", flush=True)
-        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=chosen.fid,
+        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=inception,
                  trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier, feature_cache=chosen.feature_cache,
                  log=lambda line: print("  " + line, flush=True))
 
@@ -43,10 +47,12 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     parser.add_argument("--datasets", nargs="+", default=("mnist", "cifar10"), choices=("mnist", "cifar10"))
     parser.add_argument("--methods", nargs="+", default=tuple(SAMPLERS), choices=("degraded", *SAMPLERS))
+    parser.add_argument("--severities", nargs="+", type=int, metavar="T", help="start from these only; default: those of the tables")
     parser.add_argument("--measurements", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
     parser.add_argument("--split", default="test", choices=("test", "validation"))
     parser.add_argument("--n", type=int, help="that many images, spread over the split; default: all")
-    parser.add_argument("--fid", action="store_true", help="FID too: minutes a cell on a GPU, half an hour on a CPU core")
+    parser.add_argument("--fid", nargs="?", const="float32", choices=("float32", "bfloat16"),
+                        help="FID too, by Inception in this precision: minutes a cell on a GPU, half an hour on a CPU core")
     parser.add_argument("--feature-cache", type=Path, default=Path("runs/features"), help="where the originals' Inception features are kept")
     chosen = parser.parse_args()
     for dataset in chosen.datasets:

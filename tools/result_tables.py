@@ -25,11 +25,11 @@ def markdown(head: str, rows: Iterable[Iterable[Any]]) -> str:
 
 
 def number(row: Row | None, metric: str, digits: int, interval: bool = False) -> str:
-    """The value, † where it is not of the full test split, and half its interval."""
+    """The value, † where it is not of the full test split, ≈ where Inception ran in bfloat16, and half its interval."""
     value = None if row is None else row.number(metric)
     if row is None or value is None:
         return MISSING
-    text = f"{value:.{digits}f}"
+    text = ("≈ " if metric == "fid" and row.fid_rank == 1 else "") + f"{value:.{digits}f}"
     if interval and f"{metric}_interval" in row.cell:
         low, high = row.cell[f"{metric}_interval"]
         text += f" ± {(high - low) / 2:.{digits}f}"
@@ -115,7 +115,7 @@ def paper(published: Published) -> str:
                 if ours is not None and method != "degraded":
                     gap += " (better)" if sign * (ours - theirs) > 0 else " (worse)"
                 mark = f" ({mark})" if mark else ""
-                resize = f", {row.cell['resize']}" if row and key == "fid" and "resize" in row.cell else ""
+                resize = f", {row.inception}" if row and key == "fid" else ""
                 rows.append((METHODS[method], metric, f"{theirs:.{3 if metric != 'FID' else 2}f}{mark}", number(row, key, digits, True), gap,
                              "none needed" if method == "degraded" else published.share(pair), row.images + resize if row else "–"))
         parts.append(f"### {title}, {printed['variant']}\n\n" + markdown("method | metric | paper | ours | gap | budget | images", rows))
@@ -135,24 +135,35 @@ def misprint(published: Published) -> str:
 
 
 def best(published: Published) -> str:
+    """The paper has no Algorithm 1, so that its verdicts need the two others alone; the Frechet distance is ours."""
     rows = []
     for pair, title in PAIRS.items():
         printed = published.paper["pairs"][pair]
-        for metric, (key, digits, sign) in SCORES.items():
-            found = published.together(pair, SAMPLED, key)
-            theirs = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
-            if len(found) < 3 and key == "fid" and (others := published.together(pair, SAMPLED, "frechet")):
-                found, key, digits, metric = others, "frechet", 1, "Frechet, for FID"
-            if len(found) == 3:
-                order = sorted(found, key=lambda method: -sign * found[method].cell[key])
-                agree = verdict(next(method for method in order if method != "algorithm1") == theirs, *found.values())
-                first = found[order[0]].cell[key]
-                winner = ", ".join(METHODS[method] for method in SAMPLED if f"{found[method].cell[key]:.{digits}f}" == f"{first:.{digits}f}")
-            else:
-                agree, winner = "–", MISSING
-            rows.append((title, metric, *(number(found.get(method), key, digits) for method in SAMPLED),
-                         winner, METHODS[theirs], agree))
+        for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
+            found = published.together(pair, SAMPLED, key) or published.together(pair, ("direct", "algorithm2"), key)
+            scored = [method for method in SAMPLED if method in found]
+            order = sorted(scored, key=lambda method: -sign * found[method].cell[key])
+            shown = {method: number(found.get(method), key, digits) for method in SAMPLED}
+            winner = ", ".join(METHODS[method] for method in scored if shown[method] == shown[order[0]]) or MISSING
+            theirs, agree = "–", "–"
+            if metric in SCORES:
+                theirs = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
+                if found:
+                    agree = verdict(next(method for method in order if method != "algorithm1") == theirs, *found.values())
+                theirs = METHODS[theirs]
+            rows.append((title, metric, *shown.values(), winner, theirs, agree))
     return markdown("pair | metric | direct | Algorithm 1 | Algorithm 2 | best here | paper | agree", rows)
+
+
+def fid_precision(published: Published) -> str:
+    """What Inception in bfloat16 changes, where the same restorations were scored in both."""
+    places: dict[Any, list[Row]] = {}
+    for row in published.all_rows:
+        if row.fid_rank:
+            places.setdefault((row.pair, row.key, row.images), []).append(row)
+    pairs = [sorted(rows, key=lambda row: row.fid_rank) for rows in places.values() if len(rows) == 2]
+    return markdown("pair | method | FID, float32 | FID, bfloat16", (
+        (PAIRS[exact.pair], METHODS[exact.key[1]], f"{exact.cell['fid']:.3f}", f"{fast.cell['fid']:.3f}") for fast, exact in pairs))
 
 
 def score_row(row: Row, images: bool) -> tuple[str, ...]:
@@ -251,5 +262,5 @@ def reliability(published: Published) -> str:
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
     "classifier": classifier, "glance": glance, "glance_notes": glance_notes, "models": models, "paper": paper, "paper_notes": paper_notes,
-    "misprint": misprint, "best": best, "rows": all_rows, "deviations": deviations, "quick": quick, "reliability": reliability,
-    "not_run": not_run}
+    "misprint": misprint, "best": best, "fid_precision": fid_precision, "rows": all_rows, "deviations": deviations, "quick": quick,
+    "reliability": reliability, "not_run": not_run}
