@@ -149,8 +149,11 @@ class Inception:
         trunk.to(self.device).to(memory_format=torch.channels_last)
         self.first, self.rest = trunk[0], trunk[1:].to(dtype)
 
-    @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
+        return torch.cat([self._features(part) for part in images.split(8 if self.device.type == "cpu" else 500)])  # 8 fit a CPU's cache
+
+    @torch.no_grad()
+    def _features(self, images: Tensor) -> Tensor:
         pixels = to_uint8(images.to(self.device)).float().expand(-1, 3, -1, -1)  # (B, 3, H, W)
         with torch.autocast(self.device.type, enabled=False), true_float32():
             resized = self._to_299(pixels).contiguous(memory_format=torch.channels_last)  # (B, 3, 299, 299)
