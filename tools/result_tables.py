@@ -234,13 +234,15 @@ def quick(published: Published) -> str:
 def not_run(published: Published) -> str:
     lines = []
     for pair, title in PAIRS.items():
-        missing = [f"{METHODS[method]} from {FROM[measurement]}" for measurement in FROM for method in METHODS
-                   if not (method == "linear" and pair.startswith("inpaint"))
-                   and not ((row := published.best(pair, method, measurement)) and row.full)]
+        methods = [method for method in METHODS if not (method == "linear" and pair.startswith("inpaint"))]
+        missing = [f"{METHODS[method]} from {FROM[measurement]}" for measurement in FROM for method in methods
+                   if not ((row := published.best(pair, method, measurement)) and row.full)]
         if missing:
             lines.append(f"- {title}, not on the full test split: {', '.join(missing)}.")
-    if not any(row.number("fid") is not None for row in published.rows):
-        lines.append("- FID: no row.")
+        if missing := [METHODS[method] for method in methods if not published.best(pair, method, metric="fid")]:
+            lines.append(f"- {title}, no FID from float32: {', '.join(missing)}.")
+    if not any(row.fid_rank and row.key[2] == "8bit" for row in published.rows):
+        lines.append("- FID from 8 bits: no row.")
     eight = [pair for pair in PAIRS if pair.startswith("deblur") and f"{pair}-8bit" not in published.models]
     lines += [f"- A model made for 8-bit measurements: {', '.join(eight)}."] if eight else []
     lines.append("- The linear estimator of inpainting: every image has another mask, so there is no single matrix.")
