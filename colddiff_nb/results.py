@@ -201,8 +201,8 @@ def _record(folder: str | Path, cell: dict[str, Any]) -> None:
 
     def replaced(other: dict[str, Any]) -> bool:
         inception = other["provenance"].get("inception")
-        twins = other["provenance"] == cell["provenance"] | {"inception": inception}
-        return place(other) == place(cell) and not (twins and inception not in (None, cell["provenance"].get("inception")))
+        same_weights = other["provenance"] == cell["provenance"] | {"inception": inception}
+        return place(other) == place(cell) and not (same_weights and inception not in (None, cell["provenance"].get("inception")))
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     others = [other for other in _read(folder) if not replaced(other)]
@@ -210,7 +210,7 @@ def _record(folder: str | Path, cell: dict[str, Any]) -> None:
     files.replace(Path(folder, "metrics.json"), lambda file: file.write(text.encode()))
 
 
-def _resize(cell: Mapping[str, Any]) -> str | None:
+def fid_protocol(cell: Mapping[str, Any]) -> str | None:
     """How images came to Inception's size, and its precision where that is not float32; None without FID."""
     precision = "bfloat16" if str(cell["provenance"].get("inception")).endswith("bfloat16") else None
     return ", ".join(filter(None, (cell.get("resize"), precision))) or None
@@ -232,7 +232,7 @@ def table(sources: Iterable[str | Path | Mapping]) -> Any:
             data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"
             rows.append({"task": cell["task"], "data": data, "variant": cell["variant"], "method": cell["method"],
                          "measurement": cell["measurement"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
-                         "resize": _resize(cell), "identity": cell.get("identity"), "Frechet": cell.get("frechet"),
+                         "resize": fid_protocol(cell), "identity": cell.get("identity"), "Frechet": cell.get("frechet"),
                          "gain": cell["gain"], "n": cell["n"]})
     frame = pandas.DataFrame(rows)
     return frame.drop(columns=[name for name in ("resize", "identity", "Frechet") if name in frame and frame[name].isna().all()])

@@ -98,9 +98,12 @@ print("ok: of two digits with the same RMSE the one with faint noise has the low
 from IPython.display import Markdown, display
 
 sys.path.insert(0, str(settings.home / "tools"))
+from result_paper import PAPER_METHODS, paper_notes
 from result_report import read_csv, trend_notes
 from result_rows import METHODS, PAIRS, Published
-from result_tables import PAPER_METHODS, markdown, number, paper_notes
+from result_tables import markdown, number
+
+from colddiff_nb.results import fid_protocol
 
 published = Published(RESULTS)
 surprise = read_csv(published, "inpainting")[0]
@@ -166,7 +169,7 @@ for pair, title in PAIRS.items():
     for method, column in PAPER_METHODS.items():
         ours = published.best(pair, method, metric="fid")
         rows.append((title, METHODS[method], cell(published.paper["pairs"][pair][column], "FID", 2), number(ours, "fid", 2),
-                     ours.cell.get("resize", "not named") if ours else "–", ours.images if ours else "–"))
+                     fid_protocol(ours.cell) if ours else "–", ours.images if ours else "–"))
 display(Markdown(markdown("pair | method | FID: paper | ours | resize | scored on", rows)))
 missing = sum(row[3].startswith("not run") for row in rows)
 print(f"What you saw: {len(rows) - missing} of {len(rows)} FIDs of ours were computed" + (f", {missing} were not run: no number stands in their place." if missing else "."))

@@ -519,7 +519,7 @@ print(check_divide())
 # ```
 #
 # Why stop at 0.05? In float32 there is no need to: even where the mask leaves less than half a grey level, a division gives nearly all pixels back, and without any network it comes nearer to the
-# original than the network does. From 8 bits it is of little use. Both are [measured](../results/README.md#at-a-glance-rmse): how well an image is inpainted from float32 says little about holes.
+# original than the network does. From 8 bits it is of little use. Both are [measured](../results/details.md#what-masks-let-through): how well an image is inpainted from float32 says little about holes.
 # </details>
 
 # %% [markdown]

@@ -423,7 +423,7 @@ show(figure, "For each schedule bars of the moved weight, of the change that it 
 # network has to read the last decimals of $x_s$ and may answer a tiny change with another image: really skipped, the three schedules of the question no
 # longer stand in the map's order. Steps that write nearly nothing still steer. But far from the result of all steps is not worse: in the table's last
 # column every schedule for deblurring comes nearer to the original than all steps do in section 1 (Algorithm 2), and none for inpainting ends farther from it. Fewer steps are fewer errors
-# written; [the results](../results/README.md#other-samplers-the-same-weights) have *Algorithm 2, at most 5 calls* for all pairs.
+# written; [the results](../results/details.md#other-samplers-the-same-weights) have *Algorithm 2, at most 5 calls* for all pairs.
 #
 # ### Noise in three lines
 # Hot diffusion is the same with $D(x_0, s) = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s}\, z$. The noise $z$ is not known, so it is estimated from $x_s$ and $\hat x_0$, in such a

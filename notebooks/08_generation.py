@@ -229,7 +229,7 @@ assert torch.equal(*twice)
 print("ok: sampling draws nothing: from the same x_T comes the same image")
 
 # %% [markdown]
-# **What you saw.** There so much noise does harm. ([The results](../results/README.md#generation) try less of it: what is small enough to do no harm is no help either.) All of this is a small network after a minute of training on 4,000 digits, with seeds for the draws and not for the training: it shows what noise is for, not how good cold generation can be.
+# **What you saw.** There so much noise does harm. ([The results](../results/details.md#generation) try less of it: what is small enough to do no harm is no help either.) All of this is a small network after a minute of training on 4,000 digits, with seeds for the draws and not for the training: it shows what noise is for, not how good cold generation can be.
 # The results have three trainings, twice as long, with the noise chosen on training digits and scored on others.
 #
 # ## Exercises

@@ -1,4 +1,4 @@
-"""What is published: results/README.md is a fresh build of the files beside it, and rows of the linear estimator can be had again."""
+"""What is published: the pages of results/ are a fresh build of the files beside it, and rows of the linear estimator can be had again."""
 import json
 import os
 import shutil
@@ -25,6 +25,7 @@ import measure_samplers  # noqa: E402
 import report_trend  # noqa: E402
 import result_ablations  # noqa: E402
 import result_goals  # noqa: E402
+import result_paper  # noqa: E402
 import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
@@ -118,38 +119,40 @@ def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
         linear.LinearEstimator(make("inpaint", size=8), statistics, 1.0)
 
 
-def test_the_readme_is_a_fresh_build():
-    assert (HOME / "results" / "README.md").read_text() == tool.build(), "build it: make results"
+def test_the_pages_are_a_fresh_build():
+    for page, text in tool.build().items():
+        assert (HOME / "results" / page).read_text() == text, f"{page}: build it: make results"
 
 
 def test_it_can_be_built_before_anything_is_scored(tmp_path):
     for name in ("paper.json", "report"):
         source = HOME / "results" / name
         shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
-    text = tool.build(tmp_path)
-    assert "not run" in text and "{{" not in text and "†" not in text.split("## At a glance")[1]
+    pages = tool.build(tmp_path)
+    assert set(pages) == {"README.md", "details.md"} and not any("{{" in text for text in pages.values())
+    assert "not run" in pages["README.md"] and "†" not in pages["README.md"].split("## At a glance")[1]
 
 
 def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     def cell(split, n, rmse):
         return {"task": "superres", "data": "mnist", "split": split, "variant": "T = 3", "method": "direct", "measurement": "float32", "n": n,
-                "rmse": rmse, "rmse_interval": [rmse - 0.01, rmse + 0.01], "ssim": 0.9, "ssim_interval": [0.8, 1.0], "fid": "not run: x",
+                "rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "ssim": 0.9, "ssim_interval": [0.8, 1.0], "fid": "not run: x",
                 "gain": 2.0, "provenance": {"weights": "w"}}
 
     shutil.copy(HOME / "results" / "paper.json", tmp_path)
     folder = tmp_path / "superres-mnist"
     folder.mkdir()
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111)]}))
-    marked = result_tables.paper(Published(tmp_path))
-    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0100 † | -0.003 (better) | – | validation, 1,000 † |" in marked
+    marked = result_paper.paper(Published(tmp_path))
+    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 † | -0.003 (better) | not run | – | validation, 1,000 † |" in marked
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111), cell("test", 10_000, 0.122)]}))
-    table = result_tables.paper(Published(tmp_path))
+    table = result_paper.paper(Published(tmp_path))
     assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | **no** | – |" in result_goals.goals(Published(tmp_path))
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"T": 3, "rows": [{"rmse_direct": 0.2}, {"rmse_direct": 0.19}]}))
     assert "| 0.1220 | **no** | -5.0 % |" in result_goals.goals(Published(tmp_path))
-    assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0100 | +0.008 (worse) | – | test, 10,000 |" in table and "†" not in table
-    assert "0.1110 ± 0.0100 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
+    assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0010 | +0.008 (worse) | not run | – | test, 10,000 |" in table and "†" not in table
+    assert "0.1110 ± 0.0010 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
 
 
 def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_bits(tmp_path):
@@ -176,7 +179,8 @@ def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_b
 
 def full_cell(method, frechet=9.0, fid="not run: x", **provenance):
     return {"task": "superres", "data": "mnist", "split": "test", "variant": "T = 3", "method": method, "measurement": "float32", "n": 10_000,
-            "rmse": 0.1, "ssim": 0.9, "fid": fid, "frechet": frechet, "identity": 0.5, "gain": 2.0, "provenance": provenance}
+            "rmse": 0.1, "ssim": 0.9, "fid": fid, "frechet": frechet, "identity": 0.5, "gain": 2.0, "provenance": provenance,
+            "resize": "half-pixel bilinear"}
 
 
 def publish(tmp_path, cells):
@@ -188,8 +192,8 @@ def publish(tmp_path, cells):
 
 def test_scores_of_another_classifier_are_not_shown(tmp_path):
     publish(tmp_path, [full_cell(*one, classifier="shipped") for one in (("direct", 9.0), ("algorithm1", 8.0), ("algorithm2", 8.01))])
-    best = result_tables.best(Published(tmp_path))
-    assert "| Super-resolution, MNIST | Frechet | 9.0 | 8.0 | 8.0 | Algorithm 1, Algorithm 2 | – | – |" in best
+    best = result_paper.best(Published(tmp_path))
+    assert "| Super-resolution, MNIST | Frechet | 9.0 | 8.0 | 8.0 | Algorithm 1, Algorithm 2 | – | – | test, 10,000 |" in best
     (tmp_path / "classifier-mnist" / "record.json").write_text(json.dumps({"name": "another"}))
     assert Published(tmp_path).rows[0].number("frechet") is None and "9.0" not in result_tables.all_rows(Published(tmp_path))
 
@@ -199,10 +203,22 @@ def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
     publish(tmp_path, [full_cell("direct", fid=20.25, inception=fast), full_cell("direct", fid=20.5, inception=exact),
                        full_cell("algorithm2", fid=18.0, inception=fast)])
     published = Published(tmp_path)
-    assert "| Super-resolution, MNIST | direct | 20.500 | 20.250 |" in result_tables.fid_precision(published)
-    assert "| Super-resolution, MNIST | FID | 20.50 | not run | ≈ 18.00 | Algorithm 2 | direct | **no** |" in result_tables.best(published)
-    paper = result_tables.paper(published)
+    assert "| Super-resolution, MNIST, T = 3 | direct | test, 10,000 | 20.500 | 20.250 | -1.2 % |" in result_paper.fid_precision(published)
+    fid = "| Super-resolution, MNIST | FID | ≈ 20.25 | not run | ≈ 18.00 | Algorithm 2 | direct | **no** | test, 10,000 |"
+    assert fid in result_paper.best(published), "both by the same Inception"
+    paper = result_paper.paper(published)
     assert "test, 10,000, half-pixel bilinear |" in paper and "test, 10,000, half-pixel bilinear, bfloat16 |" in paper
+
+
+def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
+    def scored(method, rmse, measurement="float32"):  # the paper has 0.114 and 0.115
+        return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement": measurement}
+
+    publish(tmp_path, [scored("direct", 0.111), scored("direct", 0.113, "8bit"), scored("algorithm2", 0.1145)])
+    table = result_paper.paper(Published(tmp_path))
+    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | -0.003 (better°) | 0.1130 |" in table
+    assert "| Algorithm 2 | RMSE | 0.115 | 0.1145 ± 0.0010 | -0.001 (tie) | not run |" in table
+    assert "| – | **0.111**° / 0.114 | 0.115 / 0.115 |" in result_paper.summary(Published(tmp_path))
 
 
 @pytest.mark.parametrize("measurement", ["float32", "8bit"])

@@ -16,27 +16,26 @@ from colddiff_nb import runtime
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.metrics import Inception
+from colddiff_nb.metrics import Inception, load_inception
 from colddiff_nb.pretrained import RESULTS, load_pretrained
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.results import evaluate
 from colddiff_nb.sampling import SAMPLERS
 
-SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from: the paper's and the course report's, with one network
+SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from, with one network: that of the paper's table, and the one its text names
 
 
-def score(task: str, dataset: str, made_for: str, measurement: str, chosen: argparse.Namespace) -> None:
+def score(task: str, dataset: str, made_for: str, measurement: str, inception: Inception | None, chosen: argparse.Namespace) -> None:
     network, trained, metadata = load_pretrained(task, dataset, made_for)
     folder = RESULTS / (f"{task}-{dataset}" + ("" if made_for == "float32" else f"-{made_for}"))
     images, device = load(dataset, chosen.split, chosen.data), runtime.device()
     shipped = RESULTS / f"classifier-{dataset}" / "weights.safetensors"
     classifier = load_classifier(shipped).to(device) if shipped.is_file() else None
-    inception = Inception(device=device, dtype=getattr(torch, chosen.fid)) if chosen.fid else False
     recipe = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
     for T in chosen.severities or SEVERITIES.get(f"{task}-{dataset}", (trained.T,)):
         degrade = replace(recipe, T=T).degradation().to(device)
         print(f"{folder.name}, T = {T}, {chosen.split}", flush=True)
-        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=inception,
+        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=inception or False,
                  trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier, feature_cache=chosen.feature_cache,
                  log=lambda line: print("  " + line, flush=True))
 
@@ -55,11 +54,14 @@ def main() -> None:
                         help="FID too, by Inception in this precision: minutes a cell on a GPU, half an hour on a CPU core")
     parser.add_argument("--feature-cache", type=Path, default=Path("runs/features"), help="where the originals' Inception features are kept")
     chosen = parser.parse_args()
+    inception, why = load_inception(device=runtime.device(), dtype=getattr(torch, chosen.fid)) if chosen.fid else (None, "")
+    if why:
+        raise SystemExit(f"no FID: {why}; leave out --fid")
     for dataset in chosen.datasets:
         for task in chosen.tasks:
             for measurement in chosen.measurements:
                 special = (RESULTS / f"{task}-{dataset}-{measurement}").is_dir()  # a model made for this measurement
-                score(task, dataset, measurement if special else "float32", measurement, chosen)
+                score(task, dataset, measurement if special else "float32", measurement, inception, chosen)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from colddiff_nb.checkpoint import load_weights
+from colddiff_nb.results import fid_protocol
 
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
          "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",
@@ -42,14 +43,9 @@ class Row:
         return self.full, self.cell["split"] == "test", self.cell["n"]
 
     @property
-    def inception(self) -> str:
-        """The resize and, but for float32, the precision of the Inception that gave the FID; empty without FID."""
-        return (self.cell["provenance"].get("inception") or "").removeprefix("inception-2015, ")
-
-    @property
     def fid_rank(self) -> int:
         """2 with an FID of Inception in float32, 1 of one in bfloat16, 0 without FID."""
-        return 0 if self.number("fid") is None else 1 if self.inception.endswith("bfloat16") else 2
+        return 0 if self.number("fid") is None else 1 if str(fid_protocol(self.cell)).endswith("bfloat16") else 2
 
     def number(self, metric: str) -> float | None:
         value = self.cell.get(metric)
@@ -85,7 +81,7 @@ class Published:
     def rows(self) -> list[Row]:
         """Rows of the six pairs. Of a row scored twice on the same images the one with FID is kept, float32 before bfloat16."""
         kept: dict[Any, Row] = {}
-        for row in self.all_rows:
+        for row in self.every_row:
             source = "" if row.cell["method"] == "degraded" else row.folder
             place = row.pair, row.key, row.cell["split"], row.cell["n"], source
             if place not in kept or row.fid_rank > kept[place].fid_rank:
@@ -93,7 +89,7 @@ class Published:
         return list(kept.values())
 
     @cached_property
-    def all_rows(self) -> list[Row]:
+    def every_row(self) -> list[Row]:
         """Every cell of the six pairs."""
         rows = [Row(f"{cell['task']}-{cell['data']}", "baselines", self.comparable(cell))
                 for path in sorted((self.folder / "baselines").glob("*.json")) for cell in json.loads(path.read_text())["cells"]]
@@ -123,13 +119,13 @@ class Published:
         return max(rows, key=lambda row: (row.worth, row.folder.endswith("-8bit")), default=None)
 
     def together(self, pair: str, methods: tuple[str, ...], metric: str) -> dict[str, Row]:
-        """float32 rows of the methods that were scored on the same images: of the images where all were, those nearest to the paper's."""
-        sets: dict[str, dict[str, Row]] = {}
-        for row in self.rows:
+        """float32 rows of the methods that were scored on the same images, FID by the same Inception: of such sets that nearest to the paper's."""
+        sets: dict[Any, dict[str, Row]] = {}
+        for row in self.every_row:
             if row.folder == pair and row.key == (self.paper["pairs"][pair]["variant"], row.key[1], "float32") and row.number(metric) is not None:
-                sets.setdefault(row.images, {})[row.key[1]] = row
+                sets.setdefault((row.images, row.fid_rank if metric == "fid" else None), {})[row.key[1]] = row
         full = [found for found in sets.values() if set(methods) <= set(found)]
-        return max(full, key=lambda found: found[methods[0]].worth, default={})
+        return max(full, key=lambda found: (found[methods[0]].worth, found[methods[0]].fid_rank), default={})
 
     def variants(self, pair: str) -> list[str]:
         """The paper's variant first."""

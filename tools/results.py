@@ -1,10 +1,10 @@
-"""Builds results/README.md from what lies in results/: nothing in its tables is typed by hand.
+"""Builds results/README.md, results/details.md and a card for each model from what lies in results/: no score is typed by hand.
 
     python tools/results.py
 
 Read are results/paper.json (the paper's table), baselines/*.json (rows that need no training), <task>-<dataset>[-8bit]/ (metrics.json,
 weights.safetensors), quick-*/metrics.json, samplers/*/metrics.json, hot_and_cold.json, generation.json, training_choices.json,
-leaks.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in results_template.md.
+leaks.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in the *_template.md.
 """
 from __future__ import annotations
 
@@ -19,22 +19,27 @@ import result_generation  # noqa: E402
 import result_goals  # noqa: E402
 import result_hot_and_cold  # noqa: E402
 import result_leaks  # noqa: E402
+import result_models  # noqa: E402
+import result_paper  # noqa: E402
 import result_report  # noqa: E402
 import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
 
 
-def build(results: Path = HOME / "results") -> str:
-    """The text of results/README.md."""
+def build(results: Path = HOME / "results") -> dict[str, str]:
+    """The pages by their paths in the results folder."""
     published = Published(results)
-    text = Path(__file__).with_name("results_template.md").read_text()
-    sections = (result_tables.SECTIONS | result_report.SECTIONS | result_samplers.SECTIONS | result_ablations.SECTIONS
-                | result_goals.SECTIONS | result_hot_and_cold.SECTIONS | result_generation.SECTIONS | result_leaks.SECTIONS)
-    for name, table in sections.items():
-        text = text.replace("{{" + name + "}}", table(published))
-    return text.replace("\n\n\n", "\n\n").strip() + "\n"
+    modules = (result_tables, result_models, result_paper, result_report, result_samplers, result_ablations, result_goals, result_hot_and_cold,
+               result_generation, result_leaks)
+    pages = {page: Path(__file__).with_name(template).read_text()
+             for page, template in (("README.md", "results_template.md"), ("details.md", "details_template.md"))}
+    for name, table in (section for module in modules for section in module.SECTIONS.items()):
+        pages = {page: text.replace("{{" + name + "}}", table(published)) for page, text in pages.items()}
+    pages |= {f"{name}/README.md": result_models.card(published, name) for name in published.models}
+    return {page: text.replace("\n\n\n", "\n\n").strip() + "\n" for page, text in pages.items()}
 
 
 if __name__ == "__main__":
-    (HOME / "results" / "README.md").write_text(build())
+    for page, text in build().items():
+        (HOME / "results" / page).write_text(text)

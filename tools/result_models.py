@@ -1,0 +1,47 @@
+"""The shipped models: the table of all, and a card for each."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from result_rows import METHODS, PAIRS, Published
+from result_tables import FROM, MADE_FOR, MISSING, markdown, number
+
+from colddiff_nb.degradations import make
+
+CARD = Path(__file__).with_name("card_template.md")
+LICENCES = {"mnist": "MNIST, CC BY-SA 3.0", "cifar10": "CIFAR-10, published for research, no licence stated"}
+
+
+def models(published: Published) -> str:
+    rows = []
+    for name, metadata in published.models.items():
+        options = metadata["recipe"]
+        scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
+        current = MISSING if not scored else "yes" if scored == {metadata["checksum"]} else "**no, older weights**"
+        rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
+                     f"{metadata['step']:,} x {options['batch'] * options['accumulate']} = {metadata['images_seen']:,}", published.share(name),
+                     f"{options['sampler_states']:.0%}", options.get("loss", "l1").upper(), current))
+    return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | walkers | loss | "
+                    "rows are of these weights", rows)
+
+
+def card(published: Published, name: str) -> str:
+    """What one needs to know before using the weights in results/<name>/."""
+    metadata = published.models[name]
+    options, data = metadata["recipe"], metadata["data"]
+    task, dataset, measurement = options["task"], options["dataset"], options["measurement"]
+    pair = f"{task}-{dataset}"
+    scores = [(variant, FROM[source], METHODS[method], number(row, "rmse", 4, True), number(row, "ssim", 4, True))
+              for variant in published.variants(pair) for source in FROM for method in ("direct", "algorithm2")
+              if (row := published.best(pair, method, source, variant)) and row.folder == name]
+    return CARD.read_text().format(
+        name=name, title=PAIRS[pair], made_for=MADE_FOR[measurement], channels=1 if dataset == "mnist" else 3, size=metadata["size"],
+        loader=f'load_pretrained("{task}", "{dataset}"' + ("" if name == pair else f', "{measurement}"') + ")", T=make(task, dataset).T,
+        network=options["network"], parameters=metadata["parameters"], step=metadata["step"], batch=options["batch"] * options["accumulate"],
+        images_seen=metadata["images_seen"], share=published.share(name), loss=options.get("loss", "l1").upper(),
+        walkers=f"{options['sampler_states']:.0%}", seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
+        licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM", scores))
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {"models": models}

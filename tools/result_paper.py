@@ -1,0 +1,119 @@
+"""The paper's figures beside ours: the summary, the six tables, and which sampler is best."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from result_rows import METHODS, PAIRS, Published, Row
+from result_tables import FROM, MISSING, SCORES, markdown, number, verdict
+
+from colddiff_nb.results import fid_protocol
+
+PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
+SAMPLED = ("direct", "algorithm1", "algorithm2")
+
+
+def compare(row: Row | None, printed: float, metric: str) -> str:
+    """better, worse, or a tie: not further from the printed figure than its last digit and half the interval. Empty without a row."""
+    key, _, sign = SCORES[metric]
+    if row is None or (ours := row.number(key)) is None:
+        return ""
+    low, high = row.cell.get(f"{key}_interval", (0, 0))
+    near = (high - low) / 2 + (0.005 if metric == "FID" else 0.0005)
+    return "tie" if abs(ours - printed) <= near else "better" if sign * (ours - printed) > 0 else "worse"
+
+
+def outcome(published: Published, pair: str, method: str, metric: str) -> str:
+    """`compare` of the row from float32, with °: better, but not from 8 bits."""
+    printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
+    exact, rounded = (compare(published.best(pair, method, measurement, metric=key), printed, metric) for measurement in FROM)
+    return exact + ("°" if exact == "better" and rounded in ("worse", "tie") else "")
+
+
+def summary(published: Published) -> str:
+    rows = []
+    for pair, title in PAIRS.items():
+        shown = []
+        for metric, (key, digits, _) in SCORES.items():
+            for method in ("direct", "algorithm2"):
+                row, printed = published.best(pair, method, metric=key), published.paper["pairs"][pair][PAPER_METHODS[method]][metric]
+                result, value = outcome(published, pair, method, metric), number(row, key, digits - (metric != "FID"))
+                ours = f"**{value}**{result.removeprefix('better')}" if result.startswith("better") else value
+                shown.append(f"{ours} / {printed:.{digits - (metric != 'FID')}f}")
+        rows.append((f"{title}, {published.paper['pairs'][pair]['variant']}", published.share(pair), *shown))
+    head = [f"{metric}, {METHODS[method]}" for metric in SCORES for method in ("direct", "algorithm2")]
+    return markdown(" | ".join(["pair", "budget", *head]), rows)
+
+
+def paper(published: Published) -> str:
+    parts = []
+    for pair, title in PAIRS.items():
+        printed, rows = published.paper["pairs"][pair], []
+        for method in ("degraded", "linear", "direct", "algorithm2"):
+            theirs = printed.get(PAPER_METHODS.get(method, ""), {})
+            for metric, (key, digits, _) in SCORES.items():
+                row, rounded = (published.best(pair, method, measurement, metric=key) for measurement in FROM)
+                if not theirs and not row:
+                    continue
+                mark = theirs.get("notes", {}).get(metric)
+                shown = f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "") if theirs else "–"
+                gap = "–"
+                if theirs and row:
+                    gap = f"{row.cell[key] - theirs[metric]:+.{digits - (metric != 'FID')}f}"
+                    gap += f" ({outcome(published, pair, method, metric)})" if method != "degraded" else ""
+                rows.append((METHODS[method], metric, shown, number(row, key, digits, True), gap, number(rounded, key, digits),
+                             published.share(pair) if method in SAMPLED else "none needed",
+                             row.images + (f", {fid_protocol(row.cell)}" if key == "fid" else "") if row else "–"))
+        parts.append(f"### {title}, {printed['variant']}\n\n" + markdown(
+            "method | metric | paper | ours | gap | ours, from 8 bits | budget | images", rows))
+    return "\n\n".join(parts)
+
+
+def paper_notes(published: Published) -> str:
+    return "\n".join(f"({mark}) {text}  " for mark, text in published.paper["notes"].items())
+
+
+def misprint(published: Published) -> str:
+    rows = {variant: published.best("deblur-mnist", "degraded", variant=variant) for variant in published.variants("deblur-mnist")}
+    measured = ", ".join(f"{row.cell['ssim']:.4f} ({variant})" for variant, row in rows.items() if row)
+    printed = published.paper["pairs"]["deblur-mnist"]["degraded"]
+    return (f"**A misprint in the paper.** For degraded MNIST deblurring it prints an SSIM of {printed['SSIM']}, the same digits as its RMSE "
+            f"({printed['RMSE']}). Measured: {measured or MISSING}.")
+
+
+def best(published: Published) -> str:
+    """The paper has no Algorithm 1, so that its verdicts need the two others alone; the Frechet distance is ours."""
+    rows = []
+    for pair, title in PAIRS.items():
+        printed = published.paper["pairs"][pair]
+        for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
+            found = published.together(pair, SAMPLED, key) or published.together(pair, ("direct", "algorithm2"), key)
+            shown = {method: number(found.get(method), key, digits) for method in SAMPLED}
+            order = sorted(found, key=lambda method: -sign * found[method].cell[key])
+            winner = ", ".join(METHODS[method] for method in SAMPLED if order and shown[method] == shown[order[0]]) or MISSING
+            theirs, agree = "–", "–"
+            if metric in SCORES:
+                favourite = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
+                theirs = METHODS[favourite]
+                if found:
+                    tied = shown["direct"] == shown["algorithm2"]
+                    agree = "tie" if tied else verdict(next(method for method in order if method != "algorithm1") == favourite, *found.values())
+            images = next(iter(found.values())).images.removesuffix(" †") if found else "–"
+            rows.append((title, metric, *shown.values(), winner, theirs, agree, images))
+    return markdown("pair | metric | direct | Algorithm 1 | Algorithm 2 | best here | paper | agree | images", rows)
+
+
+def fid_precision(published: Published) -> str:
+    """What Inception in bfloat16 changes, where the same restorations were scored in both."""
+    places: dict[Any, dict[int, Row]] = {}
+    for row in published.every_row:
+        if row.fid_rank:
+            places.setdefault((row.folder, *row.key, row.images), {})[row.fid_rank] = row
+    pairs = [(found[2], found[1]) for found in places.values() if set(found) == {1, 2}]
+    return markdown("pair | method | images | FID, float32 | FID, bfloat16 | difference", (
+        (f"{PAIRS[exact.pair]}, {exact.key[0]}", METHODS[exact.key[1]], exact.images, f"{exact.cell['fid']:.3f}", f"{fast.cell['fid']:.3f}",
+         f"{100 * (fast.cell['fid'] / exact.cell['fid'] - 1):+.1f} %") for exact, fast in pairs))
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {
+    "summary": summary, "paper": paper, "paper_notes": paper_notes, "misprint": misprint, "best": best, "fid_precision": fid_precision}
