@@ -1,4 +1,4 @@
-"""Pictures of the best and worst restorations of the shipped models: results/pictures/<task>-<dataset>.png.
+"""Pictures of the best and worst restorations of the shipped models, with the RMSE of direct: results/pictures/<task>-<dataset>.png.
 
     python -m tools.best_and_worst --data ROOT        # the folder that holds MNIST and CIFAR-10; a minute or two
 """
@@ -32,13 +32,14 @@ def main() -> None:
             restore, degrade, _ = load_pretrained(task, dataset)
             drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
             x_T = drawn(x0, degrade.T)
-            order = squared_errors(direct(restore, drawn, x_T), x0).argsort()
+            errors = squared_errors(direct(restore, drawn, x_T), x0).sqrt()
+            order = errors.argsort()
             shown = torch.cat([order[:SHOWN], order[-SHOWN:]])
             columns = {"original": x0[shown], "degraded": x_T[shown]}
             for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2)):
                 columns[name] = sampler(restore, Drawn(degrade, drawn.randomness[shown]), x_T[shown])
-            rows = [f"{kind} {i + 1}" for kind in ("best", "worst") for i in range(SHOWN)]
-            grid(columns, rows=rows).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
+            kinds = ["best"] * SHOWN + ["worst"] * SHOWN
+            grid(columns, rows=[f"{kind}, {error:.3f}" for kind, error in zip(kinds, errors[shown])]).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def main() -> None:
     target = RESULTS / "curves" / pair
     target.parent.mkdir(exist_ok=True)
     record = {"task": chosen.task, "T": choice.degradation().T, "data": validation.provenance, "n": chosen.n, "made_for": chosen.measurement,
-              "rows": rows}
+              "recipe": asdict(choice), "rows": rows}
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     draw(rows).savefig(target.with_suffix(".png"), dpi=100)
 
