@@ -38,8 +38,8 @@ def main() -> None:
             columns = {"original": x0[shown], "degraded": x_T[shown]}
             for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2)):
                 columns[name] = sampler(restore, Drawn(degrade, drawn.randomness[shown]), x_T[shown])
-            kinds = ["best"] * SHOWN + ["worst"] * SHOWN
-            grid(columns, rows=[f"{kind}, {error:.3f}" for kind, error in zip(kinds, errors[shown])]).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
+            rows = [f"{kind}, {error:.3f}" for kind, error in zip(["best"] * SHOWN + ["worst"] * SHOWN, errors[shown])]
+            grid(columns, rows=rows).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
 
 
 if __name__ == "__main__":
