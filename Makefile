@@ -41,6 +41,7 @@ figures: .venv/ready
 
 results: .venv/ready
 	$(BIN)/python tools/results.py
+	$(BIN)/python tools/readme.py
 
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh

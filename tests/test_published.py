@@ -22,6 +22,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
 import measure_curves  # noqa: E402
 import measure_samplers  # noqa: E402
+import readme  # noqa: E402
 import report_trend  # noqa: E402
 import result_ablations  # noqa: E402
 import result_goals  # noqa: E402
@@ -122,6 +123,12 @@ def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
 def test_the_pages_are_a_fresh_build():
     for page, text in tool.build().items():
         assert (HOME / "results" / page).read_text() == text, f"{page}: build it: make results"
+
+
+def test_the_tables_of_the_readme_are_fresh():
+    text = (HOME / "README.md").read_text()
+    assert all(f"<!-- {name} -->\n" in text for name in ("quick", "results", "bench"))
+    assert readme.build(text) == text, "write them: python tools/readme.py"
 
 
 def test_it_can_be_built_before_anything_is_scored(tmp_path):

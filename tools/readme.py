@@ -1,6 +1,6 @@
-"""Publish what `make run` and `make bench` measured in README.md: runs/ -> results/quick-* and results/quick.png -> its tables.
+"""Publish what `make run`, `make bench` and the scoring tools measured in README.md: results/ -> its tables.
 
-    python tools/readme.py publish   copy the runs' scores and picture into results/, then write the tables
+    python tools/readme.py publish   copy the quick runs' scores and picture from runs/ into results/, then write the tables
     python tools/readme.py           write the tables from results/
 """
 import json
@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import result_paper
 from bench.findings import written
+from result_rows import Published
 
 from colddiff_nb.results import table
 
@@ -43,7 +45,7 @@ def bench_tables(results: Path) -> str:
     for path in sorted(results.glob("bench-c*.json")):
         bench = json.loads(path.read_text())
         machine, answers = bench["machine"], bench["answers"]
-        load = max(answer["load_average"][0] for answer in answers.values())
+        load = max(answer["load_average"][0] for name, answer in answers.items() if name != "precision")  # which is no time
         lines = [f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; load average before it at most {load}:", "",
                  "| measured | | goal |", "|---|---|---|"]
         for answer in answers.values():
@@ -55,6 +57,13 @@ def bench_tables(results: Path) -> str:
     return "\n\n".join(parts) or "Not measured yet."
 
 
+def build(readme: str, results: Path = ROOT / "results") -> str:
+    """README.md with its tables written again."""
+    readme = with_part(readme, "quick", quick_table())
+    readme = with_part(readme, "results", result_paper.summary(Published(results)))
+    return with_part(readme, "bench", bench_tables(results))
+
+
 def with_part(readme: str, name: str, content: str) -> str:
     return re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda match: f"{match[1]}{content}\n{match[2]}", readme, flags=re.S)
 
@@ -63,4 +72,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["publish"]:
         publish()
     path = ROOT / "README.md"
-    path.write_text(with_part(with_part(path.read_text(), "quick", quick_table()), "bench", bench_tables(ROOT / "results")))
+    path.write_text(build(path.read_text()))
