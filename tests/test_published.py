@@ -125,6 +125,11 @@ def test_the_pages_are_a_fresh_build():
         assert (HOME / "results" / page).read_text() == text, f"{page}: build it: make results"
 
 
+def test_generated_digits_are_of_the_shipped_weights():
+    _, metadata = load_weights(HOME / "results" / "superres-mnist" / "weights.safetensors")
+    assert json.loads((HOME / "results" / "generation.json").read_text())["shipped"] == metadata["checksum"]
+
+
 def test_the_tables_of_the_readme_are_fresh():
     text = (HOME / "README.md").read_text()
     assert all(f"<!-- {name} -->\n" in text for name in ("quick", "results", "bench"))
