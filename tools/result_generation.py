@@ -32,7 +32,7 @@ def table(published: Published) -> str:
     told = over_seeds([row["test"]["frechet"] for row in chosen], 1)
     without = over_seeds([row["test"]["frechet"] for row in record["rows"] if row["x_T"] == "one grey" and not row["noise"]], 1)
     return (f"{record['n']:,} generated images a row; the networks of *one grey* saw {record['images_seen']:,} images of {record['data']} each, "
-            f"their seeds are of training and draw; block means are restored by the shipped super-resolution network, the seeds there are of the draw.\n\n"
+            f"their seeds are of training and draw; block means are restored by the shipped super-resolution network, seeds are of the draw.\n\n"
             f"{markdown('x_T | noise on x_T | Frechet, to test digits | digits in use | spread', lines)}\n\n"
             f"From one grey, with the noise that is best against *training* digits ({levels} for the networks of the seeds): "
             f"{told} to test digits, and {without} without noise.")
