@@ -6,6 +6,7 @@ t as a LongTensor (B,) in 1..T, and return images of the same shape.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -116,15 +117,15 @@ class SmallUNet(nn.Module):
 
     forward(x_t (B, C, H, W), t (B,)) -> x0_hat (B, C, H, W): the preconditioner's linear estimate plus a correction of what was not
     measured, or for masks x_t * exp(gain) plus a correction, as a mask attenuates. H and W must be divisible by 8. The last layer starts at zero.
-    time, skips: switch off for the ablations.
+    time, skips: switch off for the ablations. keeps: see `Recipe` and `started_at`.
     """
 
     def __init__(self, degrade: Degradation, channels: int, measurement: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
-                 time: bool = True, skips: bool = True):
+                 time: bool = True, skips: bool = True, keeps: str = "state"):
         super().__init__()
         top, middle, bottom = widths
         embedding = 2 * top
-        self.channels, self.top, self.time, self.skips = channels, top, time, skips
+        self.channels, self.top, self.time, self.skips, self.keeps = channels, top, time, skips, keeps
         self.precondition = Preconditioner(degrade, channels, measurement)
         self.embed = nn.Sequential(nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
         self.stem = nn.Conv2d(12 * channels, top, 1)
@@ -137,7 +138,13 @@ class SmallUNet(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+    def started_at(self, T: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """The restorer for the states of a sampler that started from x_T = D(x0, T). Only what x_T told was measured: all else in x_s was
+        written by predictions, and with keeps="measurement" stays open to correction."""
+        return (lambda x_s, s: self(x_s, s, torch.full_like(s, T))) if self.keeps == "measurement" else self
+
+    def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
+        """start (B,): the severities that samplers started from to reach x_t; where it is left out, x_t is D(x0, t) itself."""
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)
@@ -149,7 +156,7 @@ class SmallUNet(nn.Module):
         out = F.pixel_shuffle(self.head(x), 2).float()  # (B, C or 2 C, H, W)
         if self.precondition.inverts:
             with torch.autocast(x_t.device.type, enabled=False):
-                return features[:, -self.channels:] + self.precondition.unmeasured(out, t)
+                return features[:, -self.channels:] + self.precondition.unmeasured(out, t if start is None else start)
         gain, correction = out.chunk(2, dim=1)
         undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # no mask leaves less than exp(-20) that float32 could tell
         return undone.clamp(-2, 2) + correction  # bounded: Algorithm 1 would feed a runaway back
@@ -160,6 +167,6 @@ def build(recipe: Recipe, degrade: Degradation) -> nn.Module:
     grey = recipe.dataset in GREY_DATASETS
     channels = 1 if grey else 3
     if recipe.network == "small":
-        return SmallUNet(degrade, channels, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips)
+        return SmallUNet(degrade, channels, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
     from colddiff_nb.official import ConvNextUNet, ResNetUNet
     return ConvNextUNet(channels=channels) if grey else ResNetUNet(channels=channels, size=degrade.size)

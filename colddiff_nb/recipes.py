@@ -30,6 +30,7 @@ class Recipe:
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
     severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (20 % uniform, 20 % rising in t, 60 % at T)
     sampler_states: float = 0.0  # share of a batch that walks through Algorithm 2, one step a training step
+    keeps: str = "state"  # what the small network never changes: what x_s tells (state), or only what x_T told it started from (measurement)
     ema: str = "every-step"  # every-step (half-life `ema_half_life`), or paper (0.995 every 10 steps, from step 2,000)
     ema_half_life: float = 0.03  # share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
@@ -44,7 +45,7 @@ class Recipe:
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
         choices = {"task": MAKERS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
-                   "pooling": ("area", "bicubic"), "loss": ("l1", "l2")}
+                   "pooling": ("area", "bicubic"), "loss": ("l1", "l2"), "keeps": ("state", "measurement")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
@@ -53,6 +54,8 @@ class Recipe:
                 raise ValueError(f"{name} = {getattr(self, name)}: it must be positive")
         if any(width < 8 or width % 8 for width in self.widths):
             raise ValueError(f"widths = {self.widths}: each must be a multiple of 8")
+        if self.keeps == "measurement" and self.network != "small":
+            raise ValueError("keeps = 'measurement': only network = 'small' can be told where a sampler started; set keeps = 'state'")
         if self.clip < 0:
             raise ValueError(f"clip = {self.clip}: give the largest norm of the gradient, or 0 for no limit")
         if not 0 <= self.seed < 2 ** 25 or self.steps >= 2 ** 32:  # more would repeat each other's draws
@@ -98,7 +101,8 @@ PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5
 RECIPES: dict[str, dict] = {
     "smoke": {"steps": 20, "batch": 16, "evaluate_every": 10, "save_every": 10, "widths": (16, 16, 32)},  # seconds: tests
     "quick": {"steps": 450, "evaluate_every": 450, "save_every": 225, "sampler_states": 0.25},  # about a minute on two CPU cores
-    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "sampler_states": 0.5},  # an hour of CPU, minutes of GPU
+    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "sampler_states": 0.5,  # an hour of CPU, minutes of GPU
+              "keeps": "measurement"},
     "report": PAPER | {"steps": 200_000, "evaluate_every": 10_000, "save_every": 1_000},  # the course report
     "paper": PAPER | {"steps": 700_000, "evaluate_every": 10_000, "save_every": 1_000},  # the paper: 45 M images
 }

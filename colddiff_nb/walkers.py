@@ -34,7 +34,8 @@ class Walkers:
 
     def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
         nothing = torch.zeros(n, dtype=torch.long)
-        self.state = {"index": nothing, "flip": nothing.bool(), "s": nothing, "randomness": degrade.draw_randomness(n, torch.Generator()),
+        self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing,
+                      "randomness": degrade.draw_randomness(n, torch.Generator()),
                       "x_s": torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)}
 
     def join(self, batch: Batch) -> None:
@@ -42,6 +43,11 @@ class Walkers:
         walking = self.state["s"].nonzero().squeeze(1)
         for place, name in zip(batch.places, ("index", "flip", "s", "randomness")):
             place[walking] = self.state[name][walking]
+
+    def starts(self, t: Tensor) -> Tensor:
+        """The severities (B,) that the places of a batch with severities t (B,) started from: t itself but for those on their way."""
+        n = len(self.state["s"])
+        return torch.cat([torch.where(self.state["s"] > 0, self.state["start"], t[:n].cpu()), t[n:].cpu()]).to(t.device)
 
     def inputs(self, x_t: Tensor) -> Tensor:
         """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the walkers' own states."""
@@ -52,5 +58,5 @@ class Walkers:
         """One step of Algorithm 2 from x_s (B, C, H, W), float64, with the network's predictions x0_hat (B, C, H, W)."""
         n = len(self.state["s"])
         s, drawn, x0_hat = batch.t[:n], batch.drawn[:n], x0_hat[:n].double()
-        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "s": s - 1, "randomness": drawn.randomness,
+        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": self.starts(s), "s": s - 1, "randomness": drawn.randomness,
                       "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}

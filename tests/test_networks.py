@@ -6,6 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.networks import Preconditioner, build
 from colddiff_nb.recipes import recipe
+from colddiff_nb.sampling import algorithm2
 
 PAIRS = [(task, dataset) for task in ("deblur", "superres", "inpaint") for dataset in ("mnist", "cifar10")]
 
@@ -99,6 +100,25 @@ def test_what_was_measured_stays_as_measured_whatever_the_network_says(task, dat
         if s == degrade.T:
             assert (x0_hat - network.precondition.linear_estimate(x_s, t)).std() > 1e-3
         assert torch.allclose(degrade(x0_hat, s), x_s, atol=1e-6)
+
+
+def test_what_predictions_wrote_stays_open_to_correction_and_what_was_measured_stays():
+    x0 = torch.rand(50, 1, 32, 32) * 2 - 1
+    restored = {}
+    for keeps in ("state", "measurement"):
+        choice = recipe("smoke", "deblur", "mnist", keeps=keeps)
+        degrade = choice.degradation()
+        torch.manual_seed(0)
+        network = build(choice, degrade).eval()
+        network.precondition.fit(degrade, x0)
+        torch.nn.init.normal_(network.head.weight, std=0.1)
+        x_T = degrade(x0, 20)
+        restored[keeps] = algorithm2(network, degrade, x_T, 20)
+        assert torch.allclose(degrade(restored[keeps], 20), x_T, atol=1e-6), "what x_T tells, to float32's last digits"
+        s = torch.full((50,), 1)
+        again = network.started_at(20)(degrade(x0, 1), s)
+        assert torch.allclose(degrade(again, 1), degrade(x0, 1), atol=1e-6) == (keeps == "state")
+    assert not torch.allclose(restored["state"], restored["measurement"], atol=1e-2)
 
 
 def test_the_network_for_masks_can_undo_attenuation_by_a_gain():

@@ -156,10 +156,10 @@ def test_severities_cover_the_range_as_the_recipe_says():
     assert not torch.equal(draw_batch(replace(choice, seed=1), degrade, 100, step=1).t, towards.t)  # CPU generators see 32 bits
 
 
-@pytest.mark.parametrize("task", ["inpaint", "superres"])
-def test_walkers_go_where_algorithm_2_goes(digits, task):
+@pytest.mark.parametrize("task, keeps", [("inpaint", "state"), ("superres", "state"), ("superres", "measurement")])
+def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
     """Each walker's states, from its start to s = 0, are those of the sampler for its own image and draw."""
-    choice = recipe("smoke", task, "mnist5k", batch=8, T=3)
+    choice = recipe("smoke", task, "mnist5k", batch=8, T=3, keeps=keeps)
     degrade = choice.degradation()
     walkers, network = Walkers(4, degrade, 1, torch.device("cpu")), build(choice, degrade).eval()
     torch.nn.init.normal_(network.head.weight, std=0.01)
@@ -180,7 +180,7 @@ def test_walkers_go_where_algorithm_2_goes(digits, task):
                 if s in seen[i]:
                     assert torch.allclose(seen[i][s], expected[0], atol=1e-5)
         with torch.no_grad():
-            walkers.step(batch, x_t, network(x_t.float(), batch.t))
+            walkers.step(batch, x_t, network(x_t.float(), batch.t, walkers.starts(batch.t) if keeps == "measurement" else None))
     assert max(len(states) for states in seen) > 1
 
 
@@ -212,7 +212,7 @@ def test_a_training_from_before_the_half_life_was_a_setting_goes_on_with_its_def
 
     def older(*arguments, **options):
         step, state = newest(*arguments, **options)
-        del state["identity"]["recipe"]["ema_half_life"]
+        del state["identity"]["recipe"]["ema_half_life"], state["identity"]["recipe"]["keeps"]
         return step, state
 
     monkeypatch.setattr(checkpoint, "newest", older)

@@ -40,7 +40,7 @@ def changes(dataset: str, offline: str, n: int = 100) -> dict[str, Finding]:
     found = {f"{name}, {how}": finding(rmse(restore) / exact - 1, "change") for how, restore in lower_precisions(network).items()}
     safe = f"{name}, {BEHIND}"
     found[safe] = finding(found[safe]["value"], "change", most=0.01)
-    sampled = rmse(in_bfloat16(network), algorithm2) / rmse(network, algorithm2) - 1
+    sampled = rmse(in_bfloat16(network.started_at(degrade.T)), algorithm2) / rmse(network, algorithm2) - 1
     return found | {f"{safe}, by Algorithm 2": finding(sampled, "change")}
 
 
@@ -53,7 +53,7 @@ def lower_precisions(network: nn.Module) -> dict[str, Network]:
             "TF32 (emulated) without it": lambda x_t, t: in_tf32(network)(to_tf32(x_t), t)}
 
 
-def in_bfloat16(network: nn.Module) -> Network:
+def in_bfloat16(network: Network) -> Network:
     def restore(x_t: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(HERE.type, torch.bfloat16):
             return network(x_t, t).float()
