@@ -3,11 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from result_rows import METHODS, PAIRS, Published
 from result_tables import FROM, MADE_FOR, MISSING, markdown, number
 
 from colddiff_nb.degradations import make
+from colddiff_nb.recipes import Recipe
 
 CARD = Path(__file__).with_name("card_template.md")
 LICENCES = {"mnist": "MNIST, CC BY-SA 3.0", "cifar10": "CIFAR-10, published for research, no licence stated"}
@@ -20,10 +22,16 @@ def models(published: Published) -> str:
         scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
         current = MISSING if not scored else "yes" if scored == {metadata["checksum"]} else "**no, older weights**"
         rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
-                     f"{metadata['step']:,} x {options['batch'] * options['accumulate']} = {metadata['images_seen']:,}", published.share(name),
-                     f"{options['sampler_states']:.0%}", options.get("loss", "l1").upper(), current))
-    return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | walkers | loss | "
+                     f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
+                     f"{options['sampler_states']:.0%}", options.get("keeps", Recipe.keeps), options.get("loss", "l1").upper(), current))
+    return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | walkers | keeps | loss | "
                     "rows are of these weights", rows)
+
+
+def stages(metadata: dict[str, Any]) -> str:
+    """The images of an earlier stage, if there was one, and the steps x batch of the last."""
+    before = f"{metadata['init']['images_seen']:,} + " if metadata["init"] else ""
+    return f"{before}{metadata['step']:,} x {metadata['recipe']['batch'] * metadata['recipe']['accumulate']}"
 
 
 def card(published: Published, name: str) -> str:
@@ -38,9 +46,10 @@ def card(published: Published, name: str) -> str:
     return CARD.read_text().format(
         name=name, title=PAIRS[pair], made_for=MADE_FOR[measurement], channels=1 if dataset == "mnist" else 3, size=metadata["size"],
         loader=f'load_pretrained("{task}", "{dataset}"' + ("" if name == pair else f', "{measurement}"') + ")", T=make(task, dataset).T,
-        network=options["network"], parameters=metadata["parameters"], step=metadata["step"], batch=options["batch"] * options["accumulate"],
+        network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
         images_seen=metadata["images_seen"], share=published.share(name), loss=options.get("loss", "l1").upper(),
-        walkers=f"{options['sampler_states']:.0%}", seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
+        walkers=f"{options['sampler_states']:.0%}", keeps=options.get("keeps", Recipe.keeps),
+        seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM", scores))
 
 

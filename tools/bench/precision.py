@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
 from colddiff_nb.pretrained import load_pretrained
-from colddiff_nb.sampling import algorithm2, direct
+from colddiff_nb.sampling import algorithm2, direct, started_at
 
 from .clock import HERE
 from .findings import Finding, finding
@@ -40,7 +40,7 @@ def changes(dataset: str, offline: str, n: int = 100) -> dict[str, Finding]:
     found = {f"{name}, {how}": finding(rmse(restore) / exact - 1, "change") for how, restore in lower_precisions(network).items()}
     safe = f"{name}, {BEHIND}"
     found[safe] = finding(found[safe]["value"], "change", most=0.01)
-    sampled = rmse(in_bfloat16(network.started_at(degrade.T)), algorithm2) / rmse(network, algorithm2) - 1
+    sampled = rmse(in_bfloat16(started_at(network, degrade.T)), algorithm2) / rmse(network, algorithm2) - 1
     return found | {f"{safe}, by Algorithm 2": finding(sampled, "change")}
 
 
