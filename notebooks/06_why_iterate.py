@@ -104,8 +104,8 @@ show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Al
 
 # %% [markdown]
 # **What you saw.** Which way is best depends on the score, on the task, and on the training. A network trained with an L1 loss answers at each pixel with
-# something like the median of all images that fit: near to all of them, which RMSE rewards, and smoother than they are. An iteration can put detail back,
-# or take more away: compare *deblur cifar10* with *deblur mnist*. So "Algorithm 2 is better" is no statement until
+# something like the median of all images that fit: near to all of them, which RMSE rewards, and smoother than they are. An iteration can put detail back
+# (*deblur*), or more than there was (*inpaint cifar10* by Algorithm 1). So "Algorithm 2 is better" is no statement until
 # it names a score. Notebook 04 adds the Frechet distance, the score that looks at whole sets of images.
 #
 # ## 2 · The proof, as a running check
@@ -420,8 +420,8 @@ show(figure, "For each schedule bars of the moved weight, of the change that it 
 # **What you saw.** The map is about *weight*, and for weight it is right: the less is moved, the less changes, as long as the predictions stay the same
 # (exactly the same order it need not be: coefficients differ in size, and where two predictions agree, moving weight between them costs nothing). What it
 # cannot know is how the network answers when a skipped step leaves a slightly different state. That matters less in inpainting than in deblurring, where a
-# network has to read the last decimals of $x_s$ and may answer a tiny change with another image: really skipped, the three schedules of the question no
-# longer stand in the map's order. Steps that write nearly nothing still steer. But far from the result of all steps is not worse: in the table's last
+# network has to read the last decimals of $x_s$ and may answer a tiny change with another image: really skipped, steps that write nearly nothing change
+# the result several times as much as their weight alone would. They still steer. But far from the result of all steps is not worse: in the table's last
 # column every schedule for deblurring comes nearer to the original than all steps do in section 1 (Algorithm 2), and none for inpainting ends farther from it. Fewer steps are fewer errors
 # written; [the results](../results/details.md#other-samplers-the-same-weights) have *Algorithm 2, at most 5 calls* for all pairs.
 #
