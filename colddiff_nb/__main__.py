@@ -118,7 +118,8 @@ class Table:
     data: Path = Path("data")
 
     def __call__(self) -> None:
-        from colddiff_nb.results import degraded_rows, markdown, table
+        from colddiff_nb.degraded import degraded_rows
+        from colddiff_nb.results import markdown, table
         if not self.folders and not self.degraded:
             raise ValueError("no folders were given: name run folders that hold a metrics.json, or --degraded")
         print(markdown(degraded_rows(self.data) if self.degraded else table(self.folders)))

@@ -22,7 +22,7 @@ from colddiff_nb.files import replace
 from colddiff_nb.runtime import true_float32
 
 WINDOW = 11  # taps of the SSIM window
-IN_CACHE = 8  # images whose Inception maps a CPU's cache holds: 8 % faster than 100 at a time in float32, 20 % in bfloat16
+IN_CACHE = 8  # images whose Inception maps a CPU's cache holds: faster than many at a time
 RESIZES = ("half-pixel bilinear", "TensorFlow 1 bilinear")  # the paper's official code; torch-fidelity
 
 
@@ -129,7 +129,7 @@ class Inception:
     Call it with images (B, 1 or 3, H, W) in [-1, 1]: they are rounded to 8 bits, grey is repeated to three channels, all are
     resized to 299 x 299, and features (B, 2048) come back. `resize` is one of RESIZES. Nothing is rounded after the resize:
     half a grey level there moves the features by 18 %. With `dtype` torch.bfloat16 all but the first convolution, which sees the
-    pixels, runs in bfloat16: twice as fast on CPUs that can, features moved by 3 %; `name` tells. The weights (91 MB) come from
+    pixels, runs in bfloat16: faster on CPUs that can, and a little off; `name` tells. The weights (91 MB) come from
     torch hub's cache, else from the internet: OSError, or ImportError without torch-fidelity, where that is not possible.
     """
 

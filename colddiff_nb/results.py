@@ -18,8 +18,8 @@ from torch import Tensor
 
 from colddiff_nb import files, metrics
 from colddiff_nb.contract import Degradation, Drawn
-from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import GREY_DATASETS, MAKERS, make, measure
+from colddiff_nb.data import Images, to_float
+from colddiff_nb.degradations import MAKERS, make, measure
 from colddiff_nb.runtime import true_float32
 from colddiff_nb.sampling import SAMPLERS
 
@@ -192,10 +192,8 @@ def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] 
 
 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:
-    """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n.
-
-    Only a cell of the same weights whose FID comes from another Inception, in bfloat16 say, stays beside it.
-    """
+    """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n; one of the same weights
+    whose FID comes from another Inception, in bfloat16 say, stays beside it."""
     def place(cell: dict[str, Any]) -> list:
         return [cell[key] for key in ("method", "measurement", "data", "split", "n")] + [cell["provenance"].get("degradation")]
 
@@ -250,16 +248,3 @@ def markdown(frame: Any) -> str:
     reasons = dict.fromkeys(value for value in frame["FID"] if isinstance(value, str))
     shown["FID"] = shown["FID"].replace(list(reasons), "not run")
     return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *(f"FID {reason}." for reason in reasons)])
-
-
-def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"), log: Callable[[str], object] = print) -> Any:
-    """The rows of the paper's tables that need no network: D(x0, T) of the full test splits, as a `table`."""
-    cells = []
-    for name in names:
-        images = load(name, "test", root)
-        rows: list[tuple[str, dict]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
-        if name in GREY_DATASETS:
-            rows.insert(1, ("deblur", {"T": 20}))
-        for task, options in rows:
-            cells += evaluate(None, make(task, name, **options), images, methods=("degraded",), log=log)["cells"]
-    return table([{"cells": cells}])

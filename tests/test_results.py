@@ -6,6 +6,7 @@ import torch
 
 from colddiff_nb import degradations, results
 from colddiff_nb.data import Images, to_float
+from colddiff_nb.degraded import degraded_rows
 from colddiff_nb.results import evaluate
 
 # RMSE and SSIM of D(x0, T) on the 1,000 test images of the offline sets, computed by `degraded_rows`.
@@ -54,7 +55,7 @@ def by_method(evaluated):
 
 @pytest.mark.parametrize("name", ["mnist5k", "photos"])
 def test_degraded_rows_of_the_offline_sets(name):
-    rows = results.degraded_rows(names=[name], log=quiet)
+    rows = degraded_rows(names=[name], log=quiet)
     found = {(row["data"], row["task"], row["variant"]): (row["RMSE"], row["SSIM"]) for row in rows.to_dict("records")}
     expected = {key: value for key, value in DEGRADED.items() if key[0] == name}
     assert found.keys() == expected.keys()
