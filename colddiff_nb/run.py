@@ -76,8 +76,7 @@ class Run:
         step, state, folder = max(found, key=lambda item: item[0])
         with usable(folder):
             mine, theirs = flatten(self.identity()), flatten(state["identity"])
-            for setting in ("ema_half_life", "keeps"):  # younger than some trainings
-                theirs.setdefault(f"recipe.{setting}", getattr(Recipe, setting))
+            theirs = flatten({"recipe": asdict(Recipe())}) | theirs  # a setting younger than the training had its default
             if theirs["recipe.batch"] * theirs["recipe.accumulate"] == self.recipe.batch * self.recipe.accumulate:
                 # a smaller micro-batch, for a GPU with less memory, is the same training
                 theirs |= {name: mine[name] for name in ("recipe.batch", "recipe.accumulate")}

@@ -140,12 +140,12 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             x0 = to_float(pixels[batch.index.to(device)])  # (B, C, size, size)
             x0 = torch.where(batch.flip.to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
             x_t, t = run.walkers.inputs(measured(recipe, batch.drawn(x0, batch.t))), batch.t.to(device)
-            start = run.walkers.starts(t) if recipe.keeps == "measurement" else None
+            inputs = [x_t.float(), t] + ([run.walkers.starts(t)] if recipe.keeps == "measurement" else [])
             predictions = []
             with out_of_memory_explained(recipe, share):
                 for part in parts:
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
-                        x0_hat = network(x_t[part].float(), t[part], *([] if start is None else [start[part]])).float()
+                        x0_hat = network(*(one[part] for one in inputs)).float()
                         loss = LOSSES[recipe.loss](x0_hat, x0[part]) / recipe.accumulate
                         accelerator.backward(loss)
                     run.loss_sum += accelerator.reduce(loss.detach(), "mean")

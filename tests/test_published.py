@@ -222,6 +222,13 @@ def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
     assert "test, 10,000, half-pixel bilinear |" in paper and "test, 10,000, half-pixel bilinear, bfloat16 |" in paper
 
 
+def test_of_two_fids_in_bfloat16_a_per_cent_apart_neither_is_better(tmp_path):
+    fast = "inception-2015, half-pixel bilinear, bfloat16"
+    publish(tmp_path, [full_cell("direct", fid=20.25, inception=fast), full_cell("algorithm2", fid=20.1, inception=fast)])
+    fid = "| Super-resolution, MNIST | FID | ≈ 20.25 | not run | ≈ 20.10 | Algorithm 2 | direct | tie | test, 10,000 |"
+    assert fid in result_paper.best(Published(tmp_path))
+
+
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
     def scored(method, rmse, measurement="float32"):  # the paper has 0.114 and 0.115
         return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement": measurement}

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from result_rows import METHODS, PAIRS, Published
-from result_tables import markdown
+from result_tables import MISSING, markdown
 
 SCORES = {"rmse_direct": "RMSE, direct", "ssim_direct": "SSIM, direct", "rmse_algorithm2": "RMSE, Algorithm 2",
           "ssim_algorithm2": "SSIM, Algorithm 2"}
@@ -39,6 +39,14 @@ def choices(published: Published) -> str:
             f"{record['split']} images; ± is one standard deviation of the seeds.\n\n" + "\n\n".join(parts))
 
 
+def walkers_cost(published: Published) -> str:
+    """How much less direct RMSE trainings without walkers have, over the pairs that were tried."""
+    rows = {(row["task"], row["dataset"], row["choice"]): row["scores"]["rmse_direct"]["mean"]
+            for row in (published.read("training_choices.json") or {"rows": []})["rows"]}
+    gains = [100 * (1 - rmse / rows[task, dataset, "the recipe"]) for (task, dataset, choice), rmse in rows.items() if choice == "no walkers"]
+    return f"{min(gains):.0f} to {max(gains):.0f} %" if gains else MISSING
+
+
 def curves(published: Published) -> str:
     """Scores over one training at log-spaced steps (see measure_curves.py)."""
     parts = []
@@ -64,4 +72,5 @@ def pictures(published: Published) -> str:
     return "\n\n".join(shown) or "Not drawn yet: `python -m tools.best_and_worst`."
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"ablations": table, "choices": choices, "curves": curves, "pictures": pictures}
+SECTIONS: dict[str, Callable[[Published], str]] = {
+    "ablations": table, "choices": choices, "walkers_cost": walkers_cost, "curves": curves, "pictures": pictures}
