@@ -5,3 +5,11 @@ if sys.version_info < (3, 10):  # noqa: UP036 (whoever has an older one reads th
     raise ImportError("Python %d.%d is too old for this project: use Python 3.10 or newer" % sys.version_info[:2])  # noqa: UP031
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    """`colddiff_nb.load_pretrained`, imported when it is asked for: the check above must run where torch is not installed yet."""
+    if name == "load_pretrained":
+        from colddiff_nb.pretrained import load_pretrained
+        return load_pretrained
+    raise AttributeError("module 'colddiff_nb' has no attribute %r" % name)  # noqa: UP031

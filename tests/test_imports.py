@@ -17,3 +17,10 @@ def test_no_module_but_the_widgets_imports_anything_heavy():
               f"    print(name, *(heavy for heavy in {HEAVY!r} if heavy in sys.modules))"
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert finished.stdout.split("\n")[:-1] == modules  # a name and what had been imported by then
+
+
+def test_the_package_offers_its_weights_and_needs_no_torch_until_then():
+    program = "import sys, colddiff_nb\nassert 'torch' not in sys.modules\nfrom colddiff_nb import load_pretrained\n" \
+              "print(load_pretrained('superres', 'mnist')[1].T, hasattr(colddiff_nb, 'load_pretraned'))"
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout == "3 False\n"
