@@ -1,22 +1,27 @@
 """Scores what needs no training on the full test splits: the degraded images and the best linear estimator, from float32 and from
 8 bits. Writes results/baselines/*.json, and first the classifiers that their columns "identity" and "Frechet" use.
 
-    python -m tools.measure_baselines --data ROOT        # the folder that holds MNIST and CIFAR-10
+    python tools/measure_baselines.py --data ROOT                    # the folder that holds MNIST and CIFAR-10
+    python tools/measure_baselines.py --data ROOT --fid bfloat16     # FID too, of the rows from float32: hours on a CPU core
 """
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import torch
+from measure_models import add_fid_options, chosen_inception
 
 from colddiff_nb import metrics
 from colddiff_nb.classifier import Classifier, load_classifier, save_classifier, train_classifier
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import Separable, make
+from colddiff_nb.degradations import TASKS, Separable, make
 from colddiff_nb.linear import LinearEstimator, Statistics, fit, statistics
 from colddiff_nb.pretrained import RESULTS
 from colddiff_nb.results import evaluate
@@ -55,15 +60,16 @@ def write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def linear_cells(degrade: Separable, data: Statistics, name: str, root: Path, scoring: dict[str, Any]) -> list[dict[str, Any]]:
+def linear_cells(degrade: Separable, data: Statistics, name: str, root: Path, scoring: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The linear estimator's cells, float32 and 8bit: those of `evaluate`, under the method's own name and with its noise."""
     validation, test = load(name, "validation", root), load(name, "test", root)
     decomposed: LinearEstimator | None = None
     cells = []
-    for measurement in ("float32", "8bit"):
+    for measurement in scoring:
         estimator, record = fit(degrade, data, validation, measurement, start=decomposed)
         decomposed = estimator
-        cell = evaluate(estimator, degrade, test, methods=("direct",), measurement=measurement, trained_on=data.images, **scoring)["cells"][0]
+        cell = evaluate(estimator, degrade, test, methods=("direct",), measurement=measurement, trained_on=data.images,
+                        **scoring[measurement])["cells"][0]
         cell["method"] = cell["provenance"]["method"] = "linear"
         cells.append(cell | {"linear": record})
     return cells
@@ -73,16 +79,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST and CIFAR-10")
     parser.add_argument("--names", nargs="+", default=list(ROWS), choices=list(ROWS))
-    arguments = parser.parse_args()
-    root: Path = arguments.data
-    for name in arguments.names:
-        scoring = {"classifier": classifier(name, root)}
+    parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
+    parser.add_argument("--severities", nargs="+", type=int, metavar="T", help="these only; default: all that are published")
+    add_fid_options(parser)
+    chosen = parser.parse_args()
+    root: Path = chosen.data
+    inception = chosen_inception(chosen)
+    for name in chosen.names:
+        reads = {"classifier": classifier(name, root)}
+        scoring: dict[str, dict[str, Any]] = {"float32": reads | {"fid": inception, "feature_cache": chosen.feature_cache}, "8bit": reads}
         test, data = load(name, "test", root), statistics(load(name, "train", root))
         for task, T in ROWS[name]:
             degrade = make(task, name, T=T)
+            if task not in chosen.tasks or chosen.severities and degrade.T not in chosen.severities:
+                continue
             cells = []
-            for measurement in ("float32", "8bit"):
-                cells += evaluate(None, degrade, test, methods=("degraded",), measurement=measurement, **scoring)["cells"]  # type: ignore[arg-type]
+            for measurement, options in scoring.items():
+                cells += evaluate(None, degrade, test, methods=("degraded",), measurement=measurement, **options)["cells"]
             if isinstance(degrade, Separable):
                 cells += linear_cells(degrade, data, name, root, scoring)
             write(RESULTS / "baselines" / f"{task}-{name}-T{degrade.T}.json", {"cells": cells})

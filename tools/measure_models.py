@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -25,7 +26,7 @@ from colddiff_nb.sampling import SAMPLERS
 SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from, with one network: that of the paper's table, and the one its text names
 
 
-def score(task: str, dataset: str, made_for: str, measurement: str, inception: Inception | None, chosen: argparse.Namespace) -> None:
+def score(task: str, dataset: str, made_for: str, measurement: str, inception: Inception | Literal[False], chosen: argparse.Namespace) -> None:
     network, trained, metadata = load_pretrained(task, dataset, made_for)
     folder = RESULTS / (f"{task}-{dataset}" + ("" if made_for == "float32" else f"-{made_for}"))
     images, device = load(dataset, chosen.split, chosen.data), runtime.device()
@@ -35,9 +36,23 @@ def score(task: str, dataset: str, made_for: str, measurement: str, inception: I
     for T in chosen.severities or SEVERITIES.get(f"{task}-{dataset}", (trained.T,)):
         degrade = replace(recipe, T=T).degradation().to(device)
         print(f"{folder.name}, T = {T}, {chosen.split}", flush=True)
-        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=inception or False,
+        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=inception,
                  trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier, feature_cache=chosen.feature_cache,
                  log=lambda line: print("  " + line, flush=True))
+
+
+def add_fid_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fid", nargs="?", const="float32", choices=("float32", "bfloat16"),
+                        help="FID too, by Inception in this precision: minutes a cell on a GPU, half an hour on a CPU core")
+    parser.add_argument("--feature-cache", type=Path, default=Path("runs/features"), help="where the originals' Inception features are kept")
+
+
+def chosen_inception(chosen: argparse.Namespace) -> Inception | Literal[False]:
+    """What `evaluate` takes as `fid`."""
+    inception, why = load_inception(device=runtime.device(), dtype=getattr(torch, chosen.fid)) if chosen.fid else (None, "")
+    if why:
+        raise SystemExit(f"no FID: {why}; leave out --fid")
+    return inception or False
 
 
 def main() -> None:
@@ -50,13 +65,9 @@ def main() -> None:
     parser.add_argument("--measurements", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
     parser.add_argument("--split", default="test", choices=("test", "validation"))
     parser.add_argument("--n", type=int, help="that many images, spread over the split; default: all")
-    parser.add_argument("--fid", nargs="?", const="float32", choices=("float32", "bfloat16"),
-                        help="FID too, by Inception in this precision: minutes a cell on a GPU, half an hour on a CPU core")
-    parser.add_argument("--feature-cache", type=Path, default=Path("runs/features"), help="where the originals' Inception features are kept")
+    add_fid_options(parser)
     chosen = parser.parse_args()
-    inception, why = load_inception(device=runtime.device(), dtype=getattr(torch, chosen.fid)) if chosen.fid else (None, "")
-    if why:
-        raise SystemExit(f"no FID: {why}; leave out --fid")
+    inception = chosen_inception(chosen)
     for dataset in chosen.datasets:
         for task in chosen.tasks:
             for measurement in chosen.measurements:
