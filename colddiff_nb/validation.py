@@ -15,13 +15,13 @@ from colddiff_nb.sampling import algorithm2, direct
 
 
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
-    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, for every row of the curve."""
-    x0 = to_float(load(recipe.dataset, "validation", data_root).pixels[:n])  # (n, C, H, W)
+    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images (of all, where there are fewer), for every row of the curve."""
+    x0 = to_float(load(recipe.dataset, "validation", data_root).pixels[:n])  # (up to n, C, H, W)
     degrade = recipe.degradation(x0.shape[-1])
 
     def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
-        drawn = degrade.to(device).draw(n, torch.Generator().manual_seed(0))
+        drawn = degrade.to(device).draw(len(x0), torch.Generator().manual_seed(0))
         x_T = measure(drawn(x0.to(device), drawn.T), recipe.scored_from)
         scores: dict[str, float] = {}
         for sampler in (direct, algorithm2):

@@ -7,6 +7,9 @@ from PIL import Image
 
 from colddiff_nb import own_image
 from colddiff_nb.data import SPLITS, load, to_uint8
+from colddiff_nb.networks import build
+from colddiff_nb.recipes import recipe
+from colddiff_nb.validation import validation_scores
 
 MODES = ("RGB", "L", "RGBA", "P", "1", "LA", "CMYK", "I;16", "F", "I")
 
@@ -95,3 +98,10 @@ def test_no_path_is_no_folder(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder ''"):
         load("folder:", "test")
     assert len(load("folder:.", "train")) == 8
+
+
+def test_few_validation_images_are_scored_all(folder):
+    choice = recipe("smoke", "inpaint", f"folder:{folder}")
+    network = build(choice, choice.degradation())
+    assert len(splits(folder)[1]) == 3
+    assert 0 < validation_scores(choice)(1, network)["rmse_direct"] < 1
