@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from colddiff_nb.degradations import GREY_DATASETS, Degradation, Separable
 from colddiff_nb.recipes import Recipe
 
-# Standard deviation of the rounding error of a measurement of order 1: what float32 leaves after D, and a 256th of [-1, 1].
+# Standard deviation of the rounding error of a measurement of order 1: what float32 leaves after D, and that of 256 levels in [-1, 1].
 # A preconditioner tuned to float32 reads details that 8 bits have erased, and takes rounding for signal when given 8 bits.
 NOISE = {"float32": 2e-8, "8bit": 2 / 255 / 12 ** 0.5, "both": 2e-8}
 
@@ -158,7 +158,7 @@ class SmallUNet(nn.Module):
             with torch.autocast(x_t.device.type, enabled=False):
                 return features[:, -self.channels:] + self.precondition.unmeasured(out, t if start is None else start)
         gain, correction = out.chunk(2, dim=1)
-        undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # no mask leaves less than exp(-20) that float32 could tell
+        undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # more only amplifies noise
         return undone.clamp(-2, 2) + correction  # bounded: Algorithm 1 would feed a runaway back
 
 

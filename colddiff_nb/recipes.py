@@ -30,7 +30,7 @@ class Recipe:
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
     severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (20 % uniform, 20 % rising in t, 60 % at T)
     sampler_states: float = 0.0  # share of a batch that walks through Algorithm 2, one step a training step
-    keeps: str = "state"  # what the small network never changes: what x_s tells (state), or only what x_T told it started from (measurement)
+    keeps: str = "state"  # blur, pixelation: what the small network never changes, all that x_s tells (state) or only what x_T told (measurement)
     ema: str = "every-step"  # every-step (half-life `ema_half_life`), or paper (0.995 every 10 steps, from step 2,000)
     ema_half_life: float = 0.03  # share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only

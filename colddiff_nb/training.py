@@ -1,4 +1,5 @@
-"""The training loop: L1 (or L2) between x0 and R(D(x0, t), t), the paper's equation 1; resumable bit for bit.
+"""The training loop: L1 (or L2) between x0 and R(D(x0, t), t), the paper's equation 1, on x_t = D(x0, t) or, for a
+share of the batch, on states that Algorithm 2 makes (walkers.py); resumable bit for bit.
 
 Randomness is stateless: the draws of a step depend on (recipe.seed, step) alone, so a checkpoint holds no generator and any
 number of processes sees the same global batch.
@@ -161,8 +162,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             run.walkers.step(batch, x_t, torch.cat(predictions))
             run.step, run.loss_count = step, run.loss_count + 1
 
-            told = torch.tensor(float(interrupts.received is not None), device=device)
-            stop = bool(accelerator.reduce(told, "sum"))  # all processes stop at the same step
+            asked = torch.tensor(float(interrupts.received is not None), device=device)
+            stop = bool(accelerator.reduce(asked, "sum"))  # all processes stop at the same step
             progress.show(run)
             if main and (step % recipe.evaluate_every == 0 or step == recipe.steps):
                 run.evaluate(on_evaluate, progress.seconds)

@@ -15,7 +15,7 @@ from colddiff_nb.sampling import algorithm2, direct
 
 
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
-    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images (of all, where there are fewer), for every row of the curve."""
+    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, or of all where there are fewer."""
     x0 = to_float(load(recipe.dataset, "validation", data_root).pixels[:n])  # (up to n, C, H, W)
     degrade = recipe.degradation(x0.shape[-1])
 

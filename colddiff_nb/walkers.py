@@ -17,7 +17,7 @@ from colddiff_nb.contract import Degradation, Drawn
 
 @dataclass(frozen=True)
 class Batch:
-    """The random draws of one optimiser step, for the global batch: all a step needs but the weights. On the CPU."""
+    """What one optimiser step takes, drawn at random for the global batch; walkers on their way keep what is theirs, see `join`. On the CPU."""
 
     index: Tensor  # (B,) which images
     flip: Tensor  # (B,) bool
@@ -39,7 +39,7 @@ class Walkers:
                       "x_s": torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)}
 
     def join(self, batch: Batch) -> None:
-        """Put those still on their way into the batch."""
+        """Put those still on their way into the batch, in place."""
         walking = self.state["s"].nonzero().squeeze(1)
         for place, name in zip(batch.places, ("index", "flip", "s", "randomness")):
             place[walking] = self.state[name][walking]

@@ -103,8 +103,8 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Algorithm 2 for the six pairs of task and data set.")
 
 # %% [markdown]
-# **What you saw.** Which way is best depends on the score, on the task, and on the training. A network trained with an L1 loss answers at each pixel with
-# something like the median of all images that fit: near to all of them, which RMSE rewards, and smoother than they are. An iteration can put detail back
+# **What you saw.** Which way is best depends on the score and on the task: direct wins in RMSE, an iteration in detail. (Blurred digits start from T = 40 here.) A network trained with
+# an L1 loss answers at each pixel with something like the median of all images that fit: near to all of them, which RMSE rewards, and smoother than they are. An iteration can put detail back
 # (*deblur*), or more than there was (*inpaint cifar10* by Algorithm 1). So "Algorithm 2 is better" is no statement until
 # it names a score. Notebook 04 adds the Frechet distance, the score that looks at whole sets of images.
 #
@@ -420,9 +420,9 @@ show(figure, "For each schedule bars of the moved weight, of the change that it 
 # **What you saw.** The map is about *weight*, and for weight it is right: the less is moved, the less changes, as long as the predictions stay the same
 # (exactly the same order it need not be: coefficients differ in size, and where two predictions agree, moving weight between them costs nothing). What it
 # cannot know is how the network answers when a skipped step leaves a slightly different state. That matters less in inpainting than in deblurring, where a
-# network has to read the last decimals of $x_s$ and may answer a tiny change with another image: really skipped, steps that write nearly nothing change
+# network has to read the last decimals of $x_s$ and may answer a tiny change with a visible one: really skipped, steps that write nearly nothing change
 # the result several times as much as their weight alone would. They still steer. But far from the result of all steps is not worse: in the table's last
-# column every schedule for deblurring comes nearer to the original than all steps do in section 1 (Algorithm 2), and none for inpainting ends farther from it. Fewer steps are fewer errors
+# column every schedule for deblurring comes nearer to the original than all steps do in section 1 (Algorithm 2), and none for inpainting ends farther from it; none comes nearer than direct. Fewer steps are fewer errors
 # written; [the results](../results/details.md#other-samplers-the-same-weights) have *Algorithm 2, at most 5 calls* for all pairs.
 #
 # ### Noise in three lines
@@ -487,7 +487,8 @@ print(f"What you saw: a {labels[pair[0]]} and a {labels[pair[1]]} whose x_T diff
 # it was; what R draws comes from its training alone. Here that is not even a digit: R was trained on exact $x_T$, and a rounded one is like none of them.
 #
 # ### Noise on x_T, 8 bits, a wrong D
-# R was trained on exact $D(x_0, T)$, and the samplers use the D that made the measurement.
+# For blur R was trained on exact $D(x_0, T)$; for pixelation and masks half of its training images were rounded to 8 bits, so that the row *x_T in 8 bits* is nothing new to it
+# there. Noise it never saw. And the samplers use the D that made the measurement.
 #
 # **Predict.** For which task does a noise of one grey level already ruin the result?
 
@@ -530,7 +531,7 @@ for task in TASKS:
 #
 # | fault | broken assumption |
 # |---|---|
-# | noise, 8 bits | x_T is $D(x_0, T)$, exactly. At T = 40 the blur divides the lowest frequency by 1,600 (`1 / gains[40, 0, 1]`), the others by far more; R multiplies them back, and the errors with them. Under a soft mask too a trace of nearly every pixel is left, which R reads and amplifies (compare the rows *none* and *noise 1/255*). Rounding spoils that less than noise: grey lies between the levels 127 and 128, so each pixel still shows whether it was lighter or darker. |
+# | noise, 8 bits | x_T is $D(x_0, T)$, exactly. At T = 40 the blur divides the lowest frequency by 1,600 (`1 / gains[40, 0, 1]`), the others by far more; R multiplies them back, and the errors with them. Under a soft mask too a trace of nearly every pixel is left, which R reads and amplifies (compare the rows *none* and *noise 1/255*). Rounding spoils that less than noise: R was trained on such images too, and grey lies between the levels 127 and 128, so that about half of the darker pixels of a hole still read 127 ([counted](../results/details.md#what-masks-let-through)). |
 # | centre off by one | D at sampling is the D of the measurement. Algorithm 2 keeps the state, and with it the seam between the two masks. |
 # | T off | the severity is known. R undoes blur that is not there; in inpainting Algorithm 2 writes the ring between the two holes a second time. (This $x_T$ is also less degraded: that inpainting directly improves is no merit of the wrong severity.) |
 #
@@ -560,7 +561,8 @@ for name, chain in chains.items():
 #
 # ## So, why iterate?
 # Because a prediction made late sees what has been written before, and Algorithm 2 lets it write only what has just come back. Whether that helps depends on the D (how is the weight spread
-# over the steps?), on the network (are its late predictions better?) and on the score (RMSE likes the one smooth guess). Section 1 counts how often it helped here.
+# over the steps?), on the network (are its late predictions better?) and on the score (RMSE likes the one smooth guess). Section 1 counts how often it helped here: in detail
+# always, in RMSE never.
 #
 # ## Exercises
 # ### 1 · Who writes what
@@ -681,7 +683,7 @@ print(check_project())
 # <details><summary>2. Which prediction writes the 16x16 detail of a super-resolved image in Algorithm 2? And in Algorithm 1?</summary>
 #
 # In Algorithm 2 the one made at $s = 2$, when that detail returns, and no other. In Algorithm 1 the last one ($s = 1$), as it writes
-# everything. The networks of this project copy what $x_s$ already tells, so that $D(\hat x_0, s) = x_s$: then both algorithms take the same steps, and the numbers of
+# everything. The super-resolution networks of this project copy what $x_s$ already tells, so that $D(\hat x_0, s) = x_s$: then both algorithms take the same steps, and the numbers of
 # super-resolution above are the same for both.
 # </details>
 #

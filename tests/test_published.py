@@ -224,9 +224,11 @@ def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
 
 def test_of_two_fids_in_bfloat16_a_per_cent_apart_neither_is_better(tmp_path):
     fast = "inception-2015, half-pixel bilinear, bfloat16"
-    publish(tmp_path, [full_cell("direct", fid=20.25, inception=fast), full_cell("algorithm2", fid=20.1, inception=fast)])
-    fid = "| Super-resolution, MNIST | FID | ≈ 20.25 | not run | ≈ 20.10 | Algorithm 2 | direct | tie | test, 10,000 |"
+    publish(tmp_path, [full_cell("direct", fid=4.22, inception=fast), full_cell("algorithm2", fid=4.2, inception=fast)])
+    fid = "| Super-resolution, MNIST | FID | ≈ 4.22 | not run | ≈ 4.20 | direct, Algorithm 2 | direct | tie | test, 10,000 |"
     assert fid in result_paper.best(Published(tmp_path))
+    table = result_paper.paper(Published(tmp_path))
+    assert "+0.17 (tie)" in table and "-0.13 (tie)" in table, "the paper has 4.05 and 4.33: less than 5 % away"
 
 
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):

@@ -56,7 +56,7 @@ def curves(published: Published) -> str:
             shown = {f"{metric}_{method}": (f"{name}, {METHODS[method]}", digits) for metric, (name, digits) in names.items()
                      for method in ("direct", "algorithm2") if f"{metric}_{method}" in record["rows"][0]}
             rows = [(f"{row['images']:,}", *(f"{row[key]:.{digits}f}" for key, (_, digits) in shown.items())) for row in record["rows"]]
-            since = published.models[pair]["images_seen"] - record["rows"][-1]["images"] if pair in published.models else 0
+            since = published.images_since(pair, record)
             further = f" The shipped model was trained on {since:,} images more, which no row shows." if since else ""
             parts.append(f"### {title}\n\nMade for {record['made_for']}, scored on {record['n']} validation images.{further}\n\n"
                          f"{markdown(' | '.join(['images seen', *(name for name, _ in shown.values())]), rows)}\n\n"

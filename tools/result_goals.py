@@ -31,7 +31,7 @@ def last_doubling(published: Published, folder: str, variant: str, key: str) -> 
     if not record or variant != f"T = {record['T']}":
         return "–"
     before, after = (row[f"{key}_direct"] for row in record["rows"][-2:])
-    return f"{100 * (after / before - 1):+.1f} %"
+    return f"{100 * (after / before - 1):+.1f} %" + (", then trained further" if published.images_since(folder, record) else "")
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {"goals": goals}

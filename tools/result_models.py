@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from result_rows import METHODS, PAIRS, Published
 from result_tables import FROM, MADE_FOR, MISSING, markdown, number
 
 from colddiff_nb.degradations import make
-from colddiff_nb.recipes import Recipe
+from colddiff_nb.recipes import Recipe, recipe
 
 CARD = Path(__file__).with_name("card_template.md")
 LICENCES = {"mnist": "MNIST, CC BY-SA 3.0", "cifar10": "CIFAR-10, published for research, no licence stated"}
@@ -40,7 +41,8 @@ def card(published: Published, name: str) -> str:
     options, data = metadata["recipe"], metadata["data"]
     task, dataset, measurement = options["task"], options["dataset"], options["measurement"]
     pair = f"{task}-{dataset}"
-    scores = [(variant, FROM[source], METHODS[method], number(row, "rmse", 4, True), number(row, "ssim", 4, True))
+    scores = [(variant, FROM[source], METHODS[method], number(row, "rmse", 4, True), number(row, "ssim", 4, True),
+               number(published.best(pair, method, source, variant, "fid"), "fid", 2))
               for variant in published.variants(pair) for source in FROM for method in ("direct", "algorithm2")
               if (row := published.best(pair, method, source, variant)) and row.folder == name]
     return CARD.read_text().format(
@@ -50,7 +52,17 @@ def card(published: Published, name: str) -> str:
         images_seen=metadata["images_seen"], share=published.share(name), loss=options.get("loss", "l1").upper(),
         walkers=f"{options['sampler_states']:.0%}", keeps=options.get("keeps", Recipe.keeps),
         seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
-        licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM", scores))
+        licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
+        command=command(options), begun="the weights of an earlier stage" if metadata["init"] else "scratch")
+
+
+def command(options: dict[str, Any]) -> str:
+    """What trains by these options of a recipe: all that `small` has otherwise. How often is scored and saved changes no weights."""
+    named = asdict(recipe("small", options["task"], options["dataset"]))
+    used = asdict(Recipe()) | options  # a setting younger than the training had its default
+    changed = [f"--{name.replace('_', '-')} {used[name]}" for name, value in named.items() if name not in ("evaluate_every", "save_every", "widths")
+               and used[name] != value]
+    return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset", options["dataset"], *changed])
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {"models": models}

@@ -11,6 +11,7 @@ from colddiff_nb.results import fid_protocol
 
 PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
 SAMPLED = ("direct", "algorithm1", "algorithm2")
+FID_TIE = 0.05  # FID has no interval here: one that is nearer to the paper's than this share of it counts as equal
 
 
 def compare(row: Row | None, printed: float, metric: str) -> str:
@@ -19,7 +20,7 @@ def compare(row: Row | None, printed: float, metric: str) -> str:
     if row is None or (ours := row.number(key)) is None:
         return ""
     low, high = row.cell.get(f"{key}_interval", (0, 0))
-    near = (high - low) / 2 + (0.005 if metric == "FID" else 0.0005)
+    near = FID_TIE * printed if metric == "FID" else (high - low) / 2 + 0.0005
     return "tie" if abs(ours - printed) <= near else "better" if sign * (ours - printed) > 0 else "worse"
 
 
@@ -30,16 +31,22 @@ def outcome(published: Published, pair: str, method: str, metric: str) -> str:
     return exact + ("°" if exact == "better" and rounded in ("worse", "tie") else "")
 
 
+def printed_score(theirs: dict[str, Any], metric: str) -> str:
+    """A figure of the paper, and the mark of its note if it has one."""
+    mark = theirs.get("notes", {}).get(metric)
+    return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
+
+
 def summary(published: Published) -> str:
     rows = []
     for pair, title in PAIRS.items():
         shown = []
         for metric, (key, digits, _) in SCORES.items():
             for method in ("direct", "algorithm2"):
-                row, printed = published.best(pair, method, metric=key), published.paper["pairs"][pair][PAPER_METHODS[method]][metric]
+                row, theirs = published.best(pair, method, metric=key), published.paper["pairs"][pair][PAPER_METHODS[method]]
                 result, value = outcome(published, pair, method, metric), number(row, key, digits - (metric != "FID"))
                 ours = f"**{value}**{result.removeprefix('better')}" if result.startswith("better") else value
-                shown.append(f"{ours} / {printed:.{digits - (metric != 'FID')}f}")
+                shown.append(f"{ours} / {printed_score(theirs, metric)}")
         rows.append((f"{title}, {published.paper['pairs'][pair]['variant']}", published.share(pair), *shown))
     head = [f"{metric}, {METHODS[method]}" for metric in SCORES for method in ("direct", "algorithm2")]
     return markdown(" | ".join(["pair", "budget", *head]), rows)
@@ -55,14 +62,13 @@ def paper(published: Published) -> str:
                 row, rounded = (published.best(pair, method, measurement, metric=key) for measurement in FROM)
                 if not theirs and not row:
                     continue
-                mark = theirs.get("notes", {}).get(metric)
-                shown = f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "") if theirs else "–"
                 gap = "–"
                 if theirs and row:
                     gap = f"{row.cell[key] - theirs[metric]:+.{digits - (metric != 'FID')}f}"
                     gap += f" ({outcome(published, pair, method, metric)})" if method != "degraded" else ""
-                rows.append((METHODS[method], metric, shown, number(row, key, digits, True), gap, number(rounded, key, digits),
-                             published.share(pair) if method in SAMPLED else "none needed",
+                budgets = dict.fromkeys(published.share(found.folder) for found in (row, rounded) if found)
+                rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–", number(row, key, digits, True), gap,
+                             number(rounded, key, digits), "; ".join(budgets) if method in SAMPLED else "none needed",
                              row.images + (f", {fid_protocol(row.cell)}" if key == "fid" else "") if row else "–"))
         parts.append(f"### {title}, {printed['variant']}\n\n" + markdown(
             "method | metric | paper | ours | gap | ours, from 8 bits | budget | images", rows))
@@ -81,6 +87,12 @@ def misprint(published: Published) -> str:
             f"({printed['RMSE']}). Measured: {measured or MISSING}.")
 
 
+def budgets(published: Published) -> str:
+    """The images that the models made for float32 saw, as a share of the paper's."""
+    shares = [published.models[pair]["images_seen"] / published.paper["images_seen"] for pair in PAIRS if pair in published.models]
+    return f"{min(shares):.1%} to {max(shares):.1%}" if shares else MISSING
+
+
 def worse_than_input(published: Published) -> str:
     """The pairs whose restorations have more RMSE in the paper than its degraded images."""
     lines = []
@@ -92,6 +104,15 @@ def worse_than_input(published: Published) -> str:
     return "\n".join(lines)
 
 
+def level(one: Row, other: Row, key: str, digits: int) -> bool:
+    """Whether two rows of the same images are equal as printed, or not further apart than half the first one's interval or a per cent of
+    an FID in bfloat16."""
+    value = one.cell[key]
+    low, high = one.cell.get(f"{key}_interval", (value, value))
+    near = 0.01 * value if key == "fid" and one.fid_rank == 1 else (high - low) / 2
+    return abs(value - other.cell[key]) <= near or f"{value:.{digits}f}" == f"{other.cell[key]:.{digits}f}"
+
+
 def best(published: Published) -> str:
     """The paper has no Algorithm 1, so that its verdicts need the two others alone; the Frechet distance is ours."""
     rows = []
@@ -101,18 +122,16 @@ def best(published: Published) -> str:
             found = published.together(pair, SAMPLED, key) or published.together(pair, ("direct", "algorithm2"), key)
             shown = {method: number(found.get(method), key, digits) for method in SAMPLED}
             order = sorted(found, key=lambda method: -sign * found[method].cell[key])
-            winner = ", ".join(METHODS[method] for method in SAMPLED if order and shown[method] == shown[order[0]]) or MISSING
+            winner = ", ".join(METHODS[method] for method in SAMPLED if method in found and level(found[order[0]], found[method], key, digits))
             theirs, agree = "–", "–"
             if metric in SCORES:
                 favourite = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
                 theirs = METHODS[favourite]
                 if found:
-                    one, other = found["direct"].cell[key], found["algorithm2"].cell[key]
-                    rough = metric == "FID" and found["direct"].fid_rank == 1  # Inception in bfloat16 may be a per cent off
-                    tied = shown["direct"] == shown["algorithm2"] or rough and abs(one / other - 1) <= 0.01
+                    tied = level(found["direct"], found["algorithm2"], key, digits)
                     agree = "tie" if tied else verdict(next(method for method in order if method != "algorithm1") == favourite, *found.values())
             images = next(iter(found.values())).images.removesuffix(" †") if found else "–"
-            rows.append((title, metric, *shown.values(), winner, theirs, agree, images))
+            rows.append((title, metric, *shown.values(), winner or MISSING, theirs, agree, images))
     return markdown("pair | metric | direct | Algorithm 1 | Algorithm 2 | best here | paper | agree | images", rows)
 
 
@@ -130,4 +149,4 @@ def fid_precision(published: Published) -> str:
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
     "summary": summary, "paper": paper, "paper_notes": paper_notes, "misprint": misprint, "worse_than_input": worse_than_input,
-    "best": best, "fid_precision": fid_precision}
+    "budgets": budgets, "best": best, "fid_precision": fid_precision}

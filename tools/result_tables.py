@@ -57,10 +57,16 @@ def glance(published: Published) -> str:
             ratio = "–"
             if direct and sampled and direct.images == sampled.images:
                 ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" + ("" if direct.full else " †")
-            rows.append((title, name, published.share(direct.folder) if direct else "–",
-                         "no single matrix" if pair.startswith("inpaint") else number(linear, "rmse", 4), number(direct, "rmse", 4),
+            squares = divided(published, pair, measurement) if pair.startswith("inpaint") else number(linear, "rmse", 4)
+            rows.append((title, name, published.share(direct.folder) if direct else "–", squares, number(direct, "rmse", 4),
                          number(sampled, "rmse", 4), ratio, below(direct, linear)))
     return markdown("pair | from | budget | linear | direct | Algorithm 2 | Alg. 2 / direct | direct below linear", rows)
+
+
+def divided(published: Published, pair: str, measurement: str) -> str:
+    """What takes the place of the linear estimator where every image has another mask: x_T divided by it (see measure_leaks.py)."""
+    rows = [row for row in (published.read("leaks.json") or {"rows": []})["rows"] if pair == f"inpaint-{row['dataset']}"]
+    return "no single matrix" + "".join(f"; divided by the mask {row[f'rmse_divided_{measurement}']:.4f} †" for row in rows)
 
 
 def glance_notes(published: Published) -> str:
@@ -75,8 +81,8 @@ def glance_notes(published: Published) -> str:
     errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({row.pair}, {row.key[0]})" for row in published.rows
               if row.key[1:] == ("linear", "float32") and row.pair.startswith("deblur")]
     return (f"Least squares alone, without any network, is below the paper's direct RMSE for {'; '.join(ahead) or 'no pair'}. "
-            f"Its noise is measured, and tuned on validation images; what it finds in float32 depends on how D rounds: the root mean square error of "
-            f"x_T is {', '.join(errors) or MISSING}.")
+            f"It is told how noisy x_T is, a level tuned on validation images; what it finds in float32 depends on how D rounds: the root mean "
+            f"square error of x_T is {', '.join(errors) or MISSING}.")
 
 
 def score_row(row: Row, images: bool) -> tuple[str, ...]:
@@ -107,6 +113,7 @@ def deviations(published: Published) -> str:
     ours, theirs = (asdict(recipe(name, "deblur", "mnist")) for name in ("small", "paper"))
     seen = [metadata["images_seen"] for metadata in published.models.values()]
     walkers = sorted({f"{metadata['recipe']['sampler_states']:.0%}" for metadata in published.models.values()})
+    rates = " or ".join(sorted({f"{metadata['recipe']['learning_rate']:g}" for metadata in published.models.values()}))
     sizes = [metadata["parameters"] / 1e6 for metadata in published.models.values()]
     return markdown("what | paper | here | why", [
         ("images seen", f"{published.paper['images_seen']:,}", f"{min(seen):,} to {max(seen):,}" if seen else MISSING, "trained without a GPU"),
@@ -114,18 +121,19 @@ def deviations(published: Published) -> str:
          "the same; the paper's networks are in the package"),
         ("input", "x_t alone", "x_t, and x_t amplified in float32 by a fixed preconditioner: a linear estimate of x0, or for masks a logarithm",
          "what blur and masks leave is too small to be found soon"),
-        ("output", "x0", "a correction of the linear estimate; for masks x_t times a gain, plus a correction", "a gain undoes attenuation"),
+        ("output", "x0", "a correction of the linear estimate, in what was not measured; for masks x_t times a gain, plus a correction",
+         "a gain undoes attenuation"),
         ("loss", "L1", "L1; L2 for the models made for 8 bits alone", "where much is lost, L1's median has more RMSE than the mean"),
         ("optimiser", f"Adam {theirs['learning_rate']}, {theirs['schedule']}, no clipping",
-         f"Adam {ours['learning_rate']}, {ours['schedule']}, clipping at {ours['clip']:g}", "a short training must use every step"),
-        ("t in training", theirs["severities"], "20 % uniform, 20 % rising in t, 60 % at T", "the score is taken at t = T"),
+         f"Adam {rates}, {ours['schedule']}, clipping at {ours['clip']:g}", "a short training must use every step"),
+        ("t in training", theirs["severities"], "20 % uniform, 20 % rising in t, 60 % at T, where no walker is", "the score is taken at t = T"),
         ("x_t in training", "D(x0, t)", f"{' or '.join(walkers)} of a batch walk through Algorithm 2, a step of the sampler each training step",
          "the sampler's states are not D(x0, s): its own predictions made them"),
         ("x_s in Algorithm 2", "float32", "float64 between the network's calls", "the rounding of T small steps adds up"),
-        ("EMA", "0.995 every 10 steps", "every step, half-life 3 % of the steps", "a short training"),
+        ("EMA", "0.995 every 10 steps", "every step, half-life 3 % of the steps so far", "a short training"),
         ("augmentation", "CIFAR-10: flip and crop", "CIFAR-10: flip", "crops shift what the borders see"),
         ("training images", "the training file", "less 5,000 held out for validation", "choices are made on those"),
-        ("precision of training", "float32", "bfloat16 where the hardware has it, but the first layers", "speed; the rows are scored in float32"),
+        ("precision of training", "float32", "bfloat16 where the hardware has it, but the preconditioner", "speed; the rows are scored in float32"),
         ("dropout", "0.1 in its networks, left on in some of its sampling", "none", "small networks, short trainings"),
         ("weights", "–", "scored and shipped in float16", "small files"),
         ("“sampled” of super-resolution and inpainting", "its code returns the prediction at s = 1", "the end of Algorithm 2, x_0",
