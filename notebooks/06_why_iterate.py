@@ -103,9 +103,9 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE, SSIM and detail of direct reconstruction, Algorithm 1 and Algorithm 2 for the six pairs of task and data set.")
 
 # %% [markdown]
-# **What you saw.** Which way is best depends on the score and on the task: direct wins in RMSE, an iteration in detail. (Blurred digits start from T = 40 here.) A network trained with
+# **What you saw.** Which way is best depends on the score and on the task: direct wins in RMSE, an iteration mostly in detail. (Blurred digits start from T = 40 here.) A network trained with
 # an L1 loss answers at each pixel with something like the median of all images that fit: near to all of them, which RMSE rewards, and smoother than they are. An iteration can put detail back
-# (*deblur*), or more than there was (*inpaint cifar10* by Algorithm 1). So "Algorithm 2 is better" is no statement until
+# (*deblur mnist*), or more than there was (*inpaint cifar10* by Algorithm 1). So "Algorithm 2 is better" is no statement until
 # it names a score. Notebook 04 adds the Frechet distance, the score that looks at whole sets of images.
 #
 # ## 2 · The proof, as a running check
@@ -562,7 +562,7 @@ for name, chain in chains.items():
 # ## So, why iterate?
 # Because a prediction made late sees what has been written before, and Algorithm 2 lets it write only what has just come back. Whether that helps depends on the D (how is the weight spread
 # over the steps?), on the network (are its late predictions better?) and on the score (RMSE likes the one smooth guess). Section 1 counts how often it helped here: in detail
-# always, in RMSE never.
+# mostly, in RMSE never.
 #
 # ## Exercises
 # ### 1 · Who writes what
