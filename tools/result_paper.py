@@ -68,7 +68,7 @@ def paper(published: Published) -> str:
                     gap += f" ({outcome(published, pair, method, metric)})" if method != "degraded" else ""
                 budgets = dict.fromkeys(published.share(found.folder) for found in (row, rounded) if found)
                 rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–", number(row, key, digits, True), gap,
-                             number(rounded, key, digits), "; ".join(budgets) if method in SAMPLED else "none needed",
+                             number(rounded, key, digits), "; ".join(budgets) or "–" if method in SAMPLED else "none needed",
                              row.images + (f", {fid_protocol(row.cell)}" if key == "fid" else "") if row else "–"))
         parts.append(f"### {title}, {printed['variant']}\n\n" + markdown(
             "method | metric | paper | ours | gap | ours, from 8 bits | budget | images", rows))
