@@ -85,8 +85,8 @@ class Preconditioner(nn.Module):
         with torch.autocast(x_t.device.type, enabled=False):
             x_t = x_t.float()
             centred = (x_t - x_t.mean((-1, -2), keepdim=True)) * self.gain[t].view(-1, 1, 1, 1)
-            third = self.linear_estimate(x_t, t) if self.inverts else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
-            return torch.cat([x_t, centred, third], dim=1)  # (B, 3 C, H, W)
+            amplified = self.linear_estimate(x_t, t) if self.inverts else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
+            return torch.cat([x_t, centred, amplified], dim=1)  # (B, 3 C, H, W)
 
 
 def severity_embedding(t: Tensor, width: int) -> Tensor:

@@ -53,7 +53,17 @@ def card(published: Published, name: str) -> str:
         walkers=f"{options['sampler_states']:.0%}", keeps=options.get("keeps", Recipe.keeps),
         seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
-        command=command(options), begun="the weights of an earlier stage" if metadata["init"] else "scratch")
+        command=command(options), rounded=from_8_bits(published, name), begun="the weights of an earlier stage" if metadata["init"] else "scratch")
+
+
+def from_8_bits(published: Published, name: str) -> str:
+    """What 8 bits make of a model made for float32, on the samplers' validation images."""
+    cells = [cell for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]
+             if (cell["method"], cell["measurement"]) == ("direct", "8bit") and cell["provenance"]["weights"] == published.models[name]["checksum"]]
+    if not cells or published.models[name]["recipe"]["measurement"] != "float32":
+        return ""
+    shown = ", ".join(f"{cell['rmse']:.3f} ({cell['variant']}; the degraded image has {cell['rmse'] * cell['gain']:.3f})" for cell in cells)
+    return f" From 8 bits its RMSE is {shown}, on {cells[0]['n']} {cells[0]['split']} images."
 
 
 def command(options: dict[str, Any]) -> str:
