@@ -52,6 +52,8 @@ def main() -> None:
     for seed in range(chosen.seeds):
         for task, dataset in PAIRS:
             for name, changes in CHOICES.items():
+                if task == "inpaint" and "keeps" in changes:
+                    continue  # for masks nothing is kept
                 options = {"keeps": "state", "steps": chosen.steps, "evaluate_every": chosen.steps, "seed": seed}
                 choice = recipe("small", task, dataset, **options | changes)
                 folder = chosen.runs / f"{task}-{dataset}, {name}, seed {seed}"
