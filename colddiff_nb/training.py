@@ -1,4 +1,4 @@
-"""The training loop: L1 (or L2) between x0 and R(D(x0, t), t), the paper's equation 1, on x_t = D(x0, t) or, for a
+"""The training loop: L1 (or L2) between x0 and R(x_t, t), the paper's equation 1, on x_t = D(x0, t) or, for a
 share of the batch, on states that Algorithm 2 makes (walkers.py); resumable bit for bit.
 
 Randomness is stateless: the draws of a step depend on (recipe.seed, step) alone, so a checkpoint holds no generator and any
@@ -141,12 +141,14 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             x0 = to_float(pixels[batch.index.to(device)])  # (B, C, size, size)
             x0 = torch.where(batch.flip.to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
             x_t, t = run.walkers.inputs(measured(recipe, batch.drawn(x0, batch.t))), batch.t.to(device)
-            inputs = [x_t.float(), t] + ([run.walkers.starts(t)] if recipe.keeps == "measurement" else [])
+            arguments = [x_t.float(), t]
+            if recipe.keeps == "measurement":
+                arguments.append(run.walkers.starts(t))
             predictions = []
             with out_of_memory_explained(recipe, share):
                 for part in parts:
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
-                        x0_hat = network(*(one[part] for one in inputs)).float()
+                        x0_hat = network(*(argument[part] for argument in arguments)).float()
                         loss = LOSSES[recipe.loss](x0_hat, x0[part]) / recipe.accumulate
                         accelerator.backward(loss)
                     run.loss_sum += accelerator.reduce(loss.detach(), "mean")

@@ -3,6 +3,8 @@
 
     python tools/measure_baselines.py --data ROOT                    # the folder that holds MNIST and CIFAR-10
     python tools/measure_baselines.py --data ROOT --fid bfloat16     # FID too, of the rows from float32: hours on a CPU core
+
+A file is written anew as a whole: without --fid it has no FID.
 """
 from __future__ import annotations
 
@@ -86,8 +88,9 @@ def main() -> None:
     root: Path = chosen.data
     inception = chosen_inception(chosen)
     for name in chosen.names:
-        reads = {"classifier": classifier(name, root)}
-        scoring: dict[str, dict[str, Any]] = {"float32": reads | {"fid": inception, "feature_cache": chosen.feature_cache}, "8bit": reads}
+        classified = {"classifier": classifier(name, root)}
+        scoring: dict[str, dict[str, Any]] = {  # FID takes too long for both
+            "float32": classified | {"fid": inception, "feature_cache": chosen.feature_cache}, "8bit": classified}
         test, data = load(name, "test", root), statistics(load(name, "train", root))
         for task, T in ROWS[name]:
             degrade = make(task, name, T=T)

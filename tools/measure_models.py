@@ -48,7 +48,7 @@ def add_fid_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_inception(chosen: argparse.Namespace) -> Inception | Literal[False]:
-    """What `evaluate` takes as `fid`."""
+    """What `evaluate` takes as `fid`. Raises SystemExit where Inception's weights cannot be had."""
     inception, why = load_inception(device=runtime.device(), dtype=getattr(torch, chosen.fid)) if chosen.fid else (None, "")
     if why:
         raise SystemExit(f"no FID: {why}; leave out --fid")

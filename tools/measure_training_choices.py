@@ -3,7 +3,7 @@
     python -m tools.measure_training_choices --data ROOT     # an hour of one CPU core; the same command goes on where it stopped
 
 Every choice is trained on the same number of images and scored on the same validation images, for masks on digits and for blur on photographs.
-The recipe keeps the state here, as most shipped models do.
+All but one choice keep the state.
 """
 from __future__ import annotations
 

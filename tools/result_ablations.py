@@ -47,6 +47,13 @@ def walkers_cost(published: Published) -> str:
     return f"{min(gains):.0f} to {max(gains):.0f} %" if gains else MISSING
 
 
+def longer(published: Published) -> str:
+    """How many times the images of these short trainings the shipped models saw."""
+    record = published.read("training_choices.json")
+    seen = [metadata["images_seen"] / record["images_seen"] for metadata in published.models.values()] if record else []
+    return f"{min(seen):.0f} to {max(seen):.0f}" if seen else MISSING
+
+
 def curves(published: Published) -> str:
     """Scores over one training at log-spaced steps (see measure_curves.py)."""
     parts = []
@@ -75,4 +82,4 @@ def pictures(published: Published) -> str:
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
-    "ablations": table, "choices": choices, "walkers_cost": walkers_cost, "curves": curves, "pictures": pictures}
+    "ablations": table, "choices": choices, "walkers_cost": walkers_cost, "longer": longer, "curves": curves, "pictures": pictures}

@@ -10,7 +10,8 @@ from result_rows import METHODS, PAIRS, Published
 from result_tables import FROM, MADE_FOR, MISSING, markdown, number
 
 from colddiff_nb.degradations import make
-from colddiff_nb.recipes import Recipe, recipe
+from colddiff_nb.recipes import recipe
+from colddiff_nb.run import same
 
 CARD = Path(__file__).with_name("card_template.md")
 LICENCES = {"mnist": "MNIST, CC BY-SA 3.0", "cifar10": "CIFAR-10, published for research, no licence stated"}
@@ -24,7 +25,7 @@ def models(published: Published) -> str:
         current = MISSING if not scored else "yes" if scored == {metadata["checksum"]} else "**no, older weights**"
         rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
                      f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
-                     f"{options['sampler_states']:.0%}", options.get("keeps", Recipe.keeps), options.get("loss", "l1").upper(), current))
+                     f"{options['sampler_states']:.0%}", keeps(options), options["loss"].upper(), current))
     return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | walkers | keeps | loss | "
                     "rows are of these weights", rows)
 
@@ -42,18 +43,19 @@ def card(published: Published, name: str) -> str:
     task, dataset, measurement = options["task"], options["dataset"], options["measurement"]
     pair = f"{task}-{dataset}"
     scores = [(variant, FROM[source], METHODS[method], number(row, "rmse", 4, True), number(row, "ssim", 4, True),
-               number(published.best(pair, method, source, variant, "fid"), "fid", 2))
+               number(fid if (fid := published.best(pair, method, source, variant, "fid")) and fid.folder == name else None, "fid", 2))
               for variant in published.variants(pair) for source in FROM for method in ("direct", "algorithm2")
               if (row := published.best(pair, method, source, variant)) and row.folder == name]
     return CARD.read_text().format(
         name=name, title=PAIRS[pair], made_for=MADE_FOR[measurement], channels=1 if dataset == "mnist" else 3, size=metadata["size"],
         loader=f'load_pretrained("{task}", "{dataset}"' + ("" if name == pair else f', "{measurement}"') + ")", T=make(task, dataset).T,
         network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
-        images_seen=metadata["images_seen"], share=published.share(name), loss=options.get("loss", "l1").upper(),
-        walkers=f"{options['sampler_states']:.0%}", keeps=options.get("keeps", Recipe.keeps),
+        images_seen=metadata["images_seen"], share=published.share(name), loss=options["loss"].upper(),
+        walkers=f"{options['sampler_states']:.0%}", kept="" if task == "inpaint" else f", and the network keeps what the {options['keeps']} tells",
         seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
-        command=command(options), rounded=from_8_bits(published, name), begun="the weights of an earlier stage" if metadata["init"] else "scratch")
+        command=command(metadata), rounded=from_8_bits(published, name),
+        begun=f"an earlier stage ({metadata['init']['checksum'][:8]}…, not shipped)" if metadata["init"] else "scratch")
 
 
 def from_8_bits(published: Published, name: str) -> str:
@@ -66,13 +68,17 @@ def from_8_bits(published: Published, name: str) -> str:
     return f" From 8 bits its RMSE is {shown}, on {cells[0]['n']} {cells[0]['split']} images."
 
 
-def command(options: dict[str, Any]) -> str:
-    """What trains by these options of a recipe: all that `small` has otherwise. How often is scored and saved changes no weights."""
-    named = asdict(recipe("small", options["task"], options["dataset"]))
-    used = asdict(Recipe()) | options  # a setting younger than the training had its default
-    changed = [f"--{name.replace('_', '-')} {used[name]}" for name, value in named.items() if name not in ("evaluate_every", "save_every", "widths")
-               and used[name] != value]
-    return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset", options["dataset"], *changed])
+def command(metadata: dict[str, Any]) -> str:
+    """What trained these weights: all that the recipe `small` has otherwise, but for how often is scored and saved."""
+    options = metadata["recipe"]
+    changed = [f"--{name.replace('_', '-')} {options[name]}" for name, value in asdict(recipe("small", options["task"], options["dataset"])).items()
+               if name not in ("evaluate_every", "save_every") and not same(options[name], value)]
+    begun = ["--init EARLIER.safetensors"] if metadata["init"] else []
+    return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset", options["dataset"], *changed, *begun])
+
+
+def keeps(options: dict[str, Any]) -> str:
+    return "–" if options["task"] == "inpaint" else options["keeps"]
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {"models": models}

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from colddiff_nb.checkpoint import load_weights
+from colddiff_nb.recipes import Recipe
 from colddiff_nb.results import fid_protocol
 
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
@@ -74,6 +75,7 @@ class Published:
             path = self.folder / name / "weights.safetensors"
             if path.is_file():
                 weights, metadata = load_weights(path)
+                metadata["recipe"] = asdict(Recipe()) | metadata["recipe"]  # a setting younger than the training had its default
                 found[name] = metadata | {"parameters": sum(tensor.numel() for tensor in weights.values())}
         return found
 
