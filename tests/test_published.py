@@ -160,8 +160,11 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111), cell("test", 10_000, 0.122)]}))
     table = result_paper.paper(Published(tmp_path))
     assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | **no** | – |" in result_goals.goals(Published(tmp_path))
+    (folder / "curve.csv").write_text("images,loss,rmse_direct\n64,0.5,0.4\n128,0.5,0.3\n256,0.4,0.27\n")
+    assert "| 0.1220 | **no** | -10.0 % |" in result_goals.goals(Published(tmp_path)), "by the last stage"
     (tmp_path / "curves").mkdir()
-    (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"T": 3, "rows": [{"rmse_direct": 0.2}, {"rmse_direct": 0.19}]}))
+    rows = [{"images": 100, "rmse_direct": 0.2}, {"images": 200, "rmse_direct": 0.19}]
+    (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"rows": rows}))
     assert "| 0.1220 | **no** | -5.0 % |" in result_goals.goals(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0010 | +0.008 (worse) | not run | – | test, 10,000 |" in table and "†" not in table
     assert "0.1110 ± 0.0010 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
@@ -235,11 +238,14 @@ def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
     def scored(method, rmse, measurement="float32"):  # the paper has 0.114 and 0.115
         return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement": measurement}
 
-    publish(tmp_path, [scored("direct", 0.111), scored("direct", 0.113, "8bit"), scored("algorithm2", 0.1145)])
+    publish(tmp_path, [scored("direct", 0.111), scored("direct", 0.1135, "8bit"), scored("algorithm2", 0.1145)])
     table = result_paper.paper(Published(tmp_path))
-    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | -0.003 (better°) | 0.1130 |" in table
+    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | -0.003 (better°) | 0.1135 |" in table
     assert "| Algorithm 2 | RMSE | 0.115 | 0.1145 ± 0.0010 | -0.001 (tie) | not run |" in table
     assert "| – | **0.111**° / 0.114 | 0.115 / 0.115 |" in result_paper.summary(Published(tmp_path))
+    few = scored("direct", 0.1135, "8bit") | {"n": 300}
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [scored("direct", 0.111), few]}))
+    assert "| – | **0.111** / 0.114 |" in result_paper.summary(Published(tmp_path)), "a part of the split decides no °"
 
 
 @pytest.mark.parametrize("measurement", ["float32", "8bit"])

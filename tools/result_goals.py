@@ -6,6 +6,8 @@ from collections.abc import Callable
 from result_rows import PAIRS, Published
 from result_tables import FROM, MISSING, SCORES, markdown, number, verdict
 
+from colddiff_nb.degradations import make
+
 # pair, variant, measurement, metric, goal: set before the trainings, from a short prototype
 GOALS = (("deblur-mnist", "T = 20", "float32", "RMSE", 0.115), ("deblur-mnist", "T = 40", "float32", "RMSE", 0.128),
          ("deblur-mnist", "T = 20", "8bit", "RMSE", 0.17), ("deblur-cifar10", "T = 50", "float32", "RMSE", 0.045),
@@ -26,12 +28,16 @@ def goals(published: Published) -> str:
 
 
 def last_doubling(published: Published, folder: str, variant: str, key: str) -> str:
-    """What the last doubling of the images in training changed, on validation images, where its curve was measured."""
-    record = published.read(f"curves/{folder}.json")
-    if not record or variant != f"T = {record['T']}":
+    """What the last doubling of the images in training changed, on validation images: by the curve of a whole training where one was
+    measured, else by that of the model's last stage."""
+    record, T = published.read(f"curves/{folder}.json"), f"T = {make(*folder.removesuffix('-8bit').split('-')).T}"
+    rows = record["rows"] if record else published.last_stage(folder)
+    if not rows or f"{key}_direct" not in rows[-1]:
         return "–"
-    before, after = (row[f"{key}_direct"] for row in record["rows"][-2:])
-    return f"{100 * (after / before - 1):+.1f} %" + (", then trained further" if published.images_since(folder, record) else "")
+    after = rows[-1]
+    before = next(row for row in rows if row["images"] >= after["images"] / 2)
+    remarks = [f"from {T}"] * (variant != T) + ["then trained further"] * bool(record and published.images_since(folder, record))
+    return ", ".join([f"{100 * (after[f'{key}_direct'] / before[f'{key}_direct'] - 1):+.1f} %", *remarks])
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {"goals": goals}

@@ -1,6 +1,7 @@
 """Reads results/: every scored row, the paper's table, and the models that are shipped."""
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -133,6 +134,11 @@ class Published:
         """The paper's variant first."""
         first = self.paper["pairs"][pair]["variant"]
         return [first, *sorted({row.key[0] for row in self.rows if row.pair == pair} - {first})]
+
+    def last_stage(self, name: str) -> list[dict[str, float]]:
+        """The validation scores of a model in the last stage of its training."""
+        path = self.folder / name / "curve.csv"
+        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(path.open())] if path.is_file() else []
 
     def images_since(self, name: str, curve: dict[str, Any]) -> int:
         """Images that a shipped model has seen beyond the last point of a curve of its training."""
