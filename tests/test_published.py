@@ -25,6 +25,7 @@ import measure_samplers  # noqa: E402
 import readme  # noqa: E402
 import report_trend  # noqa: E402
 import result_ablations  # noqa: E402
+import result_fid  # noqa: E402
 import result_goals  # noqa: E402
 import result_paper  # noqa: E402
 import result_samplers  # noqa: E402
@@ -218,7 +219,7 @@ def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
     publish(tmp_path, [full_cell("direct", fid=20.25, inception=fast), full_cell("direct", fid=20.5, inception=exact),
                        full_cell("algorithm2", fid=18.0, inception=fast)])
     published = Published(tmp_path)
-    assert "| Super-resolution, MNIST, T = 3 | direct | test, 10,000 | 20.500 | 20.250 | -1.2 % |" in result_paper.fid_precision(published)
+    assert "| Super-resolution, MNIST, T = 3 | direct | test, 10,000 | 20.500 | 20.250 | -1.2 % |" in result_fid.fid_precision(published)
     fid = "| Super-resolution, MNIST | FID | ≈ 20.25 | not run | ≈ 18.00 | Algorithm 2 | direct | **no** | test, 10,000 |"
     assert fid in result_paper.best(published), "both by the same Inception"
     paper = result_paper.paper(published)
@@ -230,8 +231,15 @@ def test_of_two_fids_in_bfloat16_a_per_cent_apart_neither_is_better(tmp_path):
     publish(tmp_path, [full_cell("direct", fid=4.22, inception=fast), full_cell("algorithm2", fid=4.2, inception=fast)])
     fid = "| Super-resolution, MNIST | FID | ≈ 4.22 | not run | ≈ 4.20 | direct, Algorithm 2 | direct | tie | test, 10,000 |"
     assert fid in result_paper.best(Published(tmp_path))
+    assert "+0.17 (worse)" in result_paper.paper(Published(tmp_path)), "the paper has 4.05"
+
+
+def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie(tmp_path):
+    exact = "inception-2015, half-pixel bilinear"
+    publish(tmp_path, [full_cell("degraded", fid=387.0, inception=exact), full_cell("direct", fid=4.22, inception=exact)])
     table = result_paper.paper(Published(tmp_path))
-    assert "+0.17 (tie)" in table and "-0.13 (tie)" in table, "the paper has 4.05 and 4.33: less than 5 % away"
+    assert "+0.17 (tie)" in table and result_fid.fid_tie(Published(tmp_path)) == "5 %", "the paper has 368.56 for the degraded images"
+    assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % |" in result_fid.fid_protocol_gaps(Published(tmp_path))
 
 
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):

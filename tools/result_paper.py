@@ -2,27 +2,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from result_fid import BFLOAT16, protocol_gap
 from result_rows import METHODS, PAIRS, Published, Row
-from result_tables import FROM, MISSING, SCORES, markdown, number, verdict
+from result_tables import FROM, MISSING, SCORES, markdown, number, printed_score, verdict
 
 from colddiff_nb.results import fid_protocol
 
 PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
 SAMPLED = ("direct", "algorithm1", "algorithm2")
-FID_TIE = 0.05  # FID has no interval here. Our choice: one that is no further from the paper's than this share of it counts as equal
-BFLOAT16 = 0.01  # and so do two of ours by Inception in bfloat16: it moved the one FID that was scored in both by as much
 
 
-def compare(row: Row | None, printed: float, metric: str) -> str:
-    """better, worse, or a tie: not further from the printed figure than half the interval and half its last digit, or FID_TIE. Empty
-    without a row."""
+def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str:
+    """better, worse, or a tie: not further from the printed figure than half the interval and half its last digit, or for FID than the
+    share `fid_gap` of it. Empty without a row."""
     key, _, sign = SCORES[metric]
     if row is None or (ours := row.number(key)) is None:
         return ""
     low, high = row.cell.get(f"{key}_interval", (0, 0))
-    near = FID_TIE * printed if metric == "FID" else (high - low) / 2 + 0.0005
+    near = fid_gap * printed + 0.005 if metric == "FID" else (high - low) / 2 + 0.0005
     return "tie" if abs(ours - printed) <= near else "better" if sign * (ours - printed) > 0 else "worse"
 
 
@@ -30,14 +28,8 @@ def outcome(published: Published, pair: str, method: str, metric: str) -> str:
     """`compare` of the row from float32, with °: better, but on the full test split not from 8 bits."""
     printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
     exact, rounded = (published.best(pair, method, measurement, metric=key) for measurement in FROM)
-    result = compare(exact, printed, metric)
-    return result + ("°" if result == "better" and rounded and rounded.full and compare(rounded, printed, metric) != "better" else "")
-
-
-def printed_score(theirs: dict[str, Any], metric: str) -> str:
-    """A figure of the paper, and the mark of its note if it has one."""
-    mark = theirs.get("notes", {}).get(metric)
-    return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
+    result, from_8_bits = (compare(row, printed, metric, protocol_gap(published)) for row in (exact, rounded))
+    return result + ("°" if result == "better" and rounded and rounded.full and from_8_bits != "better" else "")
 
 
 def summary(published: Published) -> str:
@@ -124,8 +116,8 @@ def best(published: Published) -> str:
         for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
             found = published.together(pair, SAMPLED, key) or published.together(pair, ("direct", "algorithm2"), key)
             shown = {method: number(found.get(method), key, digits) for method in SAMPLED}
-            order = sorted(found, key=lambda method: -sign * found[method].cell[key])
-            winner = ", ".join(METHODS[method] for method in SAMPLED if method in found and level(found[order[0]], found[method], key, digits))
+            order = sorted((method for method in SAMPLED if method in found), key=lambda method: -sign * found[method].cell[key])
+            winner = ", ".join(METHODS[method] for method in SAMPLED if method in order and level(found[order[0]], found[method], key, digits))
             theirs, agree = "–", "–"
             if metric in SCORES:
                 favourite = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
@@ -139,18 +131,6 @@ def best(published: Published) -> str:
     return markdown("pair | metric | direct | Algorithm 1 | Algorithm 2 | best here | paper | agree | images", rows)
 
 
-def fid_precision(published: Published) -> str:
-    """What Inception in bfloat16 changes, where the same restorations were scored in both."""
-    places: dict[Any, dict[int, Row]] = {}
-    for row in published.every_row:
-        if row.fid_rank:
-            places.setdefault((row.folder, *row.key, row.images), {})[row.fid_rank] = row
-    pairs = [(found[2], found[1]) for found in places.values() if set(found) == {1, 2}]
-    return markdown("pair | method | images | FID, float32 | FID, bfloat16 | difference", (
-        (f"{PAIRS[exact.pair]}, {exact.key[0]}", METHODS[exact.key[1]], exact.images, f"{exact.cell['fid']:.3f}", f"{fast.cell['fid']:.3f}",
-         f"{100 * (fast.cell['fid'] / exact.cell['fid'] - 1):+.1f} %") for exact, fast in pairs))
-
-
 SECTIONS: dict[str, Callable[[Published], str]] = {
     "summary": summary, "paper": paper, "paper_notes": paper_notes, "misprint": misprint, "worse_than_input": worse_than_input,
-    "budgets": budgets, "best": best, "fid_precision": fid_precision}
+    "budgets": budgets, "best": best}

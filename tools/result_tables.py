@@ -34,6 +34,12 @@ def number(row: Row | None, metric: str, digits: int, interval: bool = False) ->
     return text + ("" if row.full else " †")
 
 
+def printed_score(theirs: dict[str, Any], metric: str) -> str:
+    """A figure of the paper, and the mark of its note if it has one."""
+    mark = theirs.get("notes", {}).get(metric)
+    return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
+
+
 def verdict(true: bool, *rows: Row) -> str:
     return ("yes" if true else "**no**") + ("" if all(row.full for row in rows) else " †")
 

@@ -4,7 +4,7 @@
 
 Read are results/paper.json (the paper's table), baselines/*.json (rows that need no training), <task>-<dataset>[-8bit]/ (metrics.json,
 weights.safetensors), quick-*/metrics.json, samplers/*/metrics.json, hot_and_cold.json, generation.json, training_choices.json,
-leaks.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in the *_template.md.
+leaks.json, fid.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in the *_template.md.
 """
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
 
 import result_ablations  # noqa: E402
+import result_fid  # noqa: E402
 import result_generation  # noqa: E402
 import result_goals  # noqa: E402
 import result_hot_and_cold  # noqa: E402
@@ -31,7 +32,7 @@ def build(results: Path = HOME / "results") -> dict[str, str]:
     """The pages by their paths in the results folder."""
     published = Published(results)
     modules = (result_tables, result_models, result_paper, result_report, result_samplers, result_ablations, result_goals, result_hot_and_cold,
-               result_generation, result_leaks)
+               result_generation, result_leaks, result_fid)
     pages = {page: Path(__file__).with_name(template).read_text()
              for page, template in (("README.md", "results_template.md"), ("details.md", "details_template.md"))}
     for name, table in (section for module in modules for section in module.SECTIONS.items()):
