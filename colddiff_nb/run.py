@@ -75,8 +75,8 @@ class Run:
             return
         step, state, folder = max(found, key=lambda item: item[0])
         with usable(folder):
-            mine, theirs = flatten(self.identity()), flatten(state["identity"])
-            theirs = flatten({"recipe": asdict(Recipe())}) | theirs  # a setting younger than the training had its default
+            recipe = asdict(Recipe()) | state["identity"]["recipe"]  # a setting younger than the training had its default
+            mine, theirs = flatten(self.identity()), flatten(state["identity"] | {"recipe": recipe})
             if theirs["recipe.batch"] * theirs["recipe.accumulate"] == self.recipe.batch * self.recipe.accumulate:
                 # a smaller micro-batch, for a GPU with less memory, is the same training
                 theirs |= {name: mine[name] for name in ("recipe.batch", "recipe.accumulate")}
