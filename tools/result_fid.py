@@ -11,13 +11,14 @@ BFLOAT16 = 0.01  # share that tells no two of our FIDs by Inception in bfloat16 
 
 
 def protocol_gap(published: Published) -> float:
-    """The largest share by which our FID of degraded images, which need no network, is off the paper's: what FID is scored by is not
-    wholly the same there, and no smaller difference says anything. Figures quoted from memory do not count."""
+    """The largest share by which our FID of degraded images, which need no network, is off the paper's: no smaller difference says
+    anything. Of several severities the nearest counts; figures quoted from memory do not."""
     gaps = [0.0]
     for pair in PAIRS:
-        theirs, row = published.paper["pairs"][pair]["degraded"], published.best(pair, "degraded", metric="fid")
-        if row and "FID" not in theirs.get("notes", {}):
-            gaps.append(abs(row.cell["fid"] / theirs["FID"] - 1))
+        theirs = published.paper["pairs"][pair]["degraded"]
+        rows = [row for variant in published.variants(pair) if (row := published.best(pair, "degraded", variant=variant, metric="fid"))]
+        if rows and "FID" not in theirs.get("notes", {}):
+            gaps.append(min(abs(row.cell["fid"] / theirs["FID"] - 1) for row in rows))
     return max(gaps)
 
 
@@ -25,9 +26,11 @@ def fid_protocol_gaps(published: Published) -> str:
     """Our FID of the degraded images beside the paper's."""
     rows = []
     for pair, title in PAIRS.items():
-        row, theirs = published.best(pair, "degraded", metric="fid"), published.paper["pairs"][pair]["degraded"]
-        gap = f"{100 * (row.cell['fid'] / theirs['FID'] - 1):+.1f} %" if row else "–"
-        rows.append((f"{title}, {published.paper['pairs'][pair]['variant']}", printed_score(theirs, "FID"), number(row, "fid", 2), gap))
+        theirs = published.paper["pairs"][pair]["degraded"]
+        for variant in published.variants(pair):
+            row = published.best(pair, "degraded", variant=variant, metric="fid")
+            gap = f"{100 * (row.cell['fid'] / theirs['FID'] - 1):+.1f} %" if row else "–"
+            rows.append((f"{title}, {variant}", printed_score(theirs, "FID"), number(row, "fid", 2), gap))
     return markdown("degraded images | FID, paper | FID, ours | gap", rows)
 
 

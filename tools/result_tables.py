@@ -145,7 +145,8 @@ def deviations(published: Published) -> str:
         ("“sampled” of super-resolution and inpainting", "its code returns the prediction at s = 1", "the end of Algorithm 2, x_0",
          "it is what the paper describes; [how the error grows](details.md#how-the-error-grows-along-algorithm-2) has both"),
         ("FID", "half-pixel bilinear resize", "the same; the rows marked ≈ by Inception in bfloat16", "half the time on CPUs"),
-        ("deblurring MNIST", "T = 40 in its text as the report quotes it; its table fits 20", "one network for T = 40, also scored from t = 20",
+        ("deblurring MNIST", "T = 40 in its text as the report quotes it; its table's RMSE fits 20, its FID 40",
+         "one network for T = 40, also scored from t = 20",
          "to have both rows"),
         ("super-resolution", "the official command says bicubic", "average pooling", "the paper's degraded rows match it"),
         ("masks", "8-bit x_T in the official code", "rounding is the measurement's, given as rows of their own", "to see what it costs")])
