@@ -1,6 +1,6 @@
 """What Inception's precision and the resize to 299 x 299 do to FID: of blurred CIFAR-10 images, which no network has touched: results/fid.json.
 
-    python -m tools.measure_fid --data ROOT     # eight minutes of one CPU core
+    python -m tools.measure_fid --data ROOT     # some minutes of one CPU core
 """
 from __future__ import annotations
 

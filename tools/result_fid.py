@@ -7,7 +7,7 @@ from typing import Any
 from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import markdown, number, printed_score
 
-BFLOAT16 = 0.01  # share that tells no two of our FIDs by Inception in bfloat16 apart: it moved the one that was scored in both by as much
+BFLOAT16 = 0.01  # share within which two of our FIDs by Inception in bfloat16 are equal: in the cases scored in both it moved them so far
 
 
 def protocol_gap(published: Published) -> float:
