@@ -21,6 +21,7 @@ from colddiff_nb.results import evaluate
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
 import measure_curves  # noqa: E402
+import measure_fid  # noqa: E402
 import measure_samplers  # noqa: E402
 import readme  # noqa: E402
 import report_trend  # noqa: E402
@@ -224,6 +225,23 @@ def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
     assert fid in result_paper.best(published), "both by the same Inception"
     paper = result_paper.paper(published)
     assert "test, 10,000, half-pixel bilinear |" in paper and "test, 10,000, half-pixel bilinear, bfloat16 |" in paper
+
+
+def test_the_fid_of_blurred_images_by_each_precision_and_resize(tmp_path, monkeypatch):
+    class FakeInception:
+        def __init__(self, resize, dtype):
+            self.name, self.dtype = f"fake, {resize}", dtype
+
+        def __call__(self, x):
+            return torch.nn.functional.avg_pool2d(x.to(self.dtype), 8).flatten(1).double()
+
+    monkeypatch.setattr(measure_fid, "Inception", FakeInception)
+    record = measure_fid.measure(data.load("mnist5k", "test"), 100)
+    exact, fast, other = (row["fid"] for row in record["rows"])
+    assert exact > 0.1 and fast == other and 0 < abs(fast / exact - 1) < 0.05, "blurred digits are not the originals; the stub resizes nothing"
+    (tmp_path / "fid.json").write_text(json.dumps(record))
+    text = result_fid.fid_control(Published(tmp_path))
+    assert "of 100 blurred mnist5k images" in text and f"| half-pixel bilinear | bfloat16 | {fast:.2f} | {100 * (fast / exact - 1):+.1f} % |" in text
 
 
 def test_of_two_fids_in_bfloat16_a_per_cent_apart_neither_is_better(tmp_path):
