@@ -90,10 +90,10 @@ def consistent(sampler: Callable, measurement: str = "float32") -> Callable:
     D(x0, T) as exactly as `measurement` ("float32" or "8bit") says. restore must be in eval mode."""
     def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
         start = severities(degrade, T)[0]
-        told = started_at(restore, start)
+        predict = started_at(restore, start)
 
         def agreeing(x_s: Tensor, s: Tensor) -> Tensor:
-            return degrade.project(told(x_s, s).clamp(-1, 1), x_T, start, measurement)
+            return degrade.project(predict(x_s, s).clamp(-1, 1), x_T, start, measurement)
         return sampler(agreeing, degrade, x_T, T, trajectory)
     return sample
 
@@ -103,10 +103,10 @@ def mirrored(sampler: Callable) -> Callable:
     assumes a D that treats left and right alike, and images whose mirror images are as likely: photographs, not digits. restore must be
     in eval mode."""
     def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
-        told = started_at(restore, severities(degrade, T)[0])
+        predict = started_at(restore, severities(degrade, T)[0])
 
         def both(x_s: Tensor, s: Tensor) -> Tensor:
-            return (told(x_s, s) + told(x_s.flip(-1), s).flip(-1)) / 2
+            return (predict(x_s, s) + predict(x_s.flip(-1), s).flip(-1)) / 2
         return sampler(both, degrade, x_T, T, trajectory)
     return sample
 
@@ -134,10 +134,10 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
     network = restore if isinstance(restore, nn.Module) and restore.training else None
     if network:
         network.eval()
-    told, record, x_s = started_at(restore, visited[0]), Trajectory(x=[x_T]), x_T.double()
+    predict, record, x_s = started_at(restore, visited[0]), Trajectory(x=[x_T]), x_T.double()
     try:
         for s, s_next in zip(visited, [*visited[1:], 0]):
-            x0_hat = told(x_s.to(x_T.dtype), torch.full((len(x_s),), s, device=x_s.device))
+            x0_hat = predict(x_s.to(x_T.dtype), torch.full((len(x_s),), s, device=x_s.device))
             x_s = update(x_s, x0_hat, s, s_next)
             if trajectory:
                 record.severities.append(s)
