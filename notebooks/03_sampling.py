@@ -37,7 +37,7 @@ IMAGES = settings.choose(16, 2)  # that the table in section 4 scores
 # ## 1 · A measurement, and the loop that undoes it
 # The images come from the test split, so no network here has seen them. `model(task, data)` fetches a network R with its degradation D.
 # The tasks are named after what R does: *deblur* undoes blur, *superres* (super-resolution) pixelation, *inpaint* a grey hole. The line `weights: ...`
-# says which weights R has (the first digits of their checksum) and on how many training images, repeats included (352 k: 352,000).
+# says which weights R has (the first digits of their checksum) and how many training images they have seen, repeats included (768 k: 768,000).
 
 # %%
 import torch
@@ -93,7 +93,7 @@ print("ok: direct reconstruction is the first guess of both algorithms; they dif
 # **Predict.** The start $x_T$ of deblurring looks like an even grey. Of its 40 steps, after how many will you read the digit in the state
 # $x_s$ of Algorithm 2? And after how many in the network's guess $\hat x_0$?
 #
-# Drag the slider (or click it and press the arrow keys), press play, tick *stretch contrast*, choose another task, data set or image.
+# Run the cell, then drag the slider (or click it and press the arrow keys), press play, tick *stretch contrast*, choose another task, data set or image.
 # Upper row: Algorithm 2; lower row: Algorithm 1; from left to right the state, the guess made from it, what the step adds, the error.
 
 # %%
@@ -126,8 +126,8 @@ print(f"What you saw: the state's RMSE is {scores['algorithm2 state'][0]:.3f} at
 # %% [markdown]
 # **What you saw.** In deblurring the states say little and the guesses much. In the pictures above a digit stands in the very first guess, but in
 # the state only after the last step: nearly all detail is written in the last steps. Nor need guesses get better on the way: compare the first
-# guess's RMSE with that at the end. Notebook 06 computes which step writes what, before any network is trained. Now choose *inpainting*: the hole
-# closes from its rim inwards, step by step.
+# guess's RMSE with that at the end. The two rows look alike here, as nearly all of both results is written in those last steps. Notebook 06 computes which step writes what, before any network is trained. Now choose *inpainting*: there the hole
+# closes from its rim inwards, step by step, and the two rows part.
 #
 # The slider does no work: every frame was painted when you selected the image.
 
@@ -296,7 +296,7 @@ print(check_between())
 
 # %% [markdown]
 # ### 2 · Stop early
-# After k of the T steps, what is the best image you can hand out? Use `trajectory.x` (T + 1 states, the first is $x_T$) and `trajectory.x0_hat`
+# Time is up after k of the T steps: hand out the newest image that is not degraded (by RMSE an older one may be better, as section 4 shows). Use `trajectory.x` (T + 1 states, the first is $x_T$) and `trajectory.x0_hat`
 # (T guesses; guess k was made from state k).
 
 # %% tags=["exercise:stop"]
@@ -379,7 +379,7 @@ print(check_largest())
 # Once, T times, T times. The first call is the same for all three, $R(x_T, T)$, so direct reconstruction is the first guess of both algorithms.
 # </details>
 #
-# <details><summary>3. Why is the randomness of a mask drawn once and kept for all steps (`degrade.draw`)?</summary>
+# <details><summary>3. Why is the randomness of a mask drawn once and kept for all steps (<code>degrade.draw</code>)?</summary>
 #
 # Algorithm 2 subtracts $D(\hat x_0, s)$ and adds $D(\hat x_0, s-1)$. Only if both have the same hole do they cancel outside it, and only if it is the
 # hole of the measurement is the known part kept.
