@@ -260,6 +260,15 @@ def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie
     assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % |" in result_fid.fid_protocol_gaps(Published(tmp_path))
 
 
+def test_the_network_beside_least_squares_in_fid(tmp_path):
+    linear = full_cell("linear", fid=146.0, inception="inception-2015, half-pixel bilinear, bfloat16")
+    publish(tmp_path, [linear])
+    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, linear / direct, from float32: not run."
+    direct = full_cell("direct", fid=20.0, inception="inception-2015, half-pixel bilinear")
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [linear, direct]}))
+    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, linear / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
+
+
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
     def scored(method, rmse, measurement="float32"):  # the paper has 0.114 and 0.115
         return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement": measurement}

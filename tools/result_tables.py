@@ -91,6 +91,16 @@ def glance_notes(published: Published) -> str:
             f"square error of x_T is {', '.join(errors) or MISSING}.")
 
 
+def glance_fid(published: Published) -> str:
+    """What the network adds over least squares in FID."""
+    shown = []
+    for pair, variant, title in cases(published):
+        linear, direct = (published.best(pair, method, variant=variant, metric="fid") for method in ("linear", "direct"))
+        if linear and direct:
+            shown.append(f"{title} {number(linear, 'fid', 2)} / {number(direct, 'fid', 2)}")
+    return f"In FID, linear / direct, from float32: {'; '.join(shown) or MISSING}."
+
+
 def score_row(row: Row, images: bool) -> tuple[str, ...]:
     method = METHODS[row.cell["method"]] + (" (8-bit model)" if row.folder.endswith("-8bit") and row.cell["method"] != "degraded" else "")
     shown = [number(row, key, digits, key in ("rmse", "ssim", "identity")).removesuffix(" †")
@@ -203,5 +213,6 @@ def reliability(published: Published) -> str:
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
-    "classifier": classifier, "glance": glance, "glance_notes": glance_notes, "rows": all_rows, "deviations": deviations, "quick": quick,
+    "classifier": classifier, "glance": glance, "glance_notes": glance_notes, "glance_fid": glance_fid,
+    "rows": all_rows, "deviations": deviations, "quick": quick,
     "reliability": reliability, "not_run": not_run}
