@@ -126,14 +126,16 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
 class Inception:
     """Features of the 2015 Inception network (torch-fidelity's), on which FID is defined.
 
-    Call it with images (B, 1 or 3, H, W) in [-1, 1]: they are rounded to 8 bits, grey is repeated to three channels, all are
-    resized to 299 x 299, and features (B, 2048) come back. `resize` is one of RESIZES. Nothing is rounded after the resize:
-    half a grey level there moves the features by 18 %. With `dtype` torch.bfloat16 all but the first convolution, which sees the
+    Call it with images (B, 1 or 3, H, W) in [-1, 1]: grey is repeated to three channels, all are resized to 299 x 299, and
+    features (B, 2048) come back. `resize` is one of RESIZES. Images are taken as they are, as the paper's code does; with
+    `rounded` they are rounded to the 256 levels of an image file first, as torch-fidelity does. That is no detail: Inception sees
+    the steps that rounding makes in smooth images. With `dtype` torch.bfloat16 all but the first convolution, which sees the
     pixels, runs in bfloat16: faster on CPUs that can, and a little off; `name` tells. The weights (91 MB) come from
     torch hub's cache, else from the internet: OSError, or ImportError without torch-fidelity, where that is not possible.
     """
 
-    def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32):
+    def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
+                 rounded: bool = False):
         if resize not in RESIZES:
             raise ValueError(f"unknown resize {resize!r}: choose one of {', '.join(RESIZES)}")
         from torchmetrics.image.fid import NoTrainInceptionV3
@@ -144,8 +146,9 @@ class Inception:
         for layer in trunk.eval().modules():
             if hasattr(layer, "bn"):  # its scale goes into the convolution: the same features to 1e-6, an eighth faster
                 layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
-        self.resize, self.device, self.dtype = resize, torch.device(device), dtype
-        self.name = f"inception-2015, {resize}" + ("" if dtype == torch.float32 else f", {dtype}".replace("torch.", ""))
+        self.resize, self.device, self.dtype, self.rounded = resize, torch.device(device), dtype, rounded
+        details = [[] if rounded else ["unrounded"], [] if dtype == torch.float32 else [str(dtype).removeprefix("torch.")]]
+        self.name = ", ".join(["inception-2015", resize, *sum(details, [])])
         trunk.to(self.device).to(memory_format=torch.channels_last)
         self.first, self.rest = trunk[0], trunk[1:].to(dtype)
 
@@ -155,7 +158,8 @@ class Inception:
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        pixels = to_uint8(images.to(self.device)).float().expand(-1, 3, -1, -1)  # (B, 3, H, W)
+        images = images.to(self.device)
+        pixels = (to_uint8(images).float() if self.rounded else 255 * to_unit(images)).expand(-1, 3, -1, -1)  # (B, 3, H, W)
         with torch.autocast(self.device.type, enabled=False), true_float32():
             resized = self._to_299(pixels).contiguous(memory_format=torch.channels_last)  # (B, 3, 299, 299)
             return self.rest(self.first((resized - 128) / 128).to(self.dtype)).float()
@@ -168,11 +172,10 @@ class Inception:
         return interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
 
 
-def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu",
-                   dtype: torch.dtype = torch.float32) -> tuple[Inception | None, str]:
-    """(Inception, ""), or (None, one line that says why it cannot be had)."""
+def load_inception(*args, **options) -> tuple[Inception | None, str]:
+    """(Inception(*args, **options), ""), or (None, one line that says why it cannot be had)."""
     try:
-        return Inception(resize, device, dtype), ""
+        return Inception(*args, **options), ""
     except (OSError, ImportError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
         return None, f"the 2015 Inception weights cannot be had ({type(error).__name__}: {reason})"

@@ -209,9 +209,11 @@ def _record(folder: str | Path, cell: dict[str, Any]) -> None:
 
 
 def fid_protocol(cell: Mapping[str, Any]) -> str | None:
-    """How images came to Inception's size, and its precision where that is not float32; None without FID."""
-    precision = "bfloat16" if str(cell["provenance"].get("inception")).endswith("bfloat16") else None
-    return ", ".join(filter(None, (cell.get("resize"), precision))) or None
+    """How images came to Inception's size, whether they were rounded to 8 bits first, and its precision where that is not float32; None
+    without FID."""
+    name = str(cell["provenance"].get("inception"))
+    rounded = "rounded to 8 bits" if name.startswith("inception-2015") and "unrounded" not in name else None
+    return ", ".join(filter(None, (cell.get("resize"), rounded, "bfloat16" if name.endswith("bfloat16") else None))) or None
 
 
 def table(sources: Iterable[str | Path | Mapping]) -> Any:

@@ -180,7 +180,7 @@ def test_inception_resizes_as_it_says(untrained_inception, resize):
     assert inception(ramp).shape == (1, 2048)
     assert seen[0].shape == (1, 3, 299, 299)
     row = seen[0][0, 0, 0] * 128 + 128
-    levels = ((ramp[0, 0, 0] + 1) * 127.5).round()
+    levels = (ramp[0, 0, 0] + 1) * 127.5
     # half-pixel: output 0 lies left of the first pixel's centre; TensorFlow 1: output i lies at 32 i / 299
     first_step = (32 / 299) * (levels[1] - levels[0])
     assert row[0] == pytest.approx(0, abs=1e-4)
@@ -189,10 +189,22 @@ def test_inception_resizes_as_it_says(untrained_inception, resize):
     assert torch.equal(seen[0][:, 0], seen[0][:, 2]), "grey is repeated to three channels"
 
 
+def test_inception_sees_what_rounding_makes_of_a_smooth_image(untrained_inception):
+    smooth = torch.linspace(-0.01, 0.01, 32).view(1, 1, 1, 32).expand(1, 1, 32, 32)  # within three grey levels
+    seen = {}
+    for rounded in (False, True):
+        inception = metrics.Inception(rounded=rounded)
+        inception.first, inception.rest = lambda images, rounded=rounded: seen.update({rounded: images}) or torch.zeros(1, 2048), nn.Identity()
+        inception(smooth)
+    steps = {rounded: images[0, 0, 0].diff().abs().max() * 128 for rounded, images in seen.items()}
+    assert steps[False] < 0.01 < 0.1 < steps[True], "in grey levels a pixel of 299"
+    assert "unrounded" in metrics.Inception().name and "unrounded" not in metrics.Inception(rounded=True).name
+
+
 def test_inception_is_that_of_torchmetrics(untrained_inception):
     from torchmetrics.image.fid import NoTrainInceptionV3
 
-    inception = metrics.Inception("TensorFlow 1 bilinear")
+    inception = metrics.Inception("TensorFlow 1 bilinear", rounded=True)
     reference = NoTrainInceptionV3("inception-v3-compat", ["2048"], antialias=False)
     pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     expected = reference(pixels)

@@ -44,12 +44,15 @@ def score(task: str, dataset: str, made_for: str, measurement: str, inception: I
 def add_fid_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fid", nargs="?", const="float32", choices=("float32", "bfloat16"),
                         help="FID too, by Inception in this precision: minutes a cell on a GPU, half an hour on a CPU core")
+    parser.add_argument("--rounded", action="store_true", help="round images to 8 bits before Inception, as files would be: not the paper's FID")
     parser.add_argument("--feature-cache", type=Path, default=Path("runs/features"), help="where the originals' Inception features are kept")
 
 
 def chosen_inception(chosen: argparse.Namespace) -> Inception | Literal[False]:
     """What `evaluate` takes as `fid`. Raises SystemExit where Inception's weights cannot be had."""
-    inception, why = load_inception(device=runtime.device(), dtype=getattr(torch, chosen.fid)) if chosen.fid else (None, "")
+    if not chosen.fid:
+        return False
+    inception, why = load_inception(device=runtime.device(), dtype=getattr(torch, chosen.fid), rounded=chosen.rounded)
     if why:
         raise SystemExit(f"no FID: {why}; leave out --fid")
     return inception or False

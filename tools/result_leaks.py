@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from result_rows import PAIRS, Published
-from result_tables import FROM, MISSING, markdown
+from result_tables import FROM, MISSING, markdown, on_leaks_images
 
 SHARES = {"hidden": "hidden pixels", "hidden_recovered_float32": "of these, to half a grey level by dividing float32 by the mask",
-          "negative_at_127": "of the negative ones, at level 127", "at_127_negative": "of those at 127, negative",
-          "at_128_negative": "of those at 128, negative"}
+          "negative_at_127": "hidden and darker than mid-grey: of these, at level 127", "at_127_negative": "hidden and at 127: of these, darker",
+          "at_128_negative": "hidden and at 128: of these, darker"}
 
 
 def table(published: Published) -> str:
@@ -20,8 +20,7 @@ def table(published: Published) -> str:
         pair = f"inpaint-{row['dataset']}"
         shares.append((PAIRS[pair], *(f"{row[key]:.1%}" for key in SHARES)))
         for measurement, shown in FROM.items():
-            direct = next((other for other in published.rows if other.pair == pair and other.key[1:] == ("direct", measurement)
-                           and (other.cell["split"], other.cell["n"]) == (row["split"], row["n"])), None)
+            direct = on_leaks_images(published, pair, measurement)[1]
             scores.append((PAIRS[pair], shown, *(f"{row[f'rmse_{what}_{measurement}']:.4f}" for what in ("degraded", "divided")),
                            f"{direct.cell['rmse']:.4f}" if direct else MISSING, f"{published.paper['pairs'][pair]['direct']['RMSE']:.3f}"))
     row = record["rows"][0]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from result_rows import METHODS, PAIRS, Published
-from result_tables import FROM, MADE_FOR, MISSING, markdown, number
+from result_tables import FROM, MADE_FOR, MISSING, markdown, number, titled
 
 from colddiff_nb.degradations import make
 from colddiff_nb.recipes import recipe
@@ -52,10 +52,9 @@ def card(published: Published, name: str) -> str:
         network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
         images_seen=metadata["images_seen"], share=published.share(name), loss=options["loss"].upper(),
         walkers=f"{options['sampler_states']:.0%}", kept="" if task == "inpaint" else f", and the network keeps what the {options['keeps']} tells",
-        seed=options["seed"], minutes=metadata["seconds"] / 60, images=data["n"],
+        seed=options["seed"], minutes=sum(stage["seconds"] for stage in (metadata["earlier"], metadata) if stage) / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
-        command=command(metadata), rounded=from_8_bits(published, name),
-        begun=f"an earlier stage ({metadata['init']['checksum'][:8]}…, not shipped)" if metadata["init"] else "scratch")
+        commands="\n".join(f"      {command(stage)}" for stage in (metadata["earlier"], metadata) if stage), rounded=from_8_bits(published, name))
 
 
 def from_8_bits(published: Published, name: str) -> str:
@@ -69,7 +68,7 @@ def from_8_bits(published: Published, name: str) -> str:
 
 
 def command(metadata: dict[str, Any]) -> str:
-    """What trained these weights: all that the recipe `small` has otherwise, but for how often is scored and saved."""
+    """What trained a stage: all that the recipe `small` has otherwise, but for how often is scored and saved."""
     options = metadata["recipe"]
     changed = [f"--{name.replace('_', '-')} {options[name]}" for name, value in asdict(recipe("small", options["task"], options["dataset"])).items()
                if name not in ("evaluate_every", "save_every") and not same(options[name], value)]
@@ -77,8 +76,23 @@ def command(metadata: dict[str, Any]) -> str:
     return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset", options["dataset"], *changed, *begun])
 
 
+def last_stage(published: Published) -> str:
+    """Scores of the models that were trained in two stages, before and after the second."""
+    rows = []
+    for name in published.models:
+        for before in (published.read(f"earlier/{name}.json") or {"cells": []})["cells"]:
+            pair, method, measurement = name.removesuffix("-8bit"), before["method"], before["measurement"]
+            changes = []
+            for metric, digits in (("rmse", 4), ("ssim", 4), ("fid", 2)):
+                after = published.best(pair, method, measurement, before["variant"], metric)
+                told = isinstance(before[metric], float) and after is not None and after.folder == name
+                changes.append(f"{before[metric]:.{digits}f} → {after.cell[metric]:.{digits}f}" if told and after else "–")
+            rows.append((titled(pair, before["variant"]), FROM[measurement], METHODS[method], *changes))
+    return markdown("pair | from | method | RMSE | SSIM | FID", rows)
+
+
 def keeps(options: dict[str, Any]) -> str:
     return "–" if options["task"] == "inpaint" else options["keeps"]
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"models": models}
+SECTIONS: dict[str, Callable[[Published], str]] = {"models": models, "last_stage": last_stage}

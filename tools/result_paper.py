@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from result_fid import BFLOAT16, protocol_gap
+from result_fid import BFLOAT16, fid_margin
 from result_rows import METHODS, PAIRS, Published, Row
-from result_tables import FROM, MISSING, SCORES, markdown, number, printed_score, verdict
+from result_tables import FROM, MISSING, SCORES, cases, markdown, number, printed_score, titled, verdict
 
 from colddiff_nb.results import fid_protocol
 
@@ -24,48 +24,50 @@ def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str
     return "tie" if abs(ours - printed) <= near else "better" if sign * (ours - printed) > 0 else "worse"
 
 
-def outcome(published: Published, pair: str, method: str, metric: str) -> str:
-    """`compare` of the row from float32, with °: better, but on the full test split not from 8 bits."""
+def outcome(published: Published, pair: str, variant: str, method: str, metric: str) -> str:
+    """`compare` of the row from float32, with °: better, but not from 8 bits; or ‡: better, and from 8 bits not scored on the full test split."""
     printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
-    exact, rounded = (published.best(pair, method, measurement, metric=key) for measurement in FROM)
-    result, from_8_bits = (compare(row, printed, metric, protocol_gap(published)) for row in (exact, rounded))
-    return result + ("°" if result == "better" and rounded and rounded.full and from_8_bits != "better" else "")
+    exact, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
+    result, from_8_bits = (compare(row, printed, metric, fid_margin(published)) for row in (exact, rounded))
+    if result != "better" or from_8_bits == "better":
+        return result
+    return result + ("°" if rounded and rounded.full else "‡")
 
 
 def summary(published: Published) -> str:
     rows = []
-    for pair, title in PAIRS.items():
+    for pair, variant, _ in cases(published):
         shown = []
         for metric, (key, digits, _) in SCORES.items():
             for method in ("direct", "algorithm2"):
-                row, theirs = published.best(pair, method, metric=key), published.paper["pairs"][pair][PAPER_METHODS[method]]
-                result, value = outcome(published, pair, method, metric), number(row, key, digits - (metric != "FID"))
+                row, theirs = published.best(pair, method, variant=variant, metric=key), published.paper["pairs"][pair][PAPER_METHODS[method]]
+                result, value = outcome(published, pair, variant, method, metric), number(row, key, digits - (metric != "FID"))
                 ours = f"**{value}**{result.removeprefix('better')}" if result.startswith("better") else value
                 shown.append(f"{ours} / {printed_score(theirs, metric)}")
-        rows.append((f"{title}, {published.paper['pairs'][pair]['variant']}", published.share(pair), *shown))
+        rows.append((titled(pair, variant), published.share(pair), *shown))
     head = [f"{metric}, {METHODS[method]}" for metric in SCORES for method in ("direct", "algorithm2")]
     return markdown(" | ".join(["pair", "budget", *head]), rows)
 
 
 def paper(published: Published) -> str:
     parts = []
-    for pair, title in PAIRS.items():
+    for pair, variant, _ in cases(published):
         printed, rows = published.paper["pairs"][pair], []
         for method in ("degraded", "linear", "direct", "algorithm2"):
             theirs = printed.get(PAPER_METHODS.get(method, ""), {})
             for metric, (key, digits, _) in SCORES.items():
-                row, rounded = (published.best(pair, method, measurement, metric=key) for measurement in FROM)
+                row, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
                 if not theirs and not row:
                     continue
                 gap = "–"
                 if theirs and row:
                     gap = f"{row.cell[key] - theirs[metric]:+.{digits - (metric != 'FID')}f}"
-                    gap += f" ({outcome(published, pair, method, metric)})" if method != "degraded" else ""
+                    gap += f" ({outcome(published, pair, variant, method, metric)})" if method != "degraded" else ""
                 shares = dict.fromkeys(published.share(found.folder) for found in (row, rounded) if found)
                 rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–", number(row, key, digits, True), gap,
                              number(rounded, key, digits), "; ".join(shares) or "–" if method in SAMPLED else "none needed",
                              row.images + (f", {fid_protocol(row.cell)}" if key == "fid" else "") if row else "–"))
-        parts.append(f"### {title}, {printed['variant']}\n\n" + markdown(
+        parts.append(f"### {titled(pair, variant)}\n\n" + markdown(
             "method | metric | paper | ours | gap | ours, from 8 bits | budget | images", rows))
     return "\n\n".join(parts)
 
@@ -104,17 +106,17 @@ def level(better: Row, other: Row, key: str, digits: int) -> bool:
     BFLOAT16."""
     value = better.cell[key]
     low, high = better.cell.get(f"{key}_interval", (value, value))
-    near = BFLOAT16 * value if key == "fid" and better.fid_rank == 1 else (high - low) / 2
+    near = BFLOAT16 * value if key == "fid" and better.fid_in_bfloat16 else (high - low) / 2
     return abs(value - other.cell[key]) <= near or f"{value:.{digits}f}" == f"{other.cell[key]:.{digits}f}"
 
 
 def best(published: Published) -> str:
     """The paper has no Algorithm 1, so that its verdicts need the two others alone; the Frechet distance is ours."""
     rows = []
-    for pair, title in PAIRS.items():
+    for pair, variant, title in cases(published):
         printed = published.paper["pairs"][pair]
         for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
-            found = published.together(pair, SAMPLED, key) or published.together(pair, ("direct", "algorithm2"), key)
+            found = published.together(pair, variant, SAMPLED, key) or published.together(pair, variant, ("direct", "algorithm2"), key)
             shown = {method: number(found.get(method), key, digits) for method in SAMPLED}
             order = sorted((method for method in SAMPLED if method in found), key=lambda method: -sign * found[method].cell[key])
             winner = ", ".join(METHODS[method] for method in SAMPLED if method in order and level(found[order[0]], found[method], key, digits))

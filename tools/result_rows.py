@@ -46,8 +46,16 @@ class Row:
 
     @property
     def fid_rank(self) -> int:
-        """2 with an FID of Inception in float32, 1 of one in bfloat16, 0 without FID."""
-        return 0 if self.number("fid") is None else 1 if str(fid_protocol(self.cell)).endswith("bfloat16") else 2
+        """How near an FID is to the paper's: 0 for none; of images rounded to 8 bits 1 by Inception in bfloat16, 2 in float32; 3 and 4 of
+        images as they are."""
+        if self.number("fid") is None:
+            return 0
+        protocol = str(fid_protocol(self.cell))
+        return 1 + 2 * ("rounded" not in protocol) + ("bfloat16" not in protocol)
+
+    @property
+    def fid_in_bfloat16(self) -> bool:
+        return self.fid_rank in (1, 3)
 
     def number(self, metric: str) -> float | None:
         value = self.cell.get(metric)
@@ -70,14 +78,17 @@ class Published:
 
     @cached_property
     def models(self) -> dict[str, dict[str, Any]]:
-        """Metadata of the shipped weights by folder, with the number of parameters."""
+        """Metadata of the shipped weights by folder, with the number of parameters that were trained, and the `earlier` stage's, if any."""
         found = {}
         for name in (f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")):
             path = self.folder / name / "weights.safetensors"
             if path.is_file():
                 weights, metadata = load_weights(path)
-                metadata["recipe"] = asdict(Recipe()) | metadata["recipe"]  # a setting younger than the training had its default
-                found[name] = metadata | {"parameters": sum(tensor.numel() for tensor in weights.values())}
+                earlier = (self.read(f"earlier/{name}.json") or {"metadata": None})["metadata"]
+                for stage in filter(None, (metadata, earlier)):
+                    stage["recipe"] = asdict(Recipe()) | stage["recipe"]  # a setting younger than the training had its default
+                trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
+                found[name] = metadata | {"parameters": sum(trained), "earlier": earlier}
         return found
 
     @cached_property
@@ -121,11 +132,11 @@ class Published:
             rows = [row for row in rows if not row.folder.endswith("-8bit")]
         return max(rows, key=lambda row: (row.worth, row.folder.endswith("-8bit")), default=None)
 
-    def together(self, pair: str, methods: tuple[str, ...], metric: str) -> dict[str, Row]:
+    def together(self, pair: str, variant: str, methods: tuple[str, ...], metric: str) -> dict[str, Row]:
         """float32 rows of the methods that were scored on the same images, FID by the same Inception: of such sets that nearest to the paper's."""
         sets: dict[Any, dict[str, Row]] = {}
         for row in self.every_row:
-            if row.folder == pair and row.key == (self.paper["pairs"][pair]["variant"], row.key[1], "float32") and row.number(metric) is not None:
+            if row.folder == pair and row.key == (variant, row.key[1], "float32") and row.number(metric) is not None:
                 sets.setdefault((row.images, row.fid_rank if metric == "fid" else None), {})[row.key[1]] = row
         full = [found for found in sets.values() if set(methods) <= set(found)]
         return max(full, key=lambda found: (found[methods[0]].worth, found[methods[0]].fid_rank), default={})

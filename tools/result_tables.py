@@ -27,7 +27,7 @@ def number(row: Row | None, metric: str, digits: int, interval: bool = False) ->
     value = None if row is None else row.number(metric)
     if row is None or value is None:
         return MISSING
-    text = ("≈ " if metric == "fid" and row.fid_rank == 1 else "") + f"{value:.{digits}f}"
+    text = ("≈ " if metric == "fid" and row.fid_in_bfloat16 else "") + f"{value:.{digits}f}"
     if interval and f"{metric}_interval" in row.cell:
         low, high = row.cell[f"{metric}_interval"]
         text += f" ± {(high - low) / 2:.{digits}f}"
@@ -55,6 +55,10 @@ def cases(published: Published) -> list[tuple[str, str, str]]:
             for pair, title in PAIRS.items() for variant in published.variants(pair)]
 
 
+def titled(pair: str, variant: str) -> str:
+    return f"{PAIRS[pair]}, {variant}"
+
+
 def glance(published: Published) -> str:
     rows = []
     for pair, variant, title in cases(published):
@@ -63,16 +67,29 @@ def glance(published: Published) -> str:
             ratio = "–"
             if direct and sampled and direct.images == sampled.images:
                 ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" + ("" if direct.full else " †")
-            squares = divided(published, pair, measurement) if pair.startswith("inpaint") else number(linear, "rmse", 4)
+            squares, less = number(linear, "rmse", 4), below(direct, linear)
+            if pair.startswith("inpaint"):
+                squares, less = divided(published, pair, measurement)
             rows.append((title, name, published.share(direct.folder) if direct else "–", squares, number(direct, "rmse", 4),
-                         number(sampled, "rmse", 4), ratio, below(direct, linear)))
+                         number(sampled, "rmse", 4), ratio, less))
     return markdown("pair | from | budget | linear | direct | Algorithm 2 | Alg. 2 / direct | direct below linear", rows)
 
 
-def divided(published: Published, pair: str, measurement: str) -> str:
-    """What takes the place of the linear estimator where every image has another mask: x_T divided by it (see measure_leaks.py)."""
-    rows = [row for row in (published.read("leaks.json") or {"rows": []})["rows"] if pair == f"inpaint-{row['dataset']}"]
-    return "no single matrix" + "".join(f"; divided by the mask {row[f'rmse_divided_{measurement}']:.4f} †" for row in rows)
+def on_leaks_images(published: Published, pair: str, measurement: str) -> tuple[dict[str, Any] | None, Row | None]:
+    """What division by the mask gives (see measure_leaks.py), and the network's direct row on the same images."""
+    leaks = next((row for row in (published.read("leaks.json") or {"rows": []})["rows"] if pair == f"inpaint-{row['dataset']}"), None)
+    direct = next((row for row in published.rows if row.pair == pair and row.key[1:] == ("direct", measurement) and leaks
+                   and (row.cell["split"], row.cell["n"]) == (leaks["split"], leaks["n"])), None)
+    return leaks, direct
+
+
+def divided(published: Published, pair: str, measurement: str) -> tuple[str, str]:
+    """What takes the place of the linear estimator where every image has another mask, x_T divided by it; and whether the network is below."""
+    leaks, direct = on_leaks_images(published, pair, measurement)
+    if leaks is None or direct is None:
+        return "no single matrix", "–"
+    without = leaks[f"rmse_divided_{measurement}"]
+    return f"divided by the mask {without:.4f} †", f"{verdict(direct.cell['rmse'] < without, direct)} ({direct.cell['rmse']:.4f})"
 
 
 def glance_notes(published: Published) -> str:
@@ -133,7 +150,7 @@ def deviations(published: Published) -> str:
     sizes = [metadata["parameters"] / 1e6 for metadata in published.models.values()]
     return markdown("what | paper | here | why", [
         ("images seen", f"{published.paper['images_seen']:,}", f"{min(seen):,} to {max(seen):,}" if seen else MISSING, "trained without a GPU"),
-        ("network", "56.6 M parameters (MNIST), 35.7 M (CIFAR-10)", f"{max(sizes):.1f} M" if sizes else MISSING,
+        ("network", "56.6 M parameters (MNIST), 35.7 M (CIFAR-10)", f"{min(sizes):.2f} to {max(sizes):.2f} M" if sizes else MISSING,
          "the same; the paper's networks are in the package"),
         ("input", "x_t alone", "x_t, and x_t amplified in float32 by a fixed preconditioner: a linear estimate of x0, or for masks a logarithm",
          "what blur and masks leave is too small to be found soon"),
@@ -142,7 +159,10 @@ def deviations(published: Published) -> str:
         ("loss", "L1", "L1; L2 for the models made for 8 bits alone", "where much is lost, L1's median has more RMSE than the mean"),
         ("optimiser", f"Adam {theirs['learning_rate']}, {theirs['schedule']}, no clipping",
          f"Adam {rates}, {ours['schedule']}, clipping at {ours['clip']:g}", "a short training must use every step"),
-        ("t in training", theirs["severities"], "20 % uniform, 20 % rising in t, 60 % at T, where no walker is", "the score is taken at t = T"),
+        ("t in training", theirs["severities"], "of the part of a batch that is no walker 20 % uniform, 20 % rising in t, 60 % at T",
+         "the score is taken at t = T"),
+        ("stages", "one", "blur two: the second begins with the weights of the first, a new cosine and *keeps: measurement*",
+         "for Algorithm 2's sake; [what it changed](details.md#what-the-last-stage-of-the-deblurring-models-changed)"),
         ("x_t in training", "D(x0, t)", f"{' or '.join(walkers)} of a batch walk through Algorithm 2, a step of the sampler each training step",
          "the sampler's states are not D(x0, s): its own predictions made them"),
         ("x_s in Algorithm 2", "float32", "float64 between the network's calls", "the rounding of T small steps adds up"),
@@ -154,10 +174,12 @@ def deviations(published: Published) -> str:
         ("weights", "–", "scored and shipped in float16", "small files"),
         ("“sampled” of super-resolution and inpainting", "its code returns the prediction at s = 1", "the end of Algorithm 2, x_0",
          "it is what the paper describes; [how the error grows](details.md#how-the-error-grows-along-algorithm-2) has both"),
-        ("FID", "half-pixel bilinear resize", "the same; the rows marked ≈ by Inception in bfloat16", "half the time on CPUs"),
-        ("deblurring MNIST", "T = 40 in its text as the report quotes it; its table's RMSE fits 20, its FID 40",
-         "one network for T = 40, also scored from t = 20",
-         "to have both rows"),
+        ("FID", "half-pixel bilinear resize of images as they are", "restorations rounded to 8 bits first; rows with ≈ by Inception in bfloat16",
+         "what a file would hold; half the time on CPUs; [what that changes](details.md#how-fid-depends-on-how-it-is-taken)"),
+        ("deblurring MNIST", "T = 40 in its text as the report quotes it; its table's degraded row fits 20",
+         "one network for T = 40, also scored from t = 20", "to have both rows"),
+        ("output for masks", "as it comes", "x_t times the gain is clamped to [-2, 2] (since after the training)",
+         "Algorithm 1 would feed a runaway back"),
         ("super-resolution", "the official command says bicubic", "average pooling", "the paper's degraded rows match it"),
         ("masks", "8-bit x_T in the official code", "rounding is the measurement's, given as rows of their own", "to see what it costs")])
 
