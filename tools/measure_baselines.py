@@ -1,8 +1,8 @@
 """Scores what needs no training on the full test splits: the degraded images and the best linear estimator, from float32 and from
 8 bits. Writes results/baselines/*.json, and first the classifiers that their columns "identity" and "Frechet" use.
 
-    python -m tools.measure_baselines --data ROOT                    # the folder that holds MNIST and CIFAR-10
-    python -m tools.measure_baselines --data ROOT --fid bfloat16     # FID too, of the rows from float32: hours on a CPU core
+    python tools/measure_baselines.py --data ROOT                    # the folder that holds MNIST and CIFAR-10
+    python tools/measure_baselines.py --data ROOT --fid bfloat16     # FID too, of the rows from float32: hours on a CPU core
 
 A file is written anew as a whole: without --fid it has no FID.
 """
@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import torch
+from measure_models import add_fid_options, chosen_inception
 
 from colddiff_nb import metrics
 from colddiff_nb.classifier import Classifier, load_classifier, save_classifier, train_classifier
@@ -23,7 +27,6 @@ from colddiff_nb.degradations import TASKS, Separable, make
 from colddiff_nb.linear import LinearEstimator, Statistics, fit, statistics
 from colddiff_nb.pretrained import RESULTS
 from colddiff_nb.results import evaluate
-from tools.measure_models import add_fid_options, chosen_inception
 
 ROWS: dict[str, list[tuple[str, int | None]]] = {
     "mnist": [("superres", None), ("deblur", None), ("deblur", 20), ("inpaint", None)],
