@@ -47,7 +47,7 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
     metrics.json of the same provenance is not computed again; without a checksum only the degraded one can be known to be same.
     classifier: a callable logits = classifier(images) with a `name`, for `identity`, the share of images still read as their
     class; where it has a method features(images) -> (B, d), also for the Frechet distance in them.
-    fid: True for FID with the 2015 Inception network, or a callable with `name` and `resize` in its place. feature_cache: a
+    fid: True for FID with the 2015 Inception network (`metrics.Inception`), or a callable with `name` and `resize` in its place. feature_cache: a
     folder that keeps its features of the originals.
     gain is the RMSE of the measurement divided by that of the method: above 1 the method helps.
     Raises ValueError for images trained on, unknown methods or measurements, n outside 2..len(images), results that are not finite.

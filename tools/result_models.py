@@ -54,17 +54,21 @@ def card(published: Published, name: str) -> str:
         walkers=f"{options['sampler_states']:.0%}", kept="" if task == "inpaint" else f", and the network keeps what the {options['keeps']} tells",
         seed=options["seed"], minutes=sum(stage["seconds"] for stage in (metadata["earlier"], metadata) if stage) / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
-        commands="\n".join(f"      {command(stage)}" for stage in (metadata["earlier"], metadata) if stage), rounded=from_8_bits(published, name))
+        commands="\n".join(f"      {command(stage)}" for stage in (metadata["earlier"], metadata) if stage), rounded=from_8_bits(published, name),
+        unshipped=" (the weights of the stage before, EARLIER, are not shipped)" if metadata["earlier"] else "")
 
 
 def from_8_bits(published: Published, name: str) -> str:
     """What 8 bits make of a model made for float32, on the samplers' validation images."""
     cells = [cell for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]
-             if (cell["method"], cell["measurement"]) == ("direct", "8bit") and cell["provenance"]["weights"] == published.models[name]["checksum"]]
-    if not cells or published.models[name]["recipe"]["measurement"] != "float32":
+             if cell["method"] == "direct" and cell["provenance"]["weights"] == published.models[name]["checksum"]]
+    exact = {cell["variant"]: cell["rmse"] for cell in cells if cell["measurement"] == "float32"}
+    rounded = [cell for cell in cells if cell["measurement"] == "8bit" and cell["variant"] in exact]
+    if not rounded or published.models[name]["recipe"]["measurement"] != "float32":
         return ""
-    shown = ", ".join(f"{cell['rmse']:.3f} ({cell['variant']}; the degraded image has {cell['rmse'] * cell['gain']:.3f})" for cell in cells)
-    return f" From 8 bits its RMSE is {shown}, on {cells[0]['n']} {cells[0]['split']} images."
+    shown = ", ".join(f"{cell['rmse']:.3f} ({cell['variant']}; from float32 {exact[cell['variant']]:.3f}, the degraded image has "
+                      f"{cell['rmse'] * cell['gain']:.3f})" for cell in rounded)
+    return f" From 8 bits its RMSE is {shown}, on {rounded[0]['n']} {rounded[0]['split']} images."
 
 
 def command(metadata: dict[str, Any]) -> str:
