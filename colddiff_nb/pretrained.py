@@ -35,15 +35,17 @@ def load_model(path: str | Path) -> Model:
 
 
 def pretrained_folder(task: str, dataset: str, measurement: str = "float32") -> Path:
-    """Where results/ keeps the model of a task and a data set."""
-    return RESULTS / ("-".join([task, SAME_IMAGES.get(dataset, dataset)]) + ("" if measurement == "float32" else f"-{measurement}"))
+    """Where results/ keeps the model of a task and a data set: for 8 bits one made for them, or the only one there is."""
+    pair = RESULTS / f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
+    special = pair.with_name(f"{pair.name}-{measurement}")
+    return pair if measurement == "float32" or measurement == "8bit" and not special.is_dir() else special
 
 
 def load_pretrained(task: str, dataset: str, measurement: str = "float32") -> Model:
     """The shipped model of a task and a data set ("mnist5k" takes MNIST's, "photos" CIFAR-10's), checksum verified.
 
-    measurement: "8bit" for the model made for 8-bit measurements, where deblurring has one. Raises FileNotFoundError, naming what
-    is there, where none is shipped.
+    measurement: "8bit" for 8-bit measurements: deblurring has a model made for them, the other tasks one for both. Raises
+    FileNotFoundError, naming what is there, where none is shipped.
     """
     path = pretrained_folder(task, dataset, measurement) / "weights.safetensors"
     if not path.is_file():

@@ -14,7 +14,7 @@ from colddiff_nb import pixels as pixels_of
 from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.pretrained import load_pretrained, pretrained_folder
 from colddiff_nb.recipes import recipe
 from colddiff_nb.results import evaluate
 
@@ -64,14 +64,15 @@ def mnist_validation():
     return data.Images(pixels, labels, "mnist", "validation", pixels_of.sha256(pixels))
 
 
-@pytest.mark.parametrize("task", ["deblur", "superres", "inpaint"])
-def test_shipped_weights_give_their_recorded_scores_again(task, mnist_validation):
-    network, degrade, metadata = load_pretrained(task, "mnist")
-    cells = json.loads((HOME / f"results/{task}-mnist/metrics.json").read_text())["cells"]
+@pytest.mark.parametrize(("task", "measurement", "method"), [("deblur", "float32", "direct"), ("deblur", "8bit", "direct"), ("inpaint", "float32", "direct"),
+                                                              ("superres", "float32", "direct"), ("superres", "8bit", "algorithm2")])
+def test_shipped_weights_give_their_recorded_scores_again(task, measurement, method, mnist_validation):
+    network, degrade, metadata = load_pretrained(task, "mnist", measurement)
+    cells = json.loads((pretrained_folder(task, "mnist", measurement) / "metrics.json").read_text())["cells"]
     recorded, = [cell for cell in cells if (cell["method"], cell["measurement"], cell["variant"], cell["n"]) ==
-                 ("direct", "float32", f"T = {degrade.T}", 1_000)]
+                 (method, measurement, f"T = {degrade.T}", 1_000)]
     assert recorded["provenance"]["weights"] == metadata["checksum"] and recorded["split"] == "validation"
-    again = evaluate(network, degrade, mnist_validation, methods=("direct",), n=1_000, log=lambda line: None)["cells"][0]
+    again, = evaluate(network, degrade, mnist_validation, methods=(method,), measurement=measurement, n=1_000, log=lambda line: None)["cells"]
     assert again["provenance"]["images"] == recorded["provenance"]["images"]
     assert (again["rmse"], again["ssim"]) == pytest.approx((recorded["rmse"], recorded["ssim"]), abs=5e-4)
 

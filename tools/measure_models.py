@@ -18,7 +18,7 @@ from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import Inception, load_inception
-from colddiff_nb.pretrained import RESULTS, load_pretrained
+from colddiff_nb.pretrained import RESULTS, load_pretrained, pretrained_folder
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.results import evaluate
 from colddiff_nb.sampling import SAMPLERS
@@ -26,9 +26,9 @@ from colddiff_nb.sampling import SAMPLERS
 SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from, with one network: that of the paper's table, and the one its text names
 
 
-def score(task: str, dataset: str, made_for: str, measurement: str, inception: Inception | Literal[False], chosen: argparse.Namespace) -> None:
-    network, trained, metadata = load_pretrained(task, dataset, made_for)
-    folder = RESULTS / (f"{task}-{dataset}" + ("" if made_for == "float32" else f"-{made_for}"))
+def score(task: str, dataset: str, measurement: str, inception: Inception | Literal[False], chosen: argparse.Namespace) -> None:
+    network, trained, metadata = load_pretrained(task, dataset, measurement)
+    folder = pretrained_folder(task, dataset, measurement)
     images, device = load(dataset, chosen.split, chosen.data), runtime.device()
     shipped = RESULTS / f"classifier-{dataset}" / "weights.safetensors"
     classifier = load_classifier(shipped).to(device) if shipped.is_file() else None
@@ -74,8 +74,7 @@ def main() -> None:
     for dataset in chosen.datasets:
         for task in chosen.tasks:
             for measurement in chosen.measurements:
-                special = (RESULTS / f"{task}-{dataset}-{measurement}").is_dir()  # a model made for this measurement
-                score(task, dataset, measurement if special else "float32", measurement, inception, chosen)
+                score(task, dataset, measurement, inception, chosen)
 
 
 if __name__ == "__main__":
