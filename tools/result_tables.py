@@ -101,21 +101,25 @@ def glance_notes(published: Published) -> str:
         if exact and rounded and exact.cell["rmse"] < goal:
             only = "" if rounded.cell["rmse"] < goal else " **only from float32**"
             ahead.append(f"{title}{only} ({number(exact, 'rmse', 4)}, from 8 bits {number(rounded, 'rmse', 4)}; the paper {goal:.3f})")
-    errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({row.pair}, {row.key[0]})" for row in published.rows
+    errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({titled(row.pair, row.key[0])})" for row in published.rows
               if row.key[1:] == ("linear", "float32") and row.pair.startswith("deblur")]
     return (f"Least squares alone, without any network, is below the paper's direct RMSE for {'; '.join(ahead) or 'no pair'}. "
-            f"It is told how noisy x_T is, a level tuned on validation images; what it finds in float32 depends on how D rounds: the root mean "
-            f"square error of x_T is {', '.join(errors) or MISSING}.")
+            f"It is told how noisy x_T is, a level tuned on validation images; what it finds in float32 depends on how D rounds. The x_T of this "
+            f"package is off the exact D(x_0, T), root mean square on [-1, 1], by {', '.join(errors) or MISSING}.")
 
 
 def glance_fid(published: Published) -> str:
     """What the network adds over least squares in FID."""
-    shown = []
+    shown, ahead = [], []
     for pair, variant, title in cases(published):
         linear, direct = (published.best(pair, method, variant=variant, metric="fid") for method in ("linear", "direct"))
+        goal = published.paper["pairs"][pair]["direct"]["FID"]
         if linear and direct:
             shown.append(f"{title} {number(linear, 'fid', 2)} / {number(direct, 'fid', 2)}")
-    return f"In FID, linear / direct, from float32: {'; '.join(shown) or MISSING}."
+        if linear and linear.cell["fid"] < goal:
+            ahead.append(f"{title} (the paper {goal:.2f})")
+    alone = f" Least squares alone is below the paper's direct FID for {'; '.join(ahead)}." if ahead else ""
+    return f"In FID, linear / direct, from float32: {'; '.join(shown) or MISSING}.{alone}"
 
 
 def score_row(row: Row, images: bool) -> tuple[str, ...]:
