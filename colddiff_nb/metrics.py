@@ -172,10 +172,11 @@ class Inception:
         return interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
 
 
-def load_inception(*args, **options) -> tuple[Inception | None, str]:
-    """(Inception(*args, **options), ""), or (None, one line that says why it cannot be had)."""
+def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
+                   rounded: bool = False) -> tuple[Inception | None, str]:
+    """(Inception, ""), or (None, one line that says why it cannot be had)."""
     try:
-        return Inception(*args, **options), ""
+        return Inception(resize, device, dtype, rounded), ""
     except (OSError, ImportError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
         return None, f"the 2015 Inception weights cannot be had ({type(error).__name__}: {reason})"

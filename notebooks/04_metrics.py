@@ -83,7 +83,7 @@ for name, (alike, distance) in seen.items():
 # **What you saw.** One RMSE, three SSIMs, three distances, and not in the same order. SSIM compares structure *within each window*, and most windows of a digit are
 # black. In a window without any structure the faintest noise is all the structure there is: SSIM falls, though the digits are as easy to read as before. Less contrast
 # lifts black to a dark grey; SSIM compares the means of two windows as a ratio, and black against nearly black is a large ratio: that it likes least. The Frechet
-# distance turns the order round: the classifier's features hardly feel the noise, and the lost edges of a blur most.
+# distance orders the three otherwise: the classifier's features hardly feel the noise, and the lost edges of a blur most.
 
 # %% tags=["nbval-check-output"]
 assert max(abs(rmse(x, x0) - TARGET) for x in list(spoiled.values())[1:]) < 1e-4
@@ -145,7 +145,7 @@ def cell(printed, metric, digits):
     return f"{printed[metric]:.{digits}f}" + (f" ({note})" if note else "")
 
 
-def titled(title, row):
+def with_start(title, row):
     """The pair, and from which severity it was restored."""
     return f"{title}, {row.key[0]}" if row else title
 
@@ -154,7 +154,7 @@ rows = []
 for pair, title in PAIRS.items():
     for method, column in PAPER_METHODS.items():
         ours, printed = published.best(pair, method), published.paper["pairs"][pair][column]
-        rows.append((titled(title, ours), METHODS[method], cell(printed, "RMSE", 3), number(ours, "rmse", 4), cell(printed, "SSIM", 3), number(ours, "ssim", 4),
+        rows.append((with_start(title, ours), METHODS[method], cell(printed, "RMSE", 3), number(ours, "rmse", 4), cell(printed, "SSIM", 3), number(ours, "ssim", 4),
                      "none needed" if method == "degraded" else published.share(pair), ours.images if ours else "not run"))
 display(Markdown(markdown("pair | method | RMSE: paper | ours | SSIM: paper | ours | images seen, of the paper's | scored on", rows)))
 display(Markdown(paper_notes(published)))
@@ -180,17 +180,18 @@ rows = []
 for pair, title in PAIRS.items():
     for method, column in PAPER_METHODS.items():
         ours = published.best(pair, method, metric="fid")
-        rows.append((titled(title, ours), METHODS[method], cell(published.paper["pairs"][pair][column], "FID", 2), number(ours, "fid", 2),
+        rows.append((with_start(title, ours), METHODS[method], cell(published.paper["pairs"][pair][column], "FID", 2), number(ours, "fid", 2),
                      fid_protocol(ours.cell) if ours else "–", ours.images if ours else "–"))
-display(Markdown(markdown("pair | method | FID: paper | ours | resize | scored on", rows)))
+display(Markdown(markdown("pair | method | FID: paper | ours | taken | scored on", rows)))
 missing = sum(row[3].startswith("not run") for row in rows)
 print(f"What you saw: {len(rows) - missing} of {len(rows)} FIDs of ours were computed" + (f", {missing} were not run." if missing else "."))
 
 # %% [markdown]
-# **What you saw.** For masks and colour images ours are not worse; restored from blur or pixelation, our digits have several times the paper's FID at a *lower* RMSE. A short
-# training leaves strokes soft, and softness is what RMSE forgives and FID does not. Then compare the degraded rows, which no network touched: they agree, if they are taken as the
-# paper takes them. *Rounded to 8 bits* first, as a file would be, blurred digits have a much lower FID: they span so few grey levels that rounding makes steps of them, and Inception
-# sees those. [The results](../results/details.md#how-fid-depends-on-how-it-is-taken) say what that changes; on restored images hardly anything.
+# **What you saw.** For masks and colour images ours are not worse; restored from blur or pixelation, our digits have several times the paper's FID at a *lower* RMSE. Their
+# strokes are soft, as after short trainings of small networks one would expect, and softness is what RMSE forgives and FID does not. Then compare the degraded rows, which no network touched. Taken as they are, as the
+# paper's code does, blurred images have its FID. *Rounded to 8 bits* first, as a file would be, blurred digits have a much lower one
+# ([beside it](../results/README.md#fid-against-the-paper)): they span so few grey levels that rounding makes steps of them, and Inception sees those. Restored images
+# [hardly change](../results/details.md#how-fid-depends-on-how-it-is-taken).
 
 # %% [markdown]
 # *Table 3: the course report's last rows beside ours.* RMSE of the report is halved here, from [-1, 1] to [0, 1]. It scored images it had trained on, used another
@@ -203,7 +204,7 @@ RUNS = {"mnist": ("deblur-mnist", "T = 40"), "cifar10": ("deblur-cifar10", None)
 rows = []
 for name, (pair, variant) in RUNS.items():
     last, ours = read_csv(published, name)[-1], published.best(pair, "algorithm2", variant=variant)
-    rows.append((titled(PAIRS[pair], ours), f"{int(last['step']):,}", f"{float(last['rmse']) / 2:.4f}", number(ours, "rmse", 4), f"{float(last['ssim']):.4f}",
+    rows.append((with_start(PAIRS[pair], ours), f"{int(last['step']):,}", f"{float(last['rmse']) / 2:.4f}", number(ours, "rmse", 4), f"{float(last['ssim']):.4f}",
                  number(ours, "ssim", 4), ours.images if ours else "–", f"{float(last['fid']):.1f}"))
 display(Markdown(markdown("pair | steps of the report | RMSE: report | ours | SSIM: report | ours | ours scored on | FID of the report, 100 images", rows)))
 
@@ -253,8 +254,8 @@ show(figure, "Six panels: validation RMSE of direct reconstruction and of Algori
 print("What you saw: RMSE half-way and at the end", *lines, sep="\n")
 
 # %% [markdown]
-# **What you saw.** All but super-resolved CIFAR-10 still fall in direct reconstruction; so the networks are not done, and super-resolved CIFAR-10 is held back by something else
-# than the number of images. Algorithm 2 need not follow: over the last third of the training on masked digits
+# **What you saw.** All but super-resolved CIFAR-10 still fall in direct reconstruction, a part of it because the learning rate falls to 0 at the end; super-resolved CIFAR-10 is held
+# back by something else than the number of images. Algorithm 2 need not follow: over the last third of the training on masked digits
 # it does not get better, while direct does.
 #
 # ### "Another 500,000 steps would likely bridge the gaps"
@@ -337,7 +338,7 @@ for whose, metric, name in (("paper", "fid", "FID"), ("ours", "fid", "FID"), ("o
     print(f"What you saw: {whose}, {name}: of {len(changes)} arrows {right} point right (higher RMSE), {down} down, {up} up" if changes else f"{whose}: not run")
 
 # %% [markdown]
-# **What you saw** (an end that moves by half a per cent or less counts as level). In the paper arrows point right and down: iterating costs RMSE and buys realism. That is the
+# **What you saw** (an end that moves by half a per cent or less counts as level). In the paper all arrows point right and all but one down: iterating costs RMSE and mostly buys realism. That is the
 # *perception against distortion* trade, and the reason why a table with RMSE alone would call Algorithm 2 useless, and one with FID alone would hide what it costs. An arrow that
 # points right *and up* is no trade but a loss: there the iteration adds up its own errors (notebook 06 says when). One that points down without going right, as ours of blurred digits,
 # costs nothing. And the two panels need not agree, since other features see other things: look for a pair that falls on the left and rises on the right.
@@ -373,7 +374,7 @@ print("What you saw: RMSE of the network as a share of the linear estimator's", 
 # well it guesses what was lost. What pixelation leaves is large, and rounding takes little from it.
 #
 # ## 6 · How the protocol moves a number
-# The restorer stays as it is; which images it is given, how many, and how they are scored changes.
+# The same methods, on other images, on fewer, or scored otherwise.
 #
 # ### Training images instead of test images
 # Fit the linear estimator of super-resolution to few training digits, and score it on those and on test digits.
@@ -430,7 +431,7 @@ print("ok: the fewer images, the larger the distance between two equally real se
 
 # %% [markdown]
 # FID has 2,048 features instead of 64: the report's 100 images cannot even fill its covariance matrix. A FID without its number of images says nothing. (The tables here compare
-# restorations with *their own* originals. That takes out most of the bias, since both sets hold the same digits; so their distances may lie below those of this curve.)
+# restorations with *their own* originals. That takes out a part of the bias, since both sets hold the same digits; so their distances may lie below those of this curve.)
 #
 # ### [-1, 1] instead of [0, 1], many roots instead of one, the border of SSIM
 # The pixelated digits, scored by the paper's protocol and by three others that sound the same.

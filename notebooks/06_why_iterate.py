@@ -353,7 +353,7 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE of the three ways against the severity of the measurement, for the three tasks on digits.")
 
 # %% [markdown]
-# **What you saw.** In inpainting and super-resolution the gap grows with T. In deblurring it changes its sign: from middle severities the algorithms have the *lower* RMSE,
+# **What you saw.** In inpainting and super-resolution the gap grows with T. In deblurring it changes its sign: from middle severities Algorithm 2 has the *lower* RMSE,
 # from the full T direct has. From T = 1 all three are the same, or nearly. From further away, more predictions are made. Each sees more than the one before, and each sees
 # a state into which the errors of the earlier ones were written. Where the line of *direct* is the lowest, the steps have added more error than they took away: for RMSE
 # direct is then the better choice, and it costs one call of the network instead of T.

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +29,9 @@ import report_trend  # noqa: E402
 import result_ablations  # noqa: E402
 import result_fid  # noqa: E402
 import result_goals  # noqa: E402
+import result_models  # noqa: E402
 import result_paper  # noqa: E402
+import result_report  # noqa: E402
 import result_samplers  # noqa: E402
 import result_tables  # noqa: E402
 from result_rows import Published  # noqa: E402
@@ -248,8 +251,7 @@ def test_the_fid_of_blurred_digits_by_each_rounding_precision_and_resize(tmp_pat
     shutil.copy(HOME / "results" / "paper.json", tmp_path)
     (tmp_path / "fid.json").write_text(json.dumps({"n": 100, "rows": [row | {"pair": "deblur-cifar10"} for row in rows]}))
     published = Published(tmp_path)
-    change = f"{exact:.1f} | {rounded:.1f} | {100 * (rounded / exact - 1):+.1f} % |"
-    assert f"| Deblurring, CIFAR-10, T = 20 | degraded | {change}" in result_fid.fid_rounding(published)
+    assert f"| Deblurring, CIFAR-10, T = 20 | degraded | {exact:.2f} | {rounded - exact:+.2f} | – |" in result_fid.fid_rounding(published)
     assert f"| half-pixel bilinear | bfloat16 | {rounded:.2f} | {100 * (rounded / slow - 1):+.1f} % |" in result_fid.fid_control(published)
 
 
@@ -271,11 +273,16 @@ def test_of_two_fids_in_bfloat16_a_per_cent_apart_neither_is_better(tmp_path):
 
 
 def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie(tmp_path):
-    exact = "inception-2015, half-pixel bilinear"
+    exact = "inception-2015, half-pixel bilinear, unrounded"
     publish(tmp_path, [full_cell("degraded", fid=387.0, inception=exact), full_cell("direct", fid=4.22, inception=exact)])
     table = result_paper.paper(Published(tmp_path))
     assert "+0.17 (tie)" in table and result_fid.fid_tie(Published(tmp_path)) == "6 %", "5 % off 368.56, and bfloat16's"
-    assert "| Super-resolution, MNIST, T = 3 | 368.56 | not run | – | 387.00 | +5.0 % |" in result_fid.fid_protocol_gaps(Published(tmp_path))
+    assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % | not run | – |" in result_fid.fid_protocol_gaps(Published(tmp_path))
+    names = ("inception-2015, half-pixel bilinear, unrounded, bfloat16", "inception-2015, half-pixel bilinear, bfloat16")
+    rows = [{"pair": "superres-mnist", "variant": "T = 3", "method": "direct", "inception": name, "fid": fid} for name, fid in zip(names, (30.0, 30.211))]
+    (tmp_path / "fid.json").write_text(json.dumps({"n": 100, "rows": rows}))
+    assert result_fid.fid_tie(Published(tmp_path)) == "11 %", "rounding changed it by 5 % of 4.22"
+    assert "| Super-resolution, MNIST, T = 3 | direct | 30.00 | +0.21 | +5.0 % |" in result_fid.fid_rounding(Published(tmp_path))
 
 
 def test_the_network_beside_least_squares_in_fid(tmp_path):
@@ -285,6 +292,26 @@ def test_the_network_beside_least_squares_in_fid(tmp_path):
     direct = full_cell("direct", fid=20.0, inception="inception-2015, half-pixel bilinear")
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [linear, direct]}))
     assert result_tables.glance_fid(Published(tmp_path)) == "In FID, linear / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
+
+
+def test_targets_are_met_or_missed(tmp_path):
+    publish(tmp_path, [full_cell("direct") | {"rmse": 0.1}, full_cell("linear") | {"rmse": 0.09}, full_cell("algorithm2") | {"rmse": 0.112}])
+    assert "| Super-resolution, MNIST | yes | yes | **no** (1.12) | **no** | – |" in result_goals.targets(Published(tmp_path))
+    publish_more = [full_cell("direct") | {"rmse": 0.1}, full_cell("linear") | {"rmse": 0.12}, full_cell("algorithm2") | {"rmse": 0.116}]
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": publish_more}))
+    assert "| Super-resolution, MNIST | yes | **no** | **no** (1.16) | yes | – |" in result_goals.targets(Published(tmp_path)), "the paper has 0.115"
+
+
+def test_the_stage_before_the_last_stands_beside_the_same_images_and_the_same_fid(tmp_path):
+    rounded, exact = "inception-2015, half-pixel bilinear", "inception-2015, half-pixel bilinear, unrounded"
+    publish(tmp_path, [full_cell("direct", fid=20.0, inception=rounded), full_cell("direct", fid=21.0, inception=exact)])
+    (tmp_path / "earlier").mkdir()
+    before = [full_cell("direct", fid=30.0, inception=rounded) | {"rmse": 0.2}, full_cell("direct") | {"rmse": 0.3, "n": 1_000}]
+    (tmp_path / "earlier/superres-mnist.json").write_text(json.dumps({"metadata": None, "cells": before}))
+    shutil.copy(HOME / "results/superres-mnist/weights.safetensors", tmp_path / "superres-mnist")
+    table = result_models.last_stage(Published(tmp_path))
+    assert "| Super-resolution, MNIST, T = 3 | float32 | direct | 0.2000 → 0.1000 | 0.9000 → 0.9000 | 30.00 → 20.00 |" in table
+    assert "| Super-resolution, MNIST, T = 3 | float32 | direct | – | – | – |" in table
 
 
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
@@ -328,7 +355,11 @@ def test_tables_are_narrow_and_say_nothing_of_this_machine():
 def test_a_power_law_is_found_and_resumes_are_left_out():
     scored = ((1, 0.1), (2, 0.3), (3, 0.4), (2, 0.2), (3, 0.3), (4, 0.35), (5, 0.5), (5, 0.5), (6, 0.45), (7, 0.6))
     kept = report_trend.without_resumes([{"step": step, "ssim": ssim} for step, ssim in scored])
-    assert [row["step"] for row in kept] == [1, 2, 3, 5, 7], "4 and 6 still lack what a resume lost"
+    assert [row["step"] for row in kept] == [1, 2, 3, 5, 6, 7], "4 still lacks what a resume set back; the one at 5 set nothing back"
+    fit = {"run": "mnist", "metric": "RMSE", "predicted": 0.2}
+    for interval, verdict in (([0.1, 0.15], "reaches"), ([0.1, 0.2], "may reach"), ([0.16, 0.2], "does not reach")):
+        published = SimpleNamespace(read=lambda name, interval=interval: {"fits": [fit | {"interval": interval}]}, paper=Published(HOME / "results").paper)
+        assert f"which {verdict} the paper's 0.154" in result_report.bridged(published, "mnist", "RMSE")
     steps, true, generator = np.arange(1, 21) * 1e4, 3 * 7e5 ** -0.4, np.random.default_rng(0)
     fits = [report_trend.power_law(steps, 3 * steps ** -0.4 * np.exp(0.05 * generator.standard_normal(20)), 7e5) for _ in range(300)]
     assert np.mean([fit["predicted"] for fit in fits]) == pytest.approx(true, rel=0.01)

@@ -3,9 +3,9 @@
     python tools/report_trend.py       # results/report/*.csv -> results/report/trend.json
 
 Error = a * steps^-b, a straight line through the logarithms, by least squares; its 95 % prediction interval at 700,000 steps. The
-errors are RMSE on [0, 1], 1 - SSIM and FID. Resumes, which set the report's curves back, are left out: rows of a step that had been
-scored before, and after them all rows until SSIM is back where it was. Two windows, all rows and the second half, because the interval
-knows the scatter about a power law, but not whether the curve is one.
+errors are RMSE on [0, 1], 1 - SSIM and FID. Resumes are left out: rows of a step that had been scored before, and where such a row
+shows that the resume set SSIM back, all rows until it is back where it was. Two windows, all rows and the second half, because the
+interval knows the scatter about a power law, but not whether the curve is one.
 """
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ WINDOWS = {"all": 0, "second half": LAST // 2}
 
 
 def without_resumes(rows: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Rows whose step is beyond all before them, and whose SSIM has made up what a resume before them lost."""
+    """Rows whose step is beyond all before them, and whose SSIM has made up what a resume before them set back."""
     kept: list[dict[str, float]] = []
     lost = 0.0  # the SSIM that is to be made up
     for row in rows:
         if kept and row["step"] <= kept[-1]["step"]:
-            lost = kept[-1]["ssim"]
+            before = max(other["ssim"] for other in kept if other["step"] <= row["step"])
+            lost = kept[-1]["ssim"] if row["ssim"] < before else lost
         elif row["ssim"] >= lost:
             kept.append(row)
             lost = 0.0

@@ -13,13 +13,14 @@ UNROUNDED = f"{HALF_PIXEL}, unrounded"
 
 
 def rounding(published: Published) -> list[tuple[dict[str, Any], float, float]]:
-    """(row, FID of images as they are, FID of images rounded to 8 bits) of every case of fid.json (see measure_fid.py)."""
+    """(row, FID of images as they are, what rounding them to 8 bits adds to it) of every case of fid.json (see measure_fid.py)."""
     rows = (published.read("fid.json") or {"rows": []})["rows"]
     places: dict[Any, dict[str, dict[str, Any]]] = {}
     for row in rows:
         places.setdefault((row["pair"], row["variant"], row["method"]), {})[row["inception"]] = row
     exact, rounded = f"{UNROUNDED}, bfloat16", f"{HALF_PIXEL}, bfloat16"
-    return [(found[exact], found[exact]["fid"], found[rounded]["fid"]) for found in places.values() if {exact, rounded} <= set(found)]
+    both = (found for found in places.values() if {exact, rounded} <= set(found))
+    return [(found[exact], found[exact]["fid"], found[rounded]["fid"] - found[exact]["fid"]) for found in both]
 
 
 def fid_margin(published: Published) -> float:
@@ -29,10 +30,16 @@ def fid_margin(published: Published) -> float:
     for pair in PAIRS:
         theirs = published.paper["pairs"][pair]["degraded"]
         row = published.best(pair, "degraded", metric="fid")
-        if row and "FID" not in theirs.get("notes", {}):
+        if row and not row.fid_rounded and "FID" not in theirs.get("notes", {}):
             gaps.append(abs(row.cell["fid"] / theirs["FID"] - 1))
-    rounds = [abs(rounded / exact - 1) for row, exact, rounded in rounding(published) if row["method"] == "direct"]
-    return max(gaps) + max(rounds, default=0.0) + BFLOAT16
+    changes = [share for row, _, change in rounding(published) if row["method"] == "direct" and (share := of_the_split(published, row, change))]
+    return max(gaps) + max(map(abs, changes), default=0.0) + BFLOAT16
+
+
+def of_the_split(published: Published, row: dict[str, Any], change: float) -> float | None:
+    """A change of FID as a share of that of the full test split: unlike FID itself it hardly depends on the number of images."""
+    whole = published.best(row["pair"], row["method"], variant=row["variant"], metric="fid")
+    return change / whole.cell["fid"] if whole else None
 
 
 def fid_protocol_gaps(published: Published) -> str:
@@ -42,9 +49,9 @@ def fid_protocol_gaps(published: Published) -> str:
         theirs = published.paper["pairs"][pair]["degraded"]
         for variant in published.variants(pair):
             shown = []
-            for ranks in ((3, 4), (1, 2)):
+            for rounded in (False, True):
                 found = [row for row in published.every_row if row.pair == pair and row.key == (variant, "degraded", "float32") and row.full
-                         and row.fid_rank in ranks]
+                         and row.number("fid") is not None and row.fid_rounded == rounded]
                 row = max(found, key=lambda row: row.fid_rank, default=None)
                 shown += [number(row, "fid", 2), f"{100 * (row.cell['fid'] / theirs['FID'] - 1):+.1f} %" if row else "–"]
             rows.append((titled(pair, variant), printed_score(theirs, "FID"), *shown))
@@ -57,20 +64,23 @@ def fid_tie(published: Published) -> str:
 
 def fid_rounding(published: Published) -> str:
     """What rounding images to 8 bits does to their FID."""
-    rows = [(titled(row["pair"], row["variant"]), METHODS[row["method"]], f"{exact:.1f}", f"{rounded:.1f}", f"{100 * (rounded / exact - 1):+.1f} %")
-            for row, exact, rounded in rounding(published)]
+    rows = []
+    for row, exact, change in rounding(published):
+        share = of_the_split(published, row, change)
+        rows.append((titled(row["pair"], row["variant"]), METHODS[row["method"]], f"{exact:.2f}", f"{change:+.2f}",
+                     "–" if share is None else f"{100 * share:+.1f} %"))
     if not rows:
         return "Not run yet: `python -m tools.measure_fid`."
     return (f"Of {published.read('fid.json')['n']:,} test images of each data set (so few that FID is biased upward):\n\n"
-            + markdown("pair | method | FID, as they are | rounded to 8 bits | difference", rows))
+            + markdown("pair | method | FID, as they are | what rounding to 8 bits adds | as a share of the full split's FID", rows))
 
 
 def fid_precision(published: Published) -> str:
     """What Inception in bfloat16 changes, where the same restorations were scored in both."""
     places: dict[Any, dict[bool, Row]] = {}
     for row in published.every_row:
-        if row.fid_rank:
-            places.setdefault((row.folder, *row.key, row.images, row.fid_rank > 2), {})[row.fid_in_bfloat16] = row
+        if row.number("fid") is not None:
+            places.setdefault((row.folder, *row.key, row.images, row.fid_rounded), {})[row.fid_in_bfloat16] = row
     pairs = [(found[False], found[True]) for found in places.values() if len(found) == 2]
     return markdown("pair | method | images | FID, float32 | FID, bfloat16 | difference", (
         (titled(exact.pair, exact.key[0]), METHODS[exact.key[1]], exact.images, f"{exact.cell['fid']:.3f}", f"{fast.cell['fid']:.3f}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from result_rows import PAIRS, Published
-from result_tables import FROM, MISSING, SCORES, below, cases, divided, markdown, number, verdict
+from result_tables import FROM, MISSING, SCORES, cases, markdown, number, verdict, without_network
 
 from colddiff_nb.degradations import make
 
@@ -32,15 +32,11 @@ def targets(published: Published) -> str:
     rows = []
     for pair, variant, title in cases(published):
         direct, sampled = (published.best(pair, method, variant=variant) for method in ("direct", "algorithm2"))
-        if not direct or not sampled:
+        if not direct or not sampled or direct.images != sampled.images:
             continue
         printed = published.paper["pairs"][pair]
         ratio = sampled.cell["rmse"] / direct.cell["rmse"]
-        least = []
-        for measurement in FROM:
-            network = published.best(pair, "direct", measurement, variant)
-            least.append(divided(published, pair, measurement)[1] if pair.startswith("inpaint")
-                         else below(network, published.best(pair, "linear", measurement, variant)))
+        least = (without_network(published, pair, variant, measurement)[1] for measurement in FROM)
         beaten = (verdict(row.cell["rmse"] < printed[name]["RMSE"], row) for name, row in (("direct", direct), ("sampled", sampled)))
         rows.append((title, *beaten, f"{verdict(ratio <= 1.10, direct, sampled)} ({ratio:.2f})", *least))
     return markdown("pair | direct below the paper's | Algorithm 2 below the paper's | Algorithm 2 at most 1.10 x direct | "

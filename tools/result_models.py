@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from result_rows import METHODS, PAIRS, Published
+from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import FROM, MADE_FOR, MISSING, markdown, number, titled
 
 from colddiff_nb.degradations import make
@@ -84,14 +84,16 @@ def last_stage(published: Published) -> str:
     """Scores of the models that were trained in two stages, before and after the second."""
     rows = []
     for name in published.models:
-        for before in (published.read(f"earlier/{name}.json") or {"cells": []})["cells"]:
-            pair, method, measurement = name.removesuffix("-8bit"), before["method"], before["measurement"]
+        pair = name.removesuffix("-8bit")
+        cells = (published.read(f"earlier/{name}.json") or {"cells": []})["cells"]
+        for before in sorted((Row(pair, name, cell) for cell in cells), key=lambda row: (row.key[0], list(METHODS).index(row.key[1]))):
             changes = []
             for metric, digits in (("rmse", 4), ("ssim", 4), ("fid", 2)):
-                after = published.best(pair, method, measurement, before["variant"], metric)
-                told = isinstance(before[metric], float) and after is not None and after.folder == name
-                changes.append(f"{before[metric]:.{digits}f} → {after.cell[metric]:.{digits}f}" if told and after else "–")
-            rows.append((titled(pair, before["variant"]), FROM[measurement], METHODS[method], *changes))
+                after = next((row for row in published.every_row if (row.folder, row.key, row.images) == (name, before.key, before.images)
+                              and row.number(metric) is not None and (metric != "fid" or row.fid_rank == before.fid_rank)), None)
+                told = after is not None and before.number(metric) is not None
+                changes.append(f"{number(before, metric, digits)} → {number(after, metric, digits)}" if told else "–")
+            rows.append((titled(pair, before.key[0]), FROM[before.key[2]], METHODS[before.key[1]], *changes))
     return markdown("pair | from | method | RMSE | SSIM | FID", rows)
 
 

@@ -33,8 +33,9 @@ def trend(published: Published) -> str:
     for fit in (fit for fit in published.read("report/trend.json")["fits"] if "predicted" in fit):
         (low, high), (least, most) = fit["interval"], fit["exponent_interval"]
         rows.append((fit["run"], fit["metric"], f"{fit['window']}, {fit['kept']}", f"{fit['exponent']:.3f} ({least:.3f} to {most:.3f})",
-                     f"{fit['last']:.4g}", f"{fit['predicted']:.3g} ({low:.3g} to {high:.3g})", f"{printed_error(published, fit):.4g}"))
-    return markdown("run | error | rows | b (95 %) | at the last step | at 700,000 steps (95 %) | the paper, sampled", rows)
+                     f"{fit['last']:.4g} ({fit['last_step']:,.0f})", f"{fit['predicted']:.3g} ({low:.3g} to {high:.3g})",
+                     f"{printed_error(published, fit):.4g}"))
+    return markdown("run | error | rows | b (95 %) | at the last of these (step) | at 700,000 steps (95 %) | the paper, sampled", rows)
 
 
 def printed_error(published: Published, fit: dict[str, Any]) -> float:

@@ -45,17 +45,18 @@ class Row:
         return self.full, self.cell["split"] == "test", self.cell["n"]
 
     @property
-    def fid_rank(self) -> int:
-        """How near an FID is to the paper's: 0 for none; of images rounded to 8 bits 1 by Inception in bfloat16, 2 in float32; 3 and 4 of
-        images as they are."""
-        if self.number("fid") is None:
-            return 0
-        protocol = str(fid_protocol(self.cell))
-        return 1 + 2 * ("rounded" not in protocol) + ("bfloat16" not in protocol)
+    def fid_rounded(self) -> bool:
+        """Whether images were rounded to 8 bits before Inception."""
+        return "rounded" in str(fid_protocol(self.cell))
 
     @property
     def fid_in_bfloat16(self) -> bool:
-        return self.fid_rank in (1, 3)
+        return "bfloat16" in str(fid_protocol(self.cell))
+
+    @property
+    def fid_rank(self) -> tuple[bool, bool, bool]:
+        """Larger for an FID taken more as the paper's: any, of images as they are, by Inception in float32."""
+        return self.number("fid") is not None, not self.fid_rounded, not self.fid_in_bfloat16
 
     def number(self, metric: str) -> float | None:
         value = self.cell.get(metric)
@@ -93,7 +94,7 @@ class Published:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Rows of the six pairs. Of a row scored twice on the same images the one with FID is kept, float32 before bfloat16."""
+        """Rows of the six pairs. Of a row scored twice on the same images that with the FID most like the paper's is kept."""
         kept: dict[Any, Row] = {}
         for row in self.every_row:
             source = "" if row.cell["method"] == "degraded" else row.folder

@@ -63,14 +63,12 @@ def glance(published: Published) -> str:
     rows = []
     for pair, variant, title in cases(published):
         for measurement, name in FROM.items():
-            linear, direct, sampled = (published.best(pair, method, measurement, variant) for method in ("linear", "direct", "algorithm2"))
+            direct, sampled = (published.best(pair, method, measurement, variant) for method in ("direct", "algorithm2"))
             ratio = "–"
             if direct and sampled and direct.images == sampled.images:
                 ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" + ("" if direct.full else " †")
-            squares, less = number(linear, "rmse", 4), below(direct, linear)
-            if pair.startswith("inpaint"):
-                squares, less = divided(published, pair, measurement)
-            rows.append((title, name, published.share(direct.folder) if direct else "–", squares, number(direct, "rmse", 4),
+            alone, less = without_network(published, pair, variant, measurement)
+            rows.append((title, name, published.share(direct.folder) if direct else "–", alone, number(direct, "rmse", 4),
                          number(sampled, "rmse", 4), ratio, less))
     return markdown("pair | from | budget | linear | direct | Algorithm 2 | Alg. 2 / direct | direct below linear", rows)
 
@@ -83,8 +81,11 @@ def on_leaks_images(published: Published, pair: str, measurement: str) -> tuple[
     return leaks, direct
 
 
-def divided(published: Published, pair: str, measurement: str) -> tuple[str, str]:
-    """What takes the place of the linear estimator where every image has another mask, x_T divided by it; and whether the network is below."""
+def without_network(published: Published, pair: str, variant: str, measurement: str) -> tuple[str, str]:
+    """RMSE of the linear estimator, or where every image has another mask of x_T divided by it; and whether direct reconstruction is below."""
+    if not pair.startswith("inpaint"):
+        linear, direct = (published.best(pair, method, measurement, variant) for method in ("linear", "direct"))
+        return number(linear, "rmse", 4), below(direct, linear)
     leaks, direct = on_leaks_images(published, pair, measurement)
     if leaks is None or direct is None:
         return "no single matrix", "–"
@@ -212,10 +213,9 @@ def not_run(published: Published) -> str:
                    if not ((row := published.best(pair, method, measurement, variant)) and row.full)]
         if missing:
             lines.append(f"- {title}, not on the full test split: {', '.join(missing)}.")
-        if missing := [METHODS[method] for method in methods if not published.best(pair, method, variant=variant, metric="fid")]:
-            lines.append(f"- {title}, no FID from float32: {', '.join(missing)}.")
-    if not any(row.fid_rank and row.key[2] == "8bit" for row in published.rows):
-        lines.append("- FID from 8 bits: no row.")
+        for measurement, name in FROM.items():
+            if missing := [METHODS[method] for method in methods if not published.best(pair, method, measurement, variant, "fid")]:
+                lines.append(f"- {title}, no FID from {name}: {', '.join(missing)}.")
     eight = [pair for pair in PAIRS if pair.startswith("deblur") and f"{pair}-8bit" not in published.models]
     lines += [f"- A model made for 8-bit measurements: {', '.join(eight)}."] if eight else []
     lines += ["- The linear estimator of inpainting: every image has another mask, so there is no single matrix.",
