@@ -147,8 +147,8 @@ class Inception:
             if hasattr(layer, "bn"):  # its scale goes into the convolution: the same features to 1e-6, an eighth faster
                 layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
         self.resize, self.device, self.dtype, self.rounded = resize, torch.device(device), dtype, rounded
-        details = [[] if rounded else ["unrounded"], [] if dtype == torch.float32 else [str(dtype).removeprefix("torch.")]]
-        self.name = ", ".join(["inception-2015", resize, *sum(details, [])])
+        details = None if rounded else "unrounded", None if dtype == torch.float32 else str(dtype).removeprefix("torch.")
+        self.name = ", ".join(filter(None, ("inception-2015", resize, *details)))
         trunk.to(self.device).to(memory_format=torch.channels_last)
         self.first, self.rest = trunk[0], trunk[1:].to(dtype)
 

@@ -47,8 +47,7 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
     metrics.json of the same provenance is not computed again; without a checksum only the degraded one can be known to be same.
     classifier: a callable logits = classifier(images) with a `name`, for `identity`, the share of images still read as their
     class; where it has a method features(images) -> (B, d), also for the Frechet distance in them.
-    fid: True for FID with the 2015 Inception network (`metrics.Inception`), or a callable with `name` and `resize` in its place. feature_cache: a
-    folder that keeps its features of the originals.
+    fid: True for FID by `metrics.Inception`, or a callable with `name` and `resize`. feature_cache: folder for the originals' features.
     gain is the RMSE of the measurement divided by that of the method: above 1 the method helps.
     Raises ValueError for images trained on, unknown methods or measurements, n outside 2..len(images), results that are not finite.
     """
@@ -209,8 +208,7 @@ def _record(folder: str | Path, cell: dict[str, Any]) -> None:
 
 
 def fid_protocol(cell: Mapping[str, Any]) -> str | None:
-    """How images came to Inception's size, whether they were rounded to 8 bits first, and its precision where that is not float32; None
-    without FID."""
+    """How images came to Inception's size, whether rounded to 8 bits first, its precision if not float32; None without FID."""
     name = str(cell["provenance"].get("inception"))
     rounded = "rounded to 8 bits" if name.startswith("inception-2015") and "unrounded" not in name else None
     return ", ".join(filter(None, (cell.get("resize"), rounded, "bfloat16" if name.endswith("bfloat16") else None))) or None
