@@ -9,12 +9,24 @@ import json
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from colddiff_nb import metrics
+from colddiff_nb.contract import Drawn
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import RESULTS, load_model
-from colddiff_nb.sampling import algorithm2
+from colddiff_nb.sampling import Trajectory, algorithm1, algorithm2
+
+
+def half_way(network: nn.Module, degrade: Drawn, path: Trajectory, x0: Tensor) -> dict[str, float]:
+    """The prediction at s = T/2 after one step from T, by Algorithm 2 and by Algorithm 1, which drops what x_T told and the first prediction
+    did not: RMSE of both; and how far all steps have moved it from the first prediction."""
+    T, first = path.severities[0], path.x0_hat[0]
+    s = max(1, round(T / 2))
+    once = {sampler.__name__: sampler(network, degrade, path.x[0], T=[T, s], trajectory=True).x0_hat[1] for sampler in (algorithm2, algorithm1)}
+    return {"severity": s, "moved": metrics.rmse(path.x0_hat[path.severities.index(s)], first)} | {
+        f"one_step_{name}": metrics.rmse(x0_hat, x0) for name, x0_hat in once.items()}
 
 
 def main() -> None:
@@ -37,7 +49,8 @@ def main() -> None:
                 path_taken = algorithm2(network, drawn, measure(drawn(x0, T), measurement), trajectory=True)
                 rmse = {s: metrics.rmse(x0_hat, x0) for s, x0_hat in zip(path_taken.severities, path_taken.x0_hat)}
                 rows.append({"model": path.parent.name, "weights": metadata["checksum"], "T": T, "measurement": measurement,
-                             "prediction_rmse": rmse, "result_rmse": metrics.rmse(path_taken.result, x0)})
+                             "prediction_rmse": rmse, "result_rmse": metrics.rmse(path_taken.result, x0),
+                             "half_way": half_way(network, drawn, path_taken, x0)})
                 print(f"{path.parent.name}, T = {T}, {measurement}: {rmse[T]:.4f} to {rows[-1]['result_rmse']:.4f}", flush=True)
     (RESULTS / "growth.json").write_text(json.dumps({"split": "validation", "n": chosen.n, "rows": rows}, indent=1) + "\n")
 
