@@ -127,9 +127,11 @@ def repeated_calls(published: Published) -> str:
         rmse, half = row["prediction_rmse"], row["half_way"]
         first = rmse[str(row["T"])]
         if row["result_rmse"] > 1.1 * first:
-            shown = (first, half["one_step_algorithm2"], half["one_step_algorithm1"], rmse[str(half["severity"])], half["moved"], hypot(first, half["moved"]))
+            shown = (first, half["one_step_algorithm2"], half["one_step_algorithm1"], rmse[str(half["severity"])], half["moved"],
+                     hypot(first, half["moved"]))
             lines.append((PAIRS[row["model"].removesuffix("-8bit")], FROM[row["measurement"]], *(f"{value:.4f}" for value in shown)))
-    return markdown("pair | from | direct | at T/2 after one step | the same by Algorithm 1 | at T/2 after all steps | moved by | √(direct² + moved²)", lines)
+    return markdown("pair | from | direct | at T/2 after one step | the same by Algorithm 1 | at T/2 after all steps | moved by | "
+                    "√(direct² + moved²)", lines)
 
 
 def growth_images(published: Published) -> str:
@@ -138,5 +140,5 @@ def growth_images(published: Published) -> str:
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
-    "samplers": sampler_tables, "growth": growth, "repeated_calls": repeated_calls, "growth_images": growth_images, "sampler_assumptions": assumptions, "sampler_goals": goals,
-    "steps": steps, "sampler_images": sampler_images}
+    "samplers": sampler_tables, "growth": growth, "repeated_calls": repeated_calls, "growth_images": growth_images,
+    "sampler_assumptions": assumptions, "sampler_goals": goals, "steps": steps, "sampler_images": sampler_images}
