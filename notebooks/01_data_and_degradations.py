@@ -75,7 +75,7 @@ try:
     clothes = load("fashion", "test", settings.data)
     show(grid({f"{i}": to_float(clothes.pixels[i:i + 1]) for i in range(8)}, title="Fashion-MNIST"), "Eight pieces of clothing from Fashion-MNIST.")
 except FileNotFoundError as error:
-    print("Fashion-MNIST is not shown:", str(error).replace(str(settings.data), "data"))
+    print("Fashion-MNIST is not shown:\n ", str(error).replace(str(settings.data), "data"))
 
 # %% [markdown]
 # `folder:PATH` is a data set of your own: every PNG, JPEG, GIF, BMP, TIFF or WebP file in a folder and below it, of any size and mode. Each gives its central square, in colour.
@@ -264,7 +264,7 @@ for pair, D in PAIRS.items():
 assert set(left["superres, both"].values()) == {16.0}
 print("ok: 4 x 4 pixels are 16 numbers, at any precision")
 assert left["deblur mnist, T = 40"]["8 bits"] <= 1 < 5 <= left["deblur mnist, T = 40"]["float32"] < 16
-print("ok: in 8 bits a digit blurred 40 times keeps at most one number, its mean; in float32 several more, but fewer than pixelation leaves")
+print("ok: in 8 bits a digit blurred 40 times keeps at most one number, its mean;\n    in float32 several more, but fewer than pixelation leaves")
 
 # %% [markdown]
 # ### What can be drawn with so few numbers?
@@ -297,7 +297,7 @@ for n in counts:
     numbers.controls[0].value = n
     assert bytes(numbers.picture.value) == few[n][0]
 numbers.controls[0].value = counts[0]
-print(f"What you saw: {len(counts)} positions from {counts[0]} to {counts[-1]} numbers; what a network adds to the few that are left, it must have learned from other digits.")
+print(f"What you saw: {len(counts)} positions from {counts[0]} to {counts[-1]} numbers;\n  what a network adds to the few that are left, it must have learned from other digits.")
 
 # %% [markdown]
 # ## 4 · The grey square that is not empty
@@ -351,8 +351,8 @@ for precision, rounded in ROUND.items():
     columns[f"from {precision}"] = reader(rounded(D(examples["mnist"], D.T)), D.T)
     scores[precision] = rmse(reader(rounded(D(x0, D.T)), D.T), x0)
 show(grid(columns, title="Least squares, reading the grey square (T = 20)", scale=4), "Three digits and what a linear estimator restores from float32, bfloat16 and 8 bits.")
-print(f"What you saw: RMSE on {IMAGES} test digits:", ", ".join(f"{score:.3f} from {precision}" for precision, score in scores.items()),
-      f"- and {rmse(D(x0, D.T), x0):.3f} for the square itself.")
+print(f"What you saw: RMSE on {IMAGES} test digits:", ", ".join(f"{score:.3f} from {precision}" for precision, score in scores.items()) + ","
+      f"\n  and {rmse(D(x0, D.T), x0):.3f} for the square itself.")
 
 # %% tags=["nbval-check-output"]
 assert scores["float32"] < min(scores["bfloat16"], scores["8 bits"]) and max(scores.values()) < rmse(D(x0, D.T), x0)

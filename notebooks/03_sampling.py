@@ -82,7 +82,7 @@ from colddiff_nb.sampling import algorithm1, algorithm2, direct
 
 trajectory = algorithm2(restore, D, x_T, trajectory=True)
 assert (trajectory.result - by_hand).abs().max() < 1e-4
-print("ok: the loop above is algorithm2 (but for rounding: the package keeps x_s in float64); it asked the network at severities", trajectory.severities)
+print("ok: the loop above is algorithm2 (but for rounding: the package keeps x_s in float64);\n    it asked the network at severities", trajectory.severities)
 
 # %% tags=["nbval-check-output"]
 assert torch.equal(direct(restore, D, x_T), trajectory.x0_hat[0])
@@ -121,7 +121,7 @@ show(strip(explorer.comparison, [0, T // 2, T - 8, T - 3, T - 2, T - 1, T]),
      "Deblurring one digit: states stay grey until the last steps, the guesses show a digit from the first step on.")
 scores = explorer.comparison.rmse
 print(f"What you saw: the state's RMSE is {scores['algorithm2 state'][0]:.3f} at the start, still {scores['algorithm2 state'][T - 1]:.3f} with "
-      f"one step to go, and {scores['algorithm2 state'][-1]:.3f} at the end; the first guess already has {scores['direct'][0]:.3f}.")
+      f"one step to go, and {scores['algorithm2 state'][-1]:.3f} at the end;\n  the first guess already has {scores['direct'][0]:.3f}.")
 
 # %% [markdown]
 # **What you saw.** In deblurring the states say little and the guesses much. In the pictures above a digit stands in the very first guess, but in
@@ -238,7 +238,7 @@ for task in ("deblur", "superres", "inpaint"):
     ratios.append(f"{comparison.rmse['algorithm2 state'][-1]:.3f} ({task})")
 show(grid({name: torch.stack([row[i] for row in rows]) for i, name in enumerate(columns)}, rows=["deblur", "superres", "inpaint"],
           title="Your own image, restored by networks that know digits"), "The reader's own image: measured, restored in three ways, and as it was.")
-print("What you saw: RMSE of Algorithm 2 on your image:", ", ".join(ratios), "- compare with the digits in the table of section 4.")
+print("What you saw: RMSE of Algorithm 2 on your image:", ", ".join(ratios) + ".\n  Compare it with the digits in the table of section 4.")
 
 # %% [markdown]
 # **What you saw.** What was measured (pixels outside the hole, block means, the lowest frequencies) pulls the result towards your image; the rest is

@@ -69,7 +69,7 @@ def radius(s):
     return float((masks.table[s] < 0.5).sum()) ** 0.5  # the table is over squared distances
 
 
-print("hole radius:", ", ".join(f"{radius(s):.1f} px (s = {s})" for s in (1, 5, 10, 20, 30, 40, 50, 75, 100)))
+print("hole radius in pixels:", ", ".join(f"{radius(s):.1f} (s = {s})" for s in (1, 5, 20, 30, 40, 50, 100)))
 
 # %% tags=["nbval-check-output"]
 assert torch.equal(masks.table[:TRAINED + 1], models["mnist"].degrade.table)
@@ -175,7 +175,7 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE against the radius of the hole for digits and colour images; within the shaded trained range it rises slowly, beyond it faster.")
 last, beyond = TRAINED, SEVERITIES[-1]
 for name in DATA:
-    print(f"What you saw: {name}: direct RMSE {curves[name, last]['direct']:.3f} at the widest mask of training, {curves[name, beyond]['direct']:.3f} at s = {beyond};",
+    print(f"What you saw: {name}: direct RMSE {curves[name, last]['direct']:.3f} at the widest mask of training, {curves[name, beyond]['direct']:.3f} at s = {beyond};\n "
           f"the hole itself costs {curves[name, last]['with the hole']:.3f} and {curves[name, beyond]['with the hole']:.3f}.")
 
 # %% tags=["nbval-check-output"]
@@ -236,7 +236,7 @@ right.set(xlabel="pixels from the centre", ylabel="RMSE of the ring", title=f"wh
 right.legend()
 show(figure, "Left: the steps of Algorithm 2 paint ever closer to the centre. Right: the error of each ring, largest where the hole is deepest.")
 worst = {way: max(range(18), key=by_distance((found[way] - x0) / 2).__getitem__) for way in WAYS}
-print("What you saw: the largest error is", ", ".join(f"{r} to {r + 1} px from the centre ({way})" for way, r in worst.items()))
+print("What you saw: pixels from the centre to the largest error:", ", ".join(f"{r} to {r + 1} ({way})" for way, r in worst.items()))
 
 # %% tags=["nbval-check-output"]
 assert centre_of(45) > centre_of(30) > centre_of(15) > centre_of(3)
@@ -388,7 +388,7 @@ def restored_by_own(hole):
             column.append(result.expand(3, 3, 32, 32))
         scores.append(f"{name}: RMSE {rmse(x, x0):.3f} with the hole, {rmse(results[2], x0):.3f} direct, {rmse(results[3], x0):.3f} Algorithm 2")
     picture = grid({label: torch.cat(images) for label, images in columns.items()}, scale=2, title="A mask of your own (outside the trained range)")
-    return picture, f"{int(hole.sum())} of 1,024 pixels erased. " + "; ".join(scores)
+    return picture, f"{int(hole.sum())} of 1,024 pixels erased.\n  " + ";\n  ".join(scores)
 
 
 # %%
@@ -428,7 +428,7 @@ button.click()
 assert bytes(canvas.value) == png(restored_by_own(rectangle(*HOLE))[0])
 numbers[2].value = 0
 button.click()
-print("ok: the button restores; a rectangle without pixels is refused:", said.value)
+print("ok: the button restores; a rectangle without pixels is refused:\n   ", said.value)
 numbers[2].value = HOLE[2]
 button.click()
 

@@ -297,7 +297,7 @@ right.set(xlabel="severity s of the prediction", ylabel="share it writes", title
 right.invert_xaxis()
 right.legend()
 show(figure, "Left: pixels far from the centre return first. Right: each radius is written by the predictions of a few dozen neighbouring severities.")
-print("What you saw: half of a pixel is back at", ", ".join(f"s = {half[r]} (radius {r} px)" for r in (2, 5, 8, 10)), "- the hole closes from its rim.")
+print("What you saw: half of a pixel is back at", ", ".join(f"s = {half[r]} (radius {r} px)" for r in (2, 5, 8, 10)) + ".\n  The hole closes from its rim.")
 
 # %% tags=["nbval-check-output"]
 assert half[2] < half[5] < half[8] < half[10]
