@@ -18,11 +18,13 @@ from colddiff_nb.degradations import make, measure
 from colddiff_nb.pretrained import load_pretrained, pretrained_folder
 from colddiff_nb.recipes import recipe
 from colddiff_nb.results import evaluate
+from colddiff_nb.sampling import algorithm2
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
 import measure_curves  # noqa: E402
 import measure_fid  # noqa: E402
+import measure_growth  # noqa: E402
 import measure_samplers  # noqa: E402
 import readme  # noqa: E402
 import report_trend  # noqa: E402
@@ -276,12 +278,12 @@ def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie
     exact = "inception-2015, half-pixel bilinear, unrounded"
     publish(tmp_path, [full_cell("degraded", fid=387.0, inception=exact), full_cell("direct", fid=4.22, inception=exact)])
     table = result_paper.paper(Published(tmp_path))
-    assert "+0.17 (tie)" in table and result_fid.fid_tie(Published(tmp_path)) == "6 %", "5 % off 368.56, and bfloat16's"
+    assert "+0.17 (tie)" in table and result_fid.fid_tie(Published(tmp_path)) == "6.0 %", "5 % off 368.56, and bfloat16's"
     assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % | not run | – |" in result_fid.fid_protocol_gaps(Published(tmp_path))
     names = ("inception-2015, half-pixel bilinear, unrounded, bfloat16", "inception-2015, half-pixel bilinear, bfloat16")
     rows = [{"pair": "superres-mnist", "variant": "T = 3", "method": "direct", "inception": name, "fid": fid} for name, fid in zip(names, (30.0, 30.211))]
     (tmp_path / "fid.json").write_text(json.dumps({"n": 100, "rows": rows}))
-    assert result_fid.fid_tie(Published(tmp_path)) == "11 %", "rounding changed it by 5 % of 4.22"
+    assert result_fid.fid_tie(Published(tmp_path)) == "11.0 %", "rounding changed it by 5 % of 4.22"
     assert "| Super-resolution, MNIST, T = 3 | direct | 30.00 | +0.21 | +5.0 % |" in result_fid.fid_rounding(Published(tmp_path))
 
 
@@ -346,6 +348,25 @@ def test_every_measured_sampler_restores(measurement):
     assert result_samplers.fewer(50) == [50, 19, 7, 3, 1] and result_samplers.fewer(3) == [3, 2, 1]
 
 
+def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_path):
+    x0 = data.to_float(data.load("mnist5k", "test").pixels[:4])
+    drawn = make("inpaint", "mnist").draw(4, torch.Generator().manual_seed(0))
+
+    def way(restore):
+        return measure_growth.half_way(restore, drawn, algorithm2(restore, drawn, drawn(x0, drawn.T), trajectory=True), x0)
+    same = way(lambda x_s, s: torch.zeros_like(x0))
+    assert same["moved"] == 0 and same["one_step_algorithm1"] == same["one_step_algorithm2"] == pytest.approx(metrics.rmse(torch.zeros_like(x0), x0))
+    darker = way(lambda x_s, s: (s / 50 - 1).view(-1, 1, 1, 1).expand_as(x0))  # 0 at s = 50, -0.5 at s = 25
+    assert darker["severity"] == 25 and darker["moved"] == pytest.approx(0.25)  # on [0, 1]
+    assert darker["one_step_algorithm2"] == pytest.approx(metrics.rmse(torch.full_like(x0, -0.5), x0))
+    rows = [{"model": model, "T": 50, "measurement": "float32", "prediction_rmse": {"50": 0.05, "25": 0.06}, "result_rmse": result, "half_way": {
+        "severity": 25, "moved": 0.03, "one_step_algorithm2": 0.051, "one_step_algorithm1": 0.052}}
+        for model, result in (("inpaint-mnist", 0.056), ("inpaint-cifar10", 0.054))]
+    (tmp_path / "growth.json").write_text(json.dumps({"split": "validation", "n": 4, "rows": rows}))
+    table = result_samplers.repeated_calls(Published(tmp_path))
+    assert "0.0500 | 0.0510 | 0.0520 | 0.0600 | 10% | 0.0300 | 0.0583" in table and "CIFAR-10" not in table, "a tenth is not more than a tenth"
+
+
 def test_tables_are_narrow_and_say_nothing_of_this_machine():
     text = (HOME / "results" / "README.md").read_text()
     assert max(line.count(" | ") for line in text.splitlines() if line.startswith("|")) <= 8
@@ -359,7 +380,7 @@ def test_a_power_law_is_found_and_resumes_are_left_out():
     fit = {"run": "mnist", "metric": "RMSE", "predicted": 0.2}
     for interval, verdict in (([0.1, 0.15], "reaches"), ([0.1, 0.2], "may reach"), ([0.16, 0.2], "does not reach")):
         published = SimpleNamespace(read=lambda name, interval=interval: {"fits": [fit | {"interval": interval}]}, paper=Published(HOME / "results").paper)
-        assert f"which {verdict} the paper's 0.154" in result_report.bridged(published, "mnist", "RMSE")
+        assert f"which {verdict} the paper's 0.154" in result_report.bridged(published, "RMSE")
     steps, true, generator = np.arange(1, 21) * 1e4, 3 * 7e5 ** -0.4, np.random.default_rng(0)
     fits = [report_trend.power_law(steps, 3 * steps ** -0.4 * np.exp(0.05 * generator.standard_normal(20)), 7e5) for _ in range(300)]
     assert np.mean([fit["predicted"] for fit in fits]) == pytest.approx(true, rel=0.01)

@@ -59,7 +59,7 @@ def fid_protocol_gaps(published: Published) -> str:
 
 
 def fid_tie(published: Published) -> str:
-    return f"{100 * fid_margin(published):.0f} %"
+    return f"{100 * fid_margin(published):.1f} %"
 
 
 def fid_rounding(published: Published) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from result_rows import PAIRS, Published
-from result_tables import FROM, MISSING, markdown, on_leaks_images
+from result_tables import FROM, MISSING, markdown, on_leaks_images, printed_score
 
 SHARES = {"hidden": "hidden pixels", "hidden_recovered_float32": "of these, to half a grey level by dividing float32 by the mask",
           "negative_at_127": "hidden and darker than mid-grey: of these, at level 127", "at_127_negative": "hidden and at 127: of these, darker",
@@ -22,7 +22,7 @@ def table(published: Published) -> str:
         for measurement, shown in FROM.items():
             direct = on_leaks_images(published, pair, measurement)[1]
             scores.append((PAIRS[pair], shown, *(f"{row[f'rmse_{what}_{measurement}']:.4f}" for what in ("degraded", "divided")),
-                           f"{direct.cell['rmse']:.4f}" if direct else MISSING, f"{published.paper['pairs'][pair]['direct']['RMSE']:.3f}"))
+                           f"{direct.cell['rmse']:.4f}" if direct else MISSING, printed_score(published.paper["pairs"][pair]["direct"], "RMSE")))
     row = record["rows"][0]
     return (f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of the pixel.\n\n"
             + markdown(" | ".join(["pair", *SHARES.values()]), shares) + "\n\nRMSE on the same images; the paper's is of the test split:\n\n"

@@ -9,7 +9,7 @@ from result_rows import PAIRS, Published
 from result_tables import FROM, MISSING, markdown
 
 SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
-    "direct": ("direct", "1", "nothing but a network trained at T"),
+    "direct": ("direct", "1", "x_T is as exact as in the network's training"),
     "projected direct": ("direct, projected", "1", "x_T is D(x0, T) to the measurement's precision, D is known"),
     "mirrored": ("direct, mean of both mirror images", "2", "left and right are alike, for D and in the images: not for digits"),
     "algorithm1": ("Algorithm 1", "T", "D is known with its draw"),
@@ -129,9 +129,11 @@ def repeated_calls(published: Published) -> str:
         if row["result_rmse"] > 1.1 * first:
             shown = (first, half["one_step_algorithm2"], half["one_step_algorithm1"], rmse[str(half["severity"])], half["moved"],
                      hypot(first, half["moved"]))
-            lines.append((PAIRS[row["model"].removesuffix("-8bit")], FROM[row["measurement"]], *(f"{value:.4f}" for value in shown)))
-    return markdown("pair | from | direct | at T/2 after one step | the same by Algorithm 1 | at T/2 after all steps | moved by | "
-                    "√(direct² + moved²)", lines)
+            share = (half["one_step_algorithm2"] - first) / (rmse[str(half["severity"])] - first)
+            first_four, last_two = ([f"{value:.4f}" for value in part] for part in (shown[:4], shown[4:]))
+            lines.append((PAIRS[row["model"].removesuffix("-8bit")], FROM[row["measurement"]], *first_four, f"{share:.0%}", *last_two))
+    return markdown("pair | from | direct | at T/2 after one step | the same by Algorithm 1 | at T/2 after all steps | its share | "
+                    "moved by | √(direct² + moved²)", lines)
 
 
 def growth_images(published: Published) -> str:

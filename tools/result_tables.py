@@ -161,7 +161,7 @@ def deviations(published: Published) -> str:
          "what blur and masks leave is too small to be found soon"),
         ("output", "x0", "a correction of the linear estimate, in what was not measured; for masks x_t times a gain, plus a correction",
          "a gain undoes attenuation"),
-        ("loss", "L1", "L1; L2 for the models made for 8 bits alone", "where much is lost, L1's median has more RMSE than the mean"),
+        ("loss", "L1", "L1; L2 for the models made for 8 bits alone", "RMSE asks for the mean of what is possible, L1 for the median; not compared"),
         ("optimiser", f"Adam {theirs['learning_rate']}, {theirs['schedule']}, no clipping",
          f"Adam {rates}, {ours['schedule']}, clipping at {ours['clip']:g}", "a short training must use every step"),
         ("t in training", theirs["severities"], "of the part of a batch that is no walker 20 % uniform, 20 % rising in t, 60 % at T",
