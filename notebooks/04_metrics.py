@@ -187,7 +187,7 @@ missing = sum(row[3].startswith("not run") for row in rows)
 print(f"What you saw: {len(rows) - missing} of {len(rows)} FIDs of ours were computed" + (f", {missing} were not run." if missing else "."))
 
 # %% [markdown]
-# **What you saw.** For masks and colour images ours are not worse; restored from blur or pixelation, our digits have several times the paper's FID at a *lower* RMSE. Their
+# **What you saw.** For masks and colour images ours, from float32, are not worse (from 8 bits [some are](../results/README.md#summary)); restored from blur or pixelation, our digits have several times the paper's FID at a *lower* RMSE. Their
 # strokes are soft, as after short trainings of small networks one would expect, and softness is what RMSE forgives and FID does not. Then compare the degraded rows, which no network touched. Taken as they are, as the
 # paper's code does, blurred images have its FID. *Rounded to 8 bits* first, as a file would be, blurred digits have a much lower one
 # ([beside it](../results/README.md#fid-against-the-paper)): they span so few grey levels that rounding makes steps of them, and Inception sees those. Restored images
