@@ -351,8 +351,8 @@ for precision, rounded in ROUND.items():
     columns[f"from {precision}"] = reader(rounded(D(examples["mnist"], D.T)), D.T)
     scores[precision] = rmse(reader(rounded(D(x0, D.T)), D.T), x0)
 show(grid(columns, title="Least squares, reading the grey square (T = 20)", scale=4), "Three digits and what a linear estimator restores from float32, bfloat16 and 8 bits.")
-print(f"What you saw: RMSE on {IMAGES} test digits:", ", ".join(f"{score:.3f} from {precision}" for precision, score in scores.items()) + ","
-      f"\n  and {rmse(D(x0, D.T), x0):.3f} for the square itself.")
+print(f"What you saw: RMSE on {IMAGES} test digits:", ", ".join(f"{score:.3f} from {precision}" for precision, score in scores.items()))
+print(f"  {rmse(D(x0, D.T), x0):.3f} is that of the square itself.")
 
 # %% tags=["nbval-check-output"]
 assert scores["float32"] < min(scores["bfloat16"], scores["8 bits"]) and max(scores.values()) < rmse(D(x0, D.T), x0)

@@ -175,8 +175,8 @@ figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center"
 show(figure, "RMSE against the radius of the hole for digits and colour images; within the shaded trained range it rises slowly, beyond it faster.")
 last, beyond = TRAINED, SEVERITIES[-1]
 for name in DATA:
-    print(f"What you saw: {name}: direct RMSE {curves[name, last]['direct']:.3f} at the widest mask of training, {curves[name, beyond]['direct']:.3f} at s = {beyond};\n  "
-          f"the hole itself costs {curves[name, last]['with the hole']:.3f} and {curves[name, beyond]['with the hole']:.3f}.")
+    print(f"What you saw: {name}: direct RMSE {curves[name, last]['direct']:.3f} at the widest mask of training, {curves[name, beyond]['direct']:.3f} at s = {beyond};"
+          f"\n  the hole itself costs {curves[name, last]['with the hole']:.3f} and {curves[name, beyond]['with the hole']:.3f}.")
 
 # %% tags=["nbval-check-output"]
 for name in DATA:

@@ -81,7 +81,7 @@ def differing(source: Path) -> bool:
 
 def execute(notebook: NotebookNode, log=None, timeout: int = 3_600) -> NotebookNode:
     """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs. Raises CellExecutionError at the first error, and
-    CellTimeoutError for a cell that takes longer than timeout seconds."""
+    CellTimeoutError for a cell that takes longer than timeout seconds, or whose outputs come a minute late."""
     started: dict[int, float] = {}
 
     def begin(cell: NotebookNode, cell_index: int) -> None:
@@ -92,7 +92,7 @@ def execute(notebook: NotebookNode, log=None, timeout: int = 3_600) -> NotebookN
             log(cell_index, cell, time.perf_counter() - started[cell_index])
 
     client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False,
-                            iopub_timeout=60, raise_on_iopub_timeout=True,  # else the outputs of a cell that comes late are dropped
+                            iopub_timeout=60, raise_on_iopub_timeout=True,  # else outputs that come late are dropped
                             on_cell_execute=begin, on_cell_executed=end, resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.execute()
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}

@@ -7,7 +7,7 @@ from typing import Any
 from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import markdown, number, printed_score, titled
 
-BFLOAT16 = 0.01  # share within which two of our FIDs by Inception in bfloat16 are equal: in the cases scored in both it moved them so far
+BFLOAT16 = 0.01  # share within which two of our FIDs are equal where one is by Inception in bfloat16: it moved those scored in both so far
 HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015, TensorFlow 1 bilinear"
 UNROUNDED = f"{HALF_PIXEL}, unrounded"
 

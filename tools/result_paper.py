@@ -25,13 +25,11 @@ def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str
 
 
 def outcome(published: Published, pair: str, variant: str, method: str, metric: str) -> str:
-    """`compare` of the row from float32, with °: better, but not from 8 bits; or ‡: better, and from 8 bits not scored on the full test split."""
+    """`compare` of the row from float32, with °: better, but from 8 bits not, or not scored."""
     printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
     exact, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
     result, from_8_bits = (compare(row, printed, metric, fid_margin(published)) for row in (exact, rounded))
-    if result != "better" or from_8_bits == "better":
-        return result
-    return result + ("°" if rounded and rounded.full else "‡")
+    return result + "°" if result == "better" != from_8_bits else result
 
 
 def summary(published: Published) -> str:
@@ -97,13 +95,13 @@ def worse_than_input(published: Published) -> str:
         degraded, direct, sampled = (published.paper["pairs"][pair][method]["RMSE"] for method in ("degraded", "direct", "sampled"))
         if min(direct, sampled) > degraded:
             lines.append(f"- {title}: in the paper restored images have more RMSE ({direct:.3f}, sampled {sampled:.3f}) than the degraded ones "
-                         f"({degraded:.3f}): they are scored worse than no restoration.")
+                         f"({degraded:.3f}): by RMSE they are worse than no restoration.")
     return "\n".join(lines)
 
 
 def level(better: Row, other: Row, key: str, digits: int) -> bool:
     """Whether a row is equal to a better one of the same images: as printed, or not further away than half the better one's interval, or
-    BFLOAT16 where one is by it."""
+    (FID, where one of the two is by Inception in bfloat16) than BFLOAT16."""
     value = better.cell[key]
     low, high = better.cell.get(f"{key}_interval", (value, value))
     near = BFLOAT16 * value if key == "fid" and (better.fid_in_bfloat16 or other.fid_in_bfloat16) else (high - low) / 2
@@ -116,7 +114,7 @@ def best(published: Published) -> str:
     for pair, variant, title in cases(published):
         printed = published.paper["pairs"][pair]
         for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
-            found = published.together(pair, variant, SAMPLED, key) or published.together(pair, variant, ("direct", "algorithm2"), key)
+            found = published.together(pair, variant, ("direct", "algorithm2"), key)
             naive = published.best(pair, "algorithm1", variant=variant, metric=key)
             if found and naive and naive.images == found["direct"].images:
                 found.setdefault("algorithm1", naive)  # its FID by another precision than theirs: ≈ shows which

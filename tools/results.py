@@ -4,7 +4,8 @@
 
 Read are results/paper.json (the paper's table), baselines/*.json (rows that need no training), <task>-<dataset>[-8bit]/ (metrics.json,
 weights.safetensors), quick-*/metrics.json, samplers/*/metrics.json, hot_and_cold.json, generation.json, training_choices.json,
-leaks.json, fid.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json and report/. The sentences are in the *_template.md.
+leaks.json, fid.json, growth.json, steps.json, curves/, ablations/, pictures/, classifier-*/record.json
+and report/. The sentences are in the *_template.md.
 """
 from __future__ import annotations
 
