@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,10 +24,12 @@ def half_way(network: nn.Module, degrade: Drawn, path: Trajectory, x0: Tensor) -
     """The prediction at s = T/2 after one step from T, by Algorithm 2 and by Algorithm 1, which drops what x_T told and the first prediction
     did not: RMSE of both; and how far all steps have moved it from the first prediction."""
     T, first = path.severities[0], path.x0_hat[0]
-    s = max(1, round(T / 2))
-    once = {sampler.__name__: sampler(network, degrade, path.x[0], T=[T, s], trajectory=True).x0_hat[1] for sampler in (algorithm2, algorithm1)}
-    return {"severity": s, "moved": metrics.rmse(path.x0_hat[path.severities.index(s)], first)} | {
-        f"one_step_{name}": metrics.rmse(x0_hat, x0) for name, x0_hat in once.items()}
+    s = round(T / 2)
+
+    def after_one_step(sampler: Callable) -> float:
+        return metrics.rmse(sampler(network, degrade, path.x[0], T=[T, s], trajectory=True).x0_hat[1], x0)
+    return {"severity": s, "moved": metrics.rmse(path.x0_hat[path.severities.index(s)], first),
+            "one_step_algorithm2": after_one_step(algorithm2), "one_step_algorithm1": after_one_step(algorithm1)}
 
 
 def main() -> None:

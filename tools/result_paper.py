@@ -29,7 +29,7 @@ def outcome(published: Published, pair: str, variant: str, method: str, metric: 
     printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
     exact, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
     result, from_8_bits = (compare(row, printed, metric, fid_margin(published)) for row in (exact, rounded))
-    return result + "°" if result == "better" != from_8_bits else result
+    return "better°" if result == "better" and from_8_bits != "better" else result
 
 
 def summary(published: Published) -> str:
