@@ -44,6 +44,12 @@ class Masks(Degradation):
             return torch.zeros(n, 0)
         return torch.randint(-1, self.size, (n, 2), generator=generator)
 
+    def centers(self) -> Tensor:
+        """Every centre that can be drawn, all equally likely: (n, 2), row and column."""
+        if self.center is not None:
+            return torch.tensor([self.center])
+        return torch.cartesian_prod(torch.arange(-1, self.size), torch.arange(-1, self.size))
+
     def mask(self, t: Tensor, centers: Tensor) -> Tensor:
         """Transmission in [0, 1], (B, 1, size, size): 0 where the image is erased. centers is (B, 2), row and column."""
         squared = (self.pixels.view(1, -1, 1) - centers[:, 0].view(-1, 1, 1)) ** 2 \

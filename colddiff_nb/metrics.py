@@ -123,6 +123,30 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     return max(distance.item(), 0.0)
 
 
+def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
+    """What each image adds to the Frechet distance of the features (N, d) of N originals and (N, d) of their restorations: float64 (N,),
+    whose mean is the distance. `bootstrap` of it is the interval of the distance.
+
+    A bootstrap of the distance itself is biased: a resample has fewer different images, and the fewer the larger the distance. These are
+    the distance plus its first-order change with the weight of each pair (its influence function): with T = A (A S_b A)^(-1/2) A,
+    A = S_a^(1/2), the map that transports one Gaussian to the other, the gradients in S_b and S_a are I - T and I - T^-1."""
+    if originals.shape != restored.shape:
+        raise ValueError(f"features have shapes {tuple(originals.shape)} and {tuple(restored.shape)}; give (N, d) twice, of the same images")
+    a, b = ((features - features.mean(0)).double().cpu() for features in (originals, restored))
+    shift = (originals.double().mean(0) - restored.double().mean(0)).cpu()
+    changes = 2 * (a - b) @ shift + _curvature(a, b) + _curvature(b, a)
+    return frechet_distance(originals, restored) + changes - changes.mean()
+
+
+def _curvature(a: Tensor, b: Tensor) -> Tensor:
+    """b_i^T (I - T) b_i for centred features (N, d), with T of `frechet_contributions`, where T has no bounds left out."""
+    values, vectors = torch.linalg.eigh(a.mT @ a / len(a))
+    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    values, vectors = torch.linalg.eigh(root @ (b.mT @ b / len(b)) @ root)
+    kept = values > 1e-12 * values[-1]
+    return b.square().sum(1) - ((b @ root @ vectors[:, kept]).square() / values[kept].sqrt()).sum(1)
+
+
 class Inception:
     """Features of the 2015 Inception network (torch-fidelity's), on which FID is defined.
 

@@ -144,8 +144,12 @@ class _Scorer:
         low, high = metrics.bootstrap(scores.squared_errors, seed)
         cell: dict[str, Any] = {
             "rmse": scores.rmse, "rmse_interval": [low ** 0.5, high ** 0.5],
-            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)),
-            "gain": torch.cat(measured).mean().sqrt().item() / scores.rmse if scores.rmse else None}
+            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)), "gain": None}
+        if scores.rmse:
+            before, after = torch.cat(measured), scores.squared_errors
+            gain = (before.mean() / after.mean()).sqrt()
+            contributions = gain + gain / 2 * (before / before.mean() - after / after.mean())  # to first order, as of the Frechet distance
+            cell |= {"gain": gain.item(), "gain_interval": list(metrics.bootstrap(contributions, seed))}
         if read:
             correct = torch.cat(read).double()
             cell |= {"identity": correct.mean().item(), "identity_interval": list(metrics.bootstrap(correct, seed))}
@@ -153,7 +157,8 @@ class _Scorer:
             if key not in self.original_features:
                 cache = self.cache if key == "fid" else None
                 self.original_features[key] = metrics.features_of(extractors[key], self.originals(), cache)
-            cell[key] = metrics.frechet_distance(self.original_features[key], torch.cat(batches))
+            contributions = metrics.frechet_contributions(self.original_features[key], torch.cat(batches))
+            cell |= {key: contributions.mean().item(), f"{key}_interval": list(metrics.bootstrap(contributions, seed))}
         return cell | ({"resize": self.inception.resize} if self.inception else {})
 
 

@@ -122,6 +122,23 @@ def test_frechet_distance_with_covariances_that_do_not_commute():
     assert metrics.frechet_distance(b, a) == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_interval_of_a_frechet_distance_is_how_it_scatters_over_fresh_images():
+    generator, (mix, noise) = torch.Generator().manual_seed(0), torch.randn(2, 8, 8, generator=torch.Generator().manual_seed(1))
+
+    def draw(n=2_000):
+        originals = torch.randn(n, 8, generator=generator) @ mix
+        return originals, 0.8 * originals + 0.4 * torch.randn(n, 8, generator=generator) @ noise + 0.1
+
+    scatter = torch.tensor([metrics.frechet_distance(*draw()) for _ in range(300)]).std().item()
+    features = draw()
+    contributions = metrics.frechet_contributions(*features)
+    low, high = metrics.bootstrap(contributions)
+    assert contributions.mean().item() == pytest.approx(metrics.frechet_distance(*features), rel=1e-9)
+    assert high - low == pytest.approx(2 * 1.96 * scatter, rel=0.15)
+    with pytest.raises(ValueError, match="of the same images"):
+        metrics.frechet_contributions(features[0], features[1][:-1])
+
+
 def test_frechet_distance_with_fewer_images_than_dimensions():
     features = torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
     assert metrics.frechet_distance(features, features) == pytest.approx(0, abs=1e-4)

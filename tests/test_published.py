@@ -46,6 +46,7 @@ MODELS = sorted(path.parent.name for path in (HOME / "results").glob("*/weights.
 # RMSE and SSIM on the 1,000 test digits of mnist5k: mean and covariance of its 4,000 training digits, and the noise variance given.
 # What float32 keeps of a blurred image depends on the last bits of the processor's sums: a wide tolerance there.
 LINEAR = {("superres", None): {("float32", 1e-4): (0.1723, 0.4348, 1e-3)},
+          ("inpaint", None): {("8bit", 5e-6): (0.1359, 0.6125, 1e-3)},
           ("deblur", 20): {("8bit", 5e-6): (0.2006, 0.2859, 1e-3), ("float32", 4e-14): (0.1831, 0.3669, 1e-2)}}
 
 
@@ -55,7 +56,8 @@ def test_rows_of_the_linear_estimator(task, T):
     x0 = data.to_float(test.pixels)
     estimator = linear.LinearEstimator(degrade, linear.statistics(data.load("mnist5k", "train")), 0.0)
     for (measurement, noise), (rmse, ssim, tolerance) in LINEAR[task, T].items():
-        restored = estimator.with_noise(noise)(measure(degrade(x0, degrade.T), measurement), degrade.T)
+        drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+        restored = estimator.with_noise(noise)(measure(drawn(x0, degrade.T), measurement), degrade.T)
         assert restored.dtype == torch.float32
         assert (metrics.rmse(restored, x0), metrics.ssim(restored, x0)) == pytest.approx((rmse, ssim), abs=tolerance)
 
@@ -124,8 +126,24 @@ def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
     assert rounded.noise > 1e3 * exact.noise and coarse["validation_rmse"] >= record["validation_rmse"]
     with pytest.raises(ValueError, match="made for t = 3 alone"):
         exact(torch.zeros(1, 1, 8, 8), 2)
-    with pytest.raises(ValueError, match="no single matrix"):
-        linear.LinearEstimator(make("inpaint", size=8), statistics, 1.0)
+    with pytest.raises(ValueError, match="snow has no linear estimator"):
+        linear.LinearEstimator(make("snow", size=8), statistics, 1.0)
+
+
+@pytest.mark.parametrize("center", [None, (3, 4)])
+def test_the_estimator_of_masks_is_least_squares_over_every_mask(center):
+    """No linear map fits all pairs of an image and a mask better: the ridge regression over all of them."""
+    images, degrade, noise = small(40), make("inpaint", size=8, T=5, center=center), 0.01
+    x0 = data.to_float(images.pixels)
+    centers = torch.cartesian_prod(torch.arange(-1, 8), torch.arange(-1, 8)) if center is None else torch.tensor([center])
+    x_T = torch.cat([x0 * degrade.mask(torch.full((40,), 5), middle.expand(40, 2)) for middle in centers]).double().flatten(1)
+    x = x0.double().flatten(1).repeat(len(centers), 1)
+    from_mean = x_T - x_T.mean(0)
+    gain = torch.linalg.solve(from_mean.mT @ from_mean / len(x) + noise * torch.eye(64, dtype=torch.float64), from_mean.mT @ (x - x.mean(0)) / len(x))
+    drawn = degrade.draw(5, torch.Generator().manual_seed(1))(x0[:5], 5)
+    expected = x.mean(0) + (drawn.double().flatten(1) - x_T.mean(0)) @ gain
+    found = linear.LinearEstimator(degrade, linear.statistics(images), noise)(drawn, 5)
+    assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
 
 
 def test_the_pages_are_a_fresh_build():

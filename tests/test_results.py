@@ -21,7 +21,7 @@ DEGRADED = {
     ("photos", "superres", "T = 3, pooling bicubic"): (0.06879, 0.57361),
     ("photos", "inpaint", "T = 50"): (0.12536, 0.67046),
 }
-SCORES = ("rmse", "rmse_interval", "ssim", "ssim_interval", "gain", "fid")
+SCORES = ("rmse", "rmse_interval", "ssim", "ssim_interval", "gain", "gain_interval", "fid")
 
 
 def some_images(name="mnist5k", split="test", n=30, checksum="of the test images"):
@@ -245,6 +245,20 @@ class Classifier:
         return torch.nn.functional.avg_pool2d(images, 16).flatten(1)
 
 
+def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(degrade):
+    from colddiff_nb import metrics
+
+    images = some_images(n=200)
+    cell, = evaluate(lambda x, t: x / 2, degrade, images, methods=("direct",), log=quiet)["cells"]
+    x0 = to_float(images.pixels)
+    x_T = degrade(x0, 3)
+    before, after = metrics.squared_errors(x_T, x0), metrics.squared_errors(x_T / 2, x0)
+    drawn = torch.randint(200, (2_000, 200), generator=torch.Generator().manual_seed(1))
+    ratios = (before[drawn].mean(1) / after[drawn].mean(1)).sqrt()
+    low, high = cell["gain_interval"]
+    assert low < cell["gain"] < high and high - low == pytest.approx((ratios.quantile(0.975) - ratios.quantile(0.025)).item(), rel=0.1)
+
+
 def test_identity_and_frechet_with_a_classifier(images, degrade):
     from colddiff_nb import metrics
 
@@ -255,6 +269,8 @@ def test_identity_and_frechet_with_a_classifier(images, degrade):
     x0 = to_float(images.pixels)
     features = Classifier().features
     assert cells["direct"]["frechet"] == pytest.approx(metrics.frechet_distance(features(x0), features(degrade(x0, 3) / 2)), rel=1e-4)
+    low, high = cells["direct"]["frechet_interval"]
+    assert low < cells["direct"]["frechet"] < high
     assert cells["degraded"]["frechet"] == pytest.approx(0, abs=1e-6), "pooling keeps the means of the quarters"
     assert cells["direct"]["provenance"]["classifier"] == "always-3"
     frame = results.table([{"cells": list(cells.values())}])

@@ -2,13 +2,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from result_rows import PAIRS, Published
-from result_tables import FROM, MISSING, markdown, on_leaks_images, printed_score
+from result_rows import PAIRS, Published, Row
+from result_tables import FROM, MISSING, markdown, printed_score
 
 SHARES = {"hidden": "hidden pixels", "hidden_recovered_float32": "of these, to half a grey level by dividing float32 by the mask",
           "negative_at_127": "hidden and darker than mid-grey: of these, at level 127", "at_127_negative": "hidden and at 127: of these, darker",
           "at_128_negative": "hidden and at 128: of these, darker"}
+
+
+def direct_on_leaks_images(published: Published, row: dict[str, Any], measurement: str) -> Row | None:
+    """The network's direct row on the images of a row of leaks.json."""
+    return next((found for found in published.rows if found.pair == f"inpaint-{row['dataset']}" and found.key[1:] == ("direct", measurement)
+                 and (found.cell["split"], found.cell["n"]) == (row["split"], row["n"])), None)
 
 
 def table(published: Published) -> str:
@@ -20,7 +27,7 @@ def table(published: Published) -> str:
         pair = f"inpaint-{row['dataset']}"
         shares.append((PAIRS[pair], *(f"{row[key]:.1%}" for key in SHARES)))
         for measurement, shown in FROM.items():
-            direct = on_leaks_images(published, pair, measurement)[1]
+            direct = direct_on_leaks_images(published, row, measurement)
             scores.append((PAIRS[pair], shown, *(f"{row[f'rmse_{what}_{measurement}']:.4f}" for what in ("degraded", "divided")),
                            f"{direct.cell['rmse']:.4f}" if direct else MISSING, printed_score(published.paper["pairs"][pair]["direct"], "RMSE")))
     row = record["rows"][0]

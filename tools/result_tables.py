@@ -63,34 +63,13 @@ def glance(published: Published) -> str:
     rows = []
     for pair, variant, title in cases(published):
         for measurement, name in FROM.items():
-            direct, sampled = (published.best(pair, method, measurement, variant) for method in ("direct", "algorithm2"))
+            linear, direct, sampled = (published.best(pair, method, measurement, variant) for method in ("linear", "direct", "algorithm2"))
             ratio = "–"
             if direct and sampled and direct.images == sampled.images:
                 ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" + ("" if direct.full else " †")
-            alone, less = without_network(published, pair, variant, measurement)
-            rows.append((title, name, published.share(direct.folder) if direct else "–", alone, number(direct, "rmse", 4),
-                         number(sampled, "rmse", 4), ratio, less))
+            rows.append((title, name, published.share(direct.folder) if direct else "–", number(linear, "rmse", 4), number(direct, "rmse", 4),
+                         number(sampled, "rmse", 4), ratio, below(direct, linear)))
     return markdown("pair | from | budget | linear | direct | Algorithm 2 | Alg. 2 / direct | direct below linear", rows)
-
-
-def on_leaks_images(published: Published, pair: str, measurement: str) -> tuple[dict[str, Any] | None, Row | None]:
-    """What division by the mask gives (see measure_leaks.py), and the network's direct row on the same images."""
-    leaks = next((row for row in (published.read("leaks.json") or {"rows": []})["rows"] if pair == f"inpaint-{row['dataset']}"), None)
-    direct = next((row for row in published.rows if row.pair == pair and row.key[1:] == ("direct", measurement) and leaks
-                   and (row.cell["split"], row.cell["n"]) == (leaks["split"], leaks["n"])), None)
-    return leaks, direct
-
-
-def without_network(published: Published, pair: str, variant: str, measurement: str) -> tuple[str, str]:
-    """RMSE of the linear estimator, or where every image has another mask of x_T divided by it; and whether direct reconstruction is below."""
-    if not pair.startswith("inpaint"):
-        linear, direct = (published.best(pair, method, measurement, variant) for method in ("linear", "direct"))
-        return number(linear, "rmse", 4), below(direct, linear)
-    leaks, direct = on_leaks_images(published, pair, measurement)
-    if leaks is None or direct is None:
-        return "no single matrix", "–"
-    without = leaks[f"rmse_divided_{measurement}"]
-    return f"divided by the mask {without:.4f} †", f"{verdict(direct.cell['rmse'] < without, direct)} ({direct.cell['rmse']:.4f})"
 
 
 def glance_notes(published: Published) -> str:
@@ -125,7 +104,7 @@ def glance_fid(published: Published) -> str:
 
 def score_row(row: Row, images: bool) -> tuple[str, ...]:
     method = METHODS[row.cell["method"]] + (" (8-bit model)" if row.folder.endswith("-8bit") and row.cell["method"] != "degraded" else "")
-    shown = [number(row, key, digits, key in ("rmse", "ssim", "identity")).removesuffix(" †")
+    shown = [number(row, key, digits, True).removesuffix(" †")
              for key, digits in (("rmse", 4), ("ssim", 4), ("fid", 2), ("identity", 3), ("frechet", 1), ("gain", 2))]
     return method, FROM[row.cell["measurement"]], *shown, *([row.images] if images else [])
 
@@ -209,18 +188,16 @@ def quick(published: Published) -> str:
 def not_run(published: Published) -> str:
     lines = []
     for pair, variant, title in cases(published):
-        methods = [method for method in METHODS if not (method == "linear" and pair.startswith("inpaint"))]
-        missing = [f"{METHODS[method]} from {FROM[measurement]}" for measurement in FROM for method in methods
+        missing = [f"{METHODS[method]} from {FROM[measurement]}" for measurement in FROM for method in METHODS
                    if not ((row := published.best(pair, method, measurement, variant)) and row.full)]
         if missing:
             lines.append(f"- {title}, not on the full test split: {', '.join(missing)}.")
         for measurement, name in FROM.items():
-            if missing := [METHODS[method] for method in methods if not published.best(pair, method, measurement, variant, "fid")]:
+            if missing := [METHODS[method] for method in METHODS if not published.best(pair, method, measurement, variant, "fid")]:
                 lines.append(f"- {title}, no FID from {name}: {', '.join(missing)}.")
     eight = [pair for pair in PAIRS if pair.startswith("deblur") and f"{pair}-8bit" not in published.models]
     lines += [f"- A model made for 8-bit measurements: {', '.join(eight)}."] if eight else []
-    lines += ["- The linear estimator of inpainting: every image has another mask, so there is no single matrix.",
-              "- The paper's networks, and its 700,000 steps, with any of the tasks.", "- Further seeds of the shipped models."]
+    lines += ["- The paper's networks, and its 700,000 steps, with any of the tasks.", "- Further seeds of the shipped models."]
     uncurved = [name for name in published.models if published.read(f"curves/{name}.json") is None]
     lines += [f"- Scores over a whole training: {', '.join(uncurved)}."] if uncurved else []
     unread = [title for pair, title in PAIRS.items() if any(row.pair == pair and row.number("identity") is None for row in published.rows)]
