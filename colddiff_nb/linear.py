@@ -1,8 +1,8 @@
 """The best linear estimator of x0 from x_T: what least squares restores, without any network.
 
 x0_hat = E x0 + Cov(x0, x_T) (Cov(x_T) + noise I)^-1 (x_T - E x_T), one matrix for all images, from the mean and the covariance of
-training images. For blur and pixelation, x_T = A x0, both follow from A; for masks, from the mean and the products of the masks
-that can be drawn: like a network, the estimator is not told where the mask lies.
+training images. Where D is one matrix, as for blur and pixelation, both follow from it; for masks, from the mean and the products of
+those that can be drawn: like a network, the estimator is not told where the mask lies.
 """
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def statistics(images: Images) -> Statistics:
 class LinearEstimator:
     """A restorer for x_T alone: restore(x_T, T). Computed in float64 on the CPU; returns x_T's dtype and device.
 
-    noise: variance of the measurement's error, see `fit`. Raises ValueError where D is neither of one matrix nor a mask."""
+    noise: variance that the measurement's error is taken to have, see `fit`. Raises ValueError for what is no blur, pixelation or mask."""
 
     def __init__(self, degrade: Degradation, data: Statistics, noise: float):
         self.T, self.noise, self.mean = degrade.T, noise, data.mean
@@ -66,25 +66,25 @@ class LinearEstimator:
 
 def _decompose(degrade: Degradation, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """E x_T (C, H, W); and P (d, k), S (k,), modes (k, d) with Cov(x_T) = P S^2 P^T and Cov(x_T, x0) = P S modes."""
-    if isinstance(degrade, Separable):
-        return _decompose_matrix(degrade, data)
-    if isinstance(degrade, Masks):
+    degrade = copy.deepcopy(degrade).cpu()
+    if isinstance(degrade, Masks) and degrade.random:
         return _decompose_masks(degrade, data)
+    if isinstance(degrade, Separable | Masks):
+        return _decompose_matrix(degrade, data)
     raise ValueError(f"{degrade.task} has no linear estimator here: choose deblur, superres or inpaint")
 
 
-def _decompose_matrix(degrade: Separable, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """With A root = P S Q^T, modes = Q^T root^T: this keeps the digits that A C A^T would lose."""
-    A = degrade.matrices[degrade.T].cpu()
-    columns = A @ data.root.mT.reshape(-1, *data.mean.shape) @ A.mT  # (d, C, H, W), each a column of `root`
-    P, S, Qh = torch.linalg.svd(columns.flatten(1).mT)
+def _decompose_matrix(degrade: Degradation, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """D = A: with A root = P S Q^T, modes = Q^T root^T. This keeps the digits that A C A^T would lose."""
+    mean, *columns = degrade(torch.cat([data.mean[None], data.root.mT.reshape(-1, *data.mean.shape)]), degrade.T)  # (d + 1, C, H, W)
+    P, S, Qh = torch.linalg.svd(torch.stack(columns).flatten(1).mT)
     kept = S > 1e-14 * S[0]
-    return A @ data.mean @ A.mT, P[:, kept], S[kept], Qh[kept] @ data.root.mT
+    return mean, P[:, kept], S[kept], Qh[kept] @ data.root.mT
 
 
 def _decompose_masks(degrade: Masks, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The mask m is independent of x0: E x_T = E m * E x0, E x_T x_T^T = E m m^T * E x0 x0^T, Cov(x_T, x0) = diag(E m) C."""
-    centers = degrade.centers().cpu()
+    centers = degrade.centers()
     masks = degrade.mask(torch.full((len(centers),), degrade.T), centers).double()
     masks = masks.expand(-1, len(data.mean), -1, -1).flatten(1)  # (n, d): a mask covers all channels alike
     mean, covariance = data.mean.flatten(), data.root @ data.root.mT

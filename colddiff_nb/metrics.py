@@ -132,14 +132,15 @@ def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
     A = S_a^(1/2), the map that transports one Gaussian to the other, the gradients in S_b and S_a are I - T and I - T^-1."""
     if originals.shape != restored.shape:
         raise ValueError(f"features have shapes {tuple(originals.shape)} and {tuple(restored.shape)}; give (N, d) twice, of the same images")
-    a, b = ((features - features.mean(0)).double().cpu() for features in (originals, restored))
-    shift = (originals.double().mean(0) - restored.double().mean(0)).cpu()
-    changes = 2 * (a - b) @ shift + _curvature(a, b) + _curvature(b, a)
-    return frechet_distance(originals, restored) + changes - changes.mean()
+    distance = frechet_distance(originals, restored)
+    x, y = originals.double().cpu(), restored.double().cpu()
+    a, b = x - x.mean(0), y - y.mean(0)
+    changes = 2 * (a - b) @ (x.mean(0) - y.mean(0)) + _covariance_changes(a, b) + _covariance_changes(b, a)
+    return distance + changes - changes.mean()
 
 
-def _curvature(a: Tensor, b: Tensor) -> Tensor:
-    """b_i^T (I - T) b_i for centred features (N, d), with T of `frechet_contributions`, where T has no bounds left out."""
+def _covariance_changes(a: Tensor, b: Tensor) -> Tensor:
+    """b_i^T (I - T) b_i for centred features (N, d), T of `frechet_contributions` without the directions in which it is unbounded."""
     values, vectors = torch.linalg.eigh(a.mT @ a / len(a))
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
     values, vectors = torch.linalg.eigh(root @ (b.mT @ b / len(b)) @ root)

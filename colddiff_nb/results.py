@@ -144,12 +144,12 @@ class _Scorer:
         low, high = metrics.bootstrap(scores.squared_errors, seed)
         cell: dict[str, Any] = {
             "rmse": scores.rmse, "rmse_interval": [low ** 0.5, high ** 0.5],
-            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)), "gain": None}
-        if scores.rmse:
+            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)),
+            "gain": torch.cat(measured).mean().sqrt().item() / scores.rmse if scores.rmse else None}
+        if method != "degraded" and cell["gain"]:
             before, after = torch.cat(measured), scores.squared_errors
-            gain = (before.mean() / after.mean()).sqrt()
-            contributions = gain + gain / 2 * (before / before.mean() - after / after.mean())  # to first order, as of the Frechet distance
-            cell |= {"gain": gain.item(), "gain_interval": list(metrics.bootstrap(contributions, seed))}
+            contributions = cell["gain"] * (1 + (before / before.mean() - after / after.mean()) / 2)  # to first order, as Frechet distances
+            cell["gain_interval"] = list(metrics.bootstrap(contributions, seed))
         if read:
             correct = torch.cat(read).double()
             cell |= {"identity": correct.mean().item(), "identity_interval": list(metrics.bootstrap(correct, seed))}

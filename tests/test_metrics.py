@@ -127,7 +127,7 @@ def test_the_interval_of_a_frechet_distance_is_how_it_scatters_over_fresh_images
 
     def draw(n=2_000):
         originals = torch.randn(n, 8, generator=generator) @ mix
-        return originals, 0.8 * originals + 0.4 * torch.randn(n, 8, generator=generator) @ noise + 0.1
+        return originals, 0.8 * originals + 0.4 * torch.randn(n, 8, generator=generator) @ noise + 1
 
     scatter = torch.tensor([metrics.frechet_distance(*draw()) for _ in range(300)]).std().item()
     features = draw()

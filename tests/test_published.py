@@ -22,6 +22,7 @@ from colddiff_nb.sampling import algorithm2
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
+import measure_baselines  # noqa: E402
 import measure_curves  # noqa: E402
 import measure_fid  # noqa: E402
 import measure_growth  # noqa: E402
@@ -101,9 +102,9 @@ def test_shipped_weights_give_their_rows_of_the_full_test_split_again(folder):
         assert (again["rmse"], again["ssim"]) == pytest.approx((cell["rmse"], cell["ssim"]), abs=5e-4)
 
 
-def small(n=200, size=8):
+def small(n=200, size=8, channels=1):
     generator = torch.Generator().manual_seed(0)
-    return data.Images(torch.randint(0, 256, (n, 1, size, size), generator=generator).to(torch.uint8), torch.zeros(n), "noise", "train", "")
+    return data.Images(torch.randint(0, 256, (n, channels, size, size), generator=generator).to(torch.uint8), torch.zeros(n), "noise", "train", "")
 
 
 def test_the_estimator_is_the_formula():
@@ -126,24 +127,34 @@ def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
     assert rounded.noise > 1e3 * exact.noise and coarse["validation_rmse"] >= record["validation_rmse"]
     with pytest.raises(ValueError, match="made for t = 3 alone"):
         exact(torch.zeros(1, 1, 8, 8), 2)
+    masked, record = linear.fit(make("inpaint", size=8, T=5), statistics, images)
+    assert record["measured_noise"] < 1e-15 and masked.noise >= 0.01 * record["measured_noise"], "both draws of D are the same"
     with pytest.raises(ValueError, match="snow has no linear estimator"):
         linear.LinearEstimator(make("snow", size=8), statistics, 1.0)
 
 
-@pytest.mark.parametrize("center", [None, (3, 4)])
-def test_the_estimator_of_masks_is_least_squares_over_every_mask(center):
+@pytest.mark.parametrize(("center", "channels"), [(None, 1), (None, 3), ((3, 4), 1)])
+def test_the_estimator_of_masks_is_least_squares_over_every_mask(center, channels):
     """No linear map fits all pairs of an image and a mask better: the ridge regression over all of them."""
-    images, degrade, noise = small(40), make("inpaint", size=8, T=5, center=center), 0.01
+    images, degrade, noise = small(40, channels=channels), make("inpaint", size=8, T=5, center=center), 0.01
     x0 = data.to_float(images.pixels)
     centers = torch.cartesian_prod(torch.arange(-1, 8), torch.arange(-1, 8)) if center is None else torch.tensor([center])
     x_T = torch.cat([x0 * degrade.mask(torch.full((40,), 5), middle.expand(40, 2)) for middle in centers]).double().flatten(1)
     x = x0.double().flatten(1).repeat(len(centers), 1)
     from_mean = x_T - x_T.mean(0)
-    gain = torch.linalg.solve(from_mean.mT @ from_mean / len(x) + noise * torch.eye(64, dtype=torch.float64), from_mean.mT @ (x - x.mean(0)) / len(x))
+    gain = torch.linalg.solve(from_mean.mT @ from_mean / len(x) + noise * torch.eye(x.shape[1], dtype=torch.float64), from_mean.mT @ (x - x.mean(0)) / len(x))
     drawn = degrade.draw(5, torch.Generator().manual_seed(1))(x0[:5], 5)
     expected = x.mean(0) + (drawn.double().flatten(1) - x_T.mean(0)) @ gain
     found = linear.LinearEstimator(degrade, linear.statistics(images), noise)(drawn, 5)
     assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
+
+
+def test_a_baseline_takes_the_place_of_its_former_row_only(tmp_path):
+    path = tmp_path / "baselines" / "file.json"
+    rows = [full_cell("degraded"), full_cell("linear"), full_cell("linear") | {"measurement": "8bit"}]
+    for row in [*rows, rows[1] | {"rmse": 0.09}]:
+        measure_baselines.keep(row, path)
+    assert json.loads(path.read_text())["cells"] == [rows[0], rows[2], rows[1] | {"rmse": 0.09}]
 
 
 def test_the_pages_are_a_fresh_build():
@@ -273,6 +284,20 @@ def test_the_fid_of_blurred_digits_by_each_rounding_precision_and_resize(tmp_pat
     published = Published(tmp_path)
     assert f"| Deblurring, CIFAR-10, T = 20 | degraded | {exact:.2f} | {rounded - exact:+.2f} | – |" in result_fid.fid_rounding(published)
     assert f"| half-pixel bilinear | bfloat16 | {rounded:.2f} | {100 * (rounded / slow - 1):+.1f} % |" in result_fid.fid_control(published)
+
+
+def test_degraded_images_from_8_bits_have_the_fid_of_rounded_ones(tmp_path):
+    exact, rounded = "inception-2015, half-pixel bilinear, unrounded", "inception-2015, half-pixel bilinear"
+    eight = full_cell("degraded") | {"measurement": "8bit"}
+    fids = [full_cell("degraded", fid=371.0, inception=f"{rounded}, bfloat16"), full_cell("degraded", fid=370.0, inception=exact),
+            full_cell("degraded", fid=320.0, inception=rounded) | {"fid_interval": [319.0, 321.0]}]
+    publish(tmp_path, [eight, *fids])
+    found = Published(tmp_path).best("superres-mnist", "degraded", "8bit", metric="fid")
+    assert found.cell["fid_interval"] == [319.0, 321.0] and result_tables.number(found, "fid", 2, True) == "320.00 ± 1.00"
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [eight | {"n": 100}, *fids]}))
+    assert Published(tmp_path).best("superres-mnist", "degraded", "8bit", metric="fid") is None, "of other images"
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [eight | {"fid": 7.0}, *fids]}))
+    assert Published(tmp_path).best("superres-mnist", "degraded", "8bit", metric="fid").cell["fid"] == 7.0
 
 
 def test_images_as_they_are_are_nearer_to_the_papers_fid_than_rounded_ones(tmp_path):

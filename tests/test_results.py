@@ -21,7 +21,7 @@ DEGRADED = {
     ("photos", "superres", "T = 3, pooling bicubic"): (0.06879, 0.57361),
     ("photos", "inpaint", "T = 50"): (0.12536, 0.67046),
 }
-SCORES = ("rmse", "rmse_interval", "ssim", "ssim_interval", "gain", "gain_interval", "fid")
+SCORES = ("rmse", "rmse_interval", "ssim", "ssim_interval", "gain", "fid")
 
 
 def some_images(name="mnist5k", split="test", n=30, checksum="of the test images"):
@@ -257,6 +257,12 @@ def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(deg
     ratios = (before[drawn].mean(1) / after[drawn].mean(1)).sqrt()
     low, high = cell["gain_interval"]
     assert low < cell["gain"] < high and high - low == pytest.approx((ratios.quantile(0.975) - ratios.quantile(0.025)).item(), rel=0.1)
+
+
+def test_of_a_measurement_without_error_the_gain_is_0(degrade, tmp_path):
+    black = Images(torch.zeros(5, 1, 32, 32, dtype=torch.uint8), torch.zeros(5), "black", "test", "")
+    cell, = evaluate(lambda x, t: x / 2, degrade, black, tmp_path, methods=("direct",), log=quiet)["cells"]
+    assert cell["gain"] == 0 and "gain_interval" not in cell
 
 
 def test_identity_and_frechet_with_a_classifier(images, degrade):

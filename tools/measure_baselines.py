@@ -24,7 +24,7 @@ from colddiff_nb import metrics
 from colddiff_nb.classifier import Classifier, load_classifier, save_classifier, train_classifier
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import TASKS, Degradation, make
-from colddiff_nb.linear import LinearEstimator, fit, statistics
+from colddiff_nb.linear import LinearEstimator, Statistics, fit, statistics
 from colddiff_nb.pretrained import RESULTS
 from colddiff_nb.results import evaluate
 
@@ -68,17 +68,14 @@ def keep(cell: dict[str, Any], path: Path) -> None:
     write(path, {"cells": [other for other in cells if any(other[key] != cell[key] for key in ("method", "measurement"))] + [cell]})
 
 
-def score(degrade: Degradation, images: dict[str, Images], chosen: argparse.Namespace, scoring: dict[str, Any]) -> None:
+def score(degrade: Degradation, images: dict[str, Images], data: Statistics, chosen: argparse.Namespace, scoring: dict[str, Any]) -> None:
     path = RESULTS / "baselines" / f"{degrade.task}-{images['test'].name}-T{degrade.T}.json"
     for measurement in chosen.measurements:
         if "degraded" in chosen.methods:
             cell, = evaluate(None, degrade, images["test"], methods=("degraded",), measurement=measurement, **scoring)["cells"]
             keep(cell, path)
-    if "linear" not in chosen.methods:
-        return
-    data = statistics(images["train"])
     decomposed: LinearEstimator | None = None
-    for measurement in chosen.measurements:
+    for measurement in chosen.measurements if "linear" in chosen.methods else ():
         decomposed, record = fit(degrade, data, images["validation"], measurement, start=decomposed)
         cell, = evaluate(decomposed, degrade, images["test"], methods=("direct",), measurement=measurement, trained_on=data.images,
                          **scoring)["cells"]
@@ -100,10 +97,11 @@ def main() -> None:
     for name in chosen.names:
         scoring = {"classifier": classifier(name, chosen.data), "fid": inception, "feature_cache": chosen.feature_cache}
         images = {split: load(name, split, chosen.data) for split in ("train", "validation", "test")}
+        data = statistics(images["train"])
         for task, T in ROWS[name]:
             degrade = make(task, name, T=T)
             if task in chosen.tasks and (not chosen.severities or degrade.T in chosen.severities):
-                score(degrade, images, chosen, scoring)
+                score(degrade, images, data, chosen, scoring)
 
 
 if __name__ == "__main__":

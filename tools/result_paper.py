@@ -14,13 +14,13 @@ SAMPLED = ("direct", "algorithm1", "algorithm2")
 
 
 def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str:
-    """better, worse, or a tie: not further from the printed figure than half the interval and half its last digit, and for FID the
+    """better, worse, or a tie: not further from the printed figure than half the interval and half its last digit, or for FID than the
     share `fid_gap` of it. Empty without a row."""
     key, _, sign = SCORES[metric]
     if row is None or (ours := row.number(key)) is None:
         return ""
     low, high = row.cell.get(f"{key}_interval", (0, 0))
-    near = (high - low) / 2 + (fid_gap * printed + 0.005 if metric == "FID" else 0.0005)
+    near = fid_gap * printed + 0.005 if metric == "FID" else (high - low) / 2 + 0.0005
     return "tie" if abs(ours - printed) <= near else "better" if sign * (ours - printed) > 0 else "worse"
 
 
@@ -100,11 +100,11 @@ def worse_than_input(published: Published) -> str:
 
 
 def level(better: Row, other: Row, key: str, digits: int) -> bool:
-    """Whether a row is equal to a better one of the same images: as printed, or not further away than half the better one's interval and
-    (FID, where one of the two is by Inception in bfloat16) BFLOAT16 of it."""
+    """Whether a row is equal to a better one of the same images: as printed, or not further away than half the better one's interval, or
+    (FID, where one of the two is by Inception in bfloat16) than BFLOAT16."""
     value = better.cell[key]
     low, high = better.cell.get(f"{key}_interval", (value, value))
-    near = (high - low) / 2 + BFLOAT16 * value * (key == "fid" and (better.fid_in_bfloat16 or other.fid_in_bfloat16))
+    near = BFLOAT16 * value if key == "fid" and (better.fid_in_bfloat16 or other.fid_in_bfloat16) else (high - low) / 2
     return abs(value - other.cell[key]) <= near or f"{value:.{digits}f}" == f"{other.cell[key]:.{digits}f}"
 
 

@@ -115,15 +115,15 @@ class Published:
 
     def with_rounded_fid(self, row: Row, rows: list[Row]) -> Row:
         """Degraded images from 8 bits are those from float32 as Inception saw them rounded: they share an FID, measured once."""
-        if row.key[1:] != ("degraded", "8bit"):
+        if row.key[1:] != ("degraded", "8bit") or row.number("fid") is not None:
             return row
-        same = (other.cell for other in rows if (other.pair, other.images) == (row.pair, row.images) and other.number("fid") is not None
-                and other.fid_rounded and other.key == (row.key[0], "degraded", "float32"))
-        cell = next(same, None)
-        if cell is None or row.number("fid") is not None:
+        same = [other for other in rows if (other.pair, other.images) == (row.pair, row.images) and other.number("fid") is not None
+                and other.fid_rounded and other.key == (row.key[0], "degraded", "float32")]
+        if not same:
             return row
-        provenance = row.cell["provenance"] | {"inception": cell["provenance"]["inception"]}
-        return replace(row, cell=row.cell | {"fid": cell["fid"], "resize": cell["resize"], "provenance": provenance})
+        cell = max(same, key=lambda other: other.fid_rank).cell
+        shared = {key: cell[key] for key in ("fid", "fid_interval", "resize") if key in cell}
+        return replace(row, cell=row.cell | shared | {"provenance": row.cell["provenance"] | {"inception": cell["provenance"]["inception"]}})
 
     def comparable(self, cell: dict[str, Any]) -> dict[str, Any]:
         """The cell, without the scores of a classifier other than the shipped one."""

@@ -84,7 +84,7 @@ def glance_notes(published: Published) -> str:
     errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({titled(row.pair, row.key[0])})" for row in published.rows
               if row.key[1:] == ("linear", "float32") and row.pair.startswith("deblur")]
     return (f"Least squares alone, without any network, is below the paper's direct RMSE for {'; '.join(ahead) or 'no pair'}. "
-            f"It is told how noisy x_T is, a level tuned on validation images; what it finds in float32 depends on how D rounds. The x_T of this "
+            f"How noisy it takes x_T to be was tuned on validation images; what it finds in float32 depends on how D rounds. The x_T of this "
             f"package is off the exact D(x_0, T), root mean square on [-1, 1], by {', '.join(errors) or MISSING}.")
 
 
