@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from result_rows import METHODS, PAIRS, Published, Row
-from result_tables import markdown, number, printed_score, titled
+from result_tables import MISSING, markdown, number, printed_score, titled
 
 BFLOAT16 = 0.01  # share within which two of our FIDs are equal where one is by Inception in bfloat16: it moved those scored in both so far
 HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015, TensorFlow 1 bilinear"
@@ -25,7 +25,7 @@ def rounding(published: Published) -> list[tuple[dict[str, Any], float, float]]:
 
 def fid_margin(published: Published) -> float:
     """The share within which an FID of a restoration says nothing against the paper's: the largest gap of degraded images scored as the
-    paper's are (figures quoted from memory left out), what rounding changes on restorations, and what bfloat16 does."""
+    paper's are (figures quoted from memory left out), what rounding changes on restorations, what bfloat16 does, and half an interval."""
     gaps = [0.0]
     for pair in PAIRS:
         theirs = published.paper["pairs"][pair]["degraded"]
@@ -33,7 +33,19 @@ def fid_margin(published: Published) -> float:
         if row and not row.fid_rounded and "FID" not in theirs.get("notes", {}):
             gaps.append(abs(row.cell["fid"] / theirs["FID"] - 1))
     changes = [share for row, _, change in rounding(published) if row["method"] == "direct" and (share := of_the_split(published, row, change))]
-    return max(gaps) + max(map(abs, changes), default=0.0) + BFLOAT16
+    return max(gaps) + max(map(abs, changes), default=0.0) + BFLOAT16 + max(intervals(published), default=0.0)
+
+
+def intervals(published: Published) -> list[float]:
+    """Half the interval over images of every FID that has one, as a share of it."""
+    found = [(row.cell["fid"], *row.cell["fid_interval"]) for row in published.every_row if "fid_interval" in row.cell]
+    return [(high - low) / 2 / value for value, low, high in found]
+
+
+def fid_intervals(published: Published) -> str:
+    """The least and the largest of `intervals`."""
+    found = [100 * share for share in intervals(published)]
+    return f"{min(found):.1f} to {max(found):.1f} % of it" if found else MISSING
 
 
 def of_the_split(published: Published, row: dict[str, Any], change: float) -> float | None:
@@ -100,5 +112,5 @@ def fid_control(published: Published) -> str:
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
-    "fid_tie": fid_tie, "fid_protocol_gaps": fid_protocol_gaps, "fid_rounding": fid_rounding, "fid_precision": fid_precision,
-    "fid_control": fid_control}
+    "fid_tie": fid_tie, "fid_intervals": fid_intervals, "fid_protocol_gaps": fid_protocol_gaps, "fid_rounding": fid_rounding,
+    "fid_precision": fid_precision, "fid_control": fid_control}
