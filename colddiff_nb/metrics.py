@@ -2,8 +2,8 @@
 
 Protocol: images come in [-1, 1], are clamped once and mapped to [0, 1]. RMSE is ONE square root of the mean over all images
 and pixels, not a mean of roots. SSIM has an 11-tap Gaussian window (sigma 1.5), data range 1, and no padding. FID compares
-the originals with the reconstructions of the same images, after rounding both to 8 bits, in the features of the 2015
-Inception network; its value depends on how images are resized to 299 x 299, so the resize is named with every FID.
+the originals with the reconstructions of the same images in the features of the 2015 Inception network; its value depends on
+how images are resized to 299 x 299 and on whether they were rounded to 8 bits, so both are named with every FID.
 """
 from __future__ import annotations
 

@@ -321,7 +321,7 @@ def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie
     exact = "inception-2015, half-pixel bilinear, unrounded"
     publish(tmp_path, [full_cell("degraded", fid=387.0, inception=exact), full_cell("direct", fid=4.22, inception=exact)])
     table = result_paper.paper(Published(tmp_path))
-    assert "+0.17 (tie)" in table and result_fid.fid_tie(Published(tmp_path)) == "6.0 %", "5 % off 368.56, and bfloat16's"
+    assert "+0.17 (tie°)" in table and result_fid.fid_tie(Published(tmp_path)) == "6.0 %", "5 % off 368.56, and bfloat16's"
     assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % | not run | – |" in result_fid.fid_protocol_gaps(Published(tmp_path))
     names = ("inception-2015, half-pixel bilinear, unrounded, bfloat16", "inception-2015, half-pixel bilinear, bfloat16")
     rows = [{"pair": "superres-mnist", "variant": "T = 3", "method": "direct", "inception": name, "fid": fid} for name, fid in zip(names, (30.0, 30.211))]
@@ -377,7 +377,7 @@ def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
     publish(tmp_path, [scored("direct", 0.111), scored("direct", 0.1135, "8bit"), scored("algorithm2", 0.1145)])
     table = result_paper.paper(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | -0.003 (better°) | 0.1135 |" in table
-    assert "| Algorithm 2 | RMSE | 0.115 | 0.1145 ± 0.0010 | -0.001 (tie) | not run |" in table
+    assert "| Algorithm 2 | RMSE | 0.115 | 0.1145 ± 0.0010 | -0.001 (tie°) | not run |" in table
     assert "| – | **0.111**° / 0.114 | 0.115 / 0.115 |" in result_paper.summary(Published(tmp_path))
     few = scored("direct", 0.1135, "8bit") | {"n": 300}
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [scored("direct", 0.111), few]}))

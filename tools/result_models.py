@@ -43,7 +43,7 @@ def card(published: Published, name: str) -> str:
     task, dataset, measurement = options["task"], options["dataset"], options["measurement"]
     pair = f"{task}-{dataset}"
     scores = [(variant, FROM[source], METHODS[method], number(row, "rmse", 4, True), number(row, "ssim", 4, True),
-               number(fid if (fid := published.best(pair, method, source, variant, "fid")) and fid.folder == name else None, "fid", 2))
+               number(fid if (fid := published.best(pair, method, source, variant, "fid")) and fid.folder == name else None, "fid", 2, True))
               for variant in published.variants(pair) for source in FROM for method in ("direct", "algorithm2")
               if (row := published.best(pair, method, source, variant)) and row.folder == name]
     return CARD.read_text().format(

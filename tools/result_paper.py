@@ -25,11 +25,12 @@ def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str
 
 
 def outcome(published: Published, pair: str, variant: str, method: str, metric: str) -> str:
-    """`compare` of the row from float32, with °: better, but from 8 bits not, or not scored."""
+    """`compare` of the row from float32, with °: better or a tie, but from 8 bits less than that, or not scored."""
     printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
     exact, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
     result, from_8_bits = (compare(row, printed, metric, fid_margin(published)) for row in (exact, rounded))
-    return "better°" if result == "better" and from_8_bits != "better" else result
+    less = {"better": ("tie", "worse", ""), "tie": ("worse", "")}.get(result, ())
+    return f"{result}°" if from_8_bits in less else result
 
 
 def summary(published: Published) -> str:
@@ -40,7 +41,7 @@ def summary(published: Published) -> str:
             for method in ("direct", "algorithm2"):
                 row, theirs = published.best(pair, method, variant=variant, metric=key), published.paper["pairs"][pair][PAPER_METHODS[method]]
                 result, value = outcome(published, pair, variant, method, metric), number(row, key, digits - (metric != "FID"))
-                ours = f"**{value}**{result.removeprefix('better')}" if result.startswith("better") else value
+                ours = (f"**{value}**" if result.startswith("better") else value) + "°" * result.endswith("°")
                 shown.append(f"{ours} / {printed_score(theirs, metric)}")
         rows.append((titled(pair, variant), published.share(pair), *shown))
     head = [f"{metric}, {METHODS[method]}" for metric in SCORES for method in ("direct", "algorithm2")]
