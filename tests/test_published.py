@@ -378,7 +378,10 @@ def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
     table = result_paper.paper(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | -0.003 (better°) | 0.1135 |" in table
     assert "| Algorithm 2 | RMSE | 0.115 | 0.1145 ± 0.0010 | -0.001 (tie°) | not run |" in table
-    assert "| – | **0.111**° / 0.114 | 0.115 / 0.115 |" in result_paper.summary(Published(tmp_path))
+    assert "| – | **0.111**° / 0.114 | 0.115° / 0.115 |" in result_paper.summary(Published(tmp_path)), "0.1145 ties, and was not scored from 8 bits"
+    tied = [scored("algorithm2", 0.1145), scored("algorithm2", 0.1155, "8bit")]
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": tied}))
+    assert "| 0.115 / 0.115 |" in result_paper.summary(Published(tmp_path)), "from both a tie"
     few = scored("direct", 0.1135, "8bit") | {"n": 300}
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [scored("direct", 0.111), few]}))
     assert "| – | **0.111**° / 0.114 |" in result_paper.summary(Published(tmp_path)), "still not shown from 8 bits"
