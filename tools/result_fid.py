@@ -7,7 +7,6 @@ from typing import Any
 from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import MISSING, markdown, number, printed_score, titled
 
-BFLOAT16 = 0.01  # share within which two of our FIDs are equal where one is by Inception in bfloat16: it moved those scored in both so far
 HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015, TensorFlow 1 bilinear"
 UNROUNDED = f"{HALF_PIXEL}, unrounded"
 
@@ -33,7 +32,7 @@ def fid_margin(published: Published) -> float:
         if row and not row.fid_rounded and "FID" not in theirs.get("notes", {}):
             gaps.append(abs(row.cell["fid"] / theirs["FID"] - 1))
     changes = [share for row, _, change in rounding(published) if row["method"] == "direct" and (share := of_the_split(published, row, change))]
-    return max(gaps) + max(map(abs, changes), default=0.0) + BFLOAT16 + max(intervals(published), default=0.0)
+    return max(gaps) + max(map(abs, changes), default=0.0) + bfloat16(published) + max(intervals(published), default=0.0)
 
 
 def intervals(published: Published) -> list[float]:
@@ -87,16 +86,29 @@ def fid_rounding(published: Published) -> str:
             + markdown("pair | method | FID, as they are | what rounding to 8 bits adds | as a share of the full split's FID", rows))
 
 
-def fid_precision(published: Published) -> str:
-    """What Inception in bfloat16 changes, where the same restorations were scored in both."""
+def in_both_precisions(published: Published) -> list[tuple[Row, Row]]:
+    """Rows of the same restorations by Inception in float32 and in bfloat16."""
     places: dict[Any, dict[bool, Row]] = {}
     for row in published.every_row:
         if row.number("fid") is not None:
             places.setdefault((row.folder, *row.key, row.images, row.fid_rounded), {})[row.fid_in_bfloat16] = row
-    pairs = [(found[False], found[True]) for found in places.values() if len(found) == 2]
+    return [(found[False], found[True]) for found in places.values() if len(found) == 2]
+
+
+def bfloat16(published: Published) -> float:
+    """The share within which two FIDs are equal where one is by Inception in bfloat16: what that changed at most."""
+    return max((abs(fast.cell["fid"] / exact.cell["fid"] - 1) for exact, fast in in_both_precisions(published)), default=0.01)
+
+
+def fid_bfloat16(published: Published) -> str:
+    return f"{100 * bfloat16(published):.1f} %"
+
+
+def fid_precision(published: Published) -> str:
+    """What Inception in bfloat16 changes, where the same restorations were scored in both."""
     return markdown("pair | method | images | FID, float32 | FID, bfloat16 | difference", (
         (titled(exact.pair, exact.key[0]), METHODS[exact.key[1]], exact.images, f"{exact.cell['fid']:.3f}", f"{fast.cell['fid']:.3f}",
-         f"{100 * (fast.cell['fid'] / exact.cell['fid'] - 1):+.1f} %") for exact, fast in pairs))
+         f"{100 * (fast.cell['fid'] / exact.cell['fid'] - 1):+.1f} %") for exact, fast in in_both_precisions(published)))
 
 
 def fid_control(published: Published) -> str:
@@ -113,4 +125,4 @@ def fid_control(published: Published) -> str:
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
     "fid_tie": fid_tie, "fid_intervals": fid_intervals, "fid_protocol_gaps": fid_protocol_gaps, "fid_rounding": fid_rounding,
-    "fid_precision": fid_precision, "fid_control": fid_control}
+    "fid_precision": fid_precision, "fid_bfloat16": fid_bfloat16, "fid_control": fid_control}

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from result_fid import BFLOAT16, fid_margin
+from result_fid import bfloat16, fid_margin
 from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import FROM, MISSING, SCORES, cases, markdown, number, printed_score, titled, verdict
 
@@ -100,18 +100,18 @@ def worse_than_input(published: Published) -> str:
     return "\n".join(lines)
 
 
-def level(better: Row, other: Row, key: str, digits: int) -> bool:
+def level(better: Row, other: Row, key: str, digits: int, precision: float) -> bool:
     """Whether a row is equal to a better one of the same images: as printed, or not further away than half the better one's interval, or
-    (FID, where one of the two is by Inception in bfloat16) than BFLOAT16."""
+    (FID, where one of the two is by Inception in bfloat16) than the share `precision` of it."""
     value = better.cell[key]
     low, high = better.cell.get(f"{key}_interval", (value, value))
-    near = BFLOAT16 * value if key == "fid" and (better.fid_in_bfloat16 or other.fid_in_bfloat16) else (high - low) / 2
+    near = precision * value if key == "fid" and (better.fid_in_bfloat16 or other.fid_in_bfloat16) else (high - low) / 2
     return abs(value - other.cell[key]) <= near or f"{value:.{digits}f}" == f"{other.cell[key]:.{digits}f}"
 
 
 def best(published: Published) -> str:
     """The paper has no Algorithm 1, so that its verdicts need the two others alone; the Frechet distance is ours."""
-    rows = []
+    rows, precision = [], bfloat16(published)
     for pair, variant, title in cases(published):
         printed = published.paper["pairs"][pair]
         for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
@@ -121,14 +121,15 @@ def best(published: Published) -> str:
                 found.setdefault("algorithm1", naive)  # its FID by another precision than theirs: ≈ shows which
             shown = {method: number(found.get(method), key, digits) for method in SAMPLED}
             order = sorted((method for method in SAMPLED if method in found), key=lambda method: -sign * found[method].cell[key])
-            winner = ", ".join(METHODS[method] for method in SAMPLED if method in order and level(found[order[0]], found[method], key, digits))
+            winner = ", ".join(METHODS[method] for method in SAMPLED
+                               if method in order and level(found[order[0]], found[method], key, digits, precision))
             theirs, agree = "–", "–"
             if metric in SCORES:
                 favourite = max(("direct", "algorithm2"), key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
                 theirs = METHODS[favourite]
                 if found:
                     first, second = (found[method] for method in order if method != "algorithm1")
-                    tied = level(first, second, key, digits)
+                    tied = level(first, second, key, digits, precision)
                     agree = "tie" if tied else verdict(first.key[1] == favourite, *found.values())
             images = next(iter(found.values())).images.removesuffix(" †") if found else "–"
             rows.append((title, metric, *shown.values(), winner or MISSING, theirs, agree, images))
