@@ -45,9 +45,7 @@ class Masks(Degradation):
         return torch.randint(-1, self.size, (n, 2), generator=generator)
 
     def centers(self) -> Tensor:
-        """Every centre that can be drawn, all equally likely: (n, 2), row and column."""
-        if self.center is not None:
-            return torch.tensor([self.center])
+        """Every centre that `draw` can take where none is given, all equally likely: (n, 2), row and column."""
         return torch.cartesian_prod(torch.arange(-1, self.size), torch.arange(-1, self.size))
 
     def mask(self, t: Tensor, centers: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from colddiff_nb import metrics
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import Degradation, Masks, Separable, measure
 
-# Tried, times the measured noise variance. What was measured is seldom the best: it is no white noise, and a matrix fitted to
-# finitely many images with random masks wants a firmer hand, up to 1e12 times what float32 rounds away.
+# Tried, times the measured noise variance. What was measured need not be the best: it is no white noise, and a matrix fitted to
+# finitely many images wants a firmer hand, by many orders of magnitude where float32 rounds little away.
 FACTORS = tuple(10.0 ** power for power in range(-2, 15))
 
 

@@ -116,11 +116,15 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
         raise ValueError(f"{len(features_a)} and {len(features_b)} images have no covariance; give at least 2 of each")
     a, b = features_a.double().cpu(), features_b.double().cpu()
     covariance_a, covariance_b = torch.cov(a.mT).reshape(a.shape[1], -1), torch.cov(b.mT).reshape(b.shape[1], -1)
-    values, vectors = torch.linalg.eigh(covariance_a)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    root = _square_root(covariance_a)
     cross = torch.linalg.eigvalsh(root @ covariance_b @ root).clamp(min=0).sqrt().sum()
     distance = (a.mean(0) - b.mean(0)).square().sum() + covariance_a.trace() + covariance_b.trace() - 2 * cross
     return max(distance.item(), 0.0)
+
+
+def _square_root(covariance: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(covariance)
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
 
 
 def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
@@ -141,11 +145,17 @@ def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
 
 def _covariance_changes(a: Tensor, b: Tensor) -> Tensor:
     """b_i^T (I - T) b_i for centred features (N, d), T of `frechet_contributions` without the directions in which it is unbounded."""
-    values, vectors = torch.linalg.eigh(a.mT @ a / len(a))
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    root = _square_root(a.mT @ a / len(a))
     values, vectors = torch.linalg.eigh(root @ (b.mT @ b / len(b)) @ root)
     kept = values > 1e-12 * values[-1]
     return b.square().sum(1) - ((b @ root @ vectors[:, kept]).square() / values[kept].sqrt()).sum(1)
+
+
+def gain_contributions(before: Tensor, after: Tensor) -> Tensor:
+    """What each image adds to the gain, the RMSE before restoring over that after, to first order: squared errors (N,) twice, to (N,),
+    whose mean is the gain."""
+    gain = (before.mean() / after.mean()).sqrt()
+    return gain * (1 + (before / before.mean() - after / after.mean()) / 2)
 
 
 class Inception:

@@ -62,7 +62,8 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
         raise ValueError(f"n = {count} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
     chosen = images.spread(count)
     device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
-    inception, why = _inception(fid, device)
+    inception: Any
+    inception, why = metrics.load_inception(device=device) if fid is True else (fid or None, "it was not asked for")
     cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}") if inception and feature_cache else None
     drawn = degrade.draw(count, torch.Generator().manual_seed(seed))
     pixels, labels = images.pixels[chosen], images.labels[chosen]
@@ -147,8 +148,7 @@ class _Scorer:
             "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)),
             "gain": torch.cat(measured).mean().sqrt().item() / scores.rmse if scores.rmse else None}
         if method != "degraded" and cell["gain"]:
-            before, after = torch.cat(measured), scores.squared_errors
-            contributions = cell["gain"] * (1 + (before / before.mean() - after / after.mean()) / 2)  # to first order, as Frechet distances
+            contributions = metrics.gain_contributions(torch.cat(measured), scores.squared_errors)
             cell["gain_interval"] = list(metrics.bootstrap(contributions, seed))
         if read:
             correct = torch.cat(read).double()
@@ -160,12 +160,6 @@ class _Scorer:
             contributions = metrics.frechet_contributions(self.original_features[key], torch.cat(batches))
             cell |= {key: contributions.mean().item(), f"{key}_interval": list(metrics.bootstrap(contributions, seed))}
         return cell | ({"resize": self.inception.resize} if self.inception else {})
-
-
-def _inception(fid: Any, device: torch.device) -> tuple[Any, str]:
-    if fid is True:
-        return metrics.load_inception(device=device)
-    return (fid, "") if fid else (None, "it was not asked for")
 
 
 def _variant(options: Mapping[str, Any]) -> str:

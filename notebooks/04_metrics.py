@@ -366,8 +366,8 @@ print("What you saw: RMSE of the network as a share of the linear estimator's", 
 
 # %% [markdown]
 # **What you saw.** Least squares is no straw man: where the share is near 1, as for blur from 8 bits and for super-resolved CIFAR-10, a million parameters add little to one
-# matrix; above 1 the matrix would win. For masks it is far from 1: where the hole lies must be read from the image first, which no single matrix can. For blur, a result from float32 says how well a method inverts arithmetic, and one from 8 bits (by another network, made for it) how
-# well it guesses what was lost. What pixelation leaves is large, and rounding takes little from it.
+# matrix; above 1 the matrix would win. For masks it is far from 1: where the hole lies must be read from the image first, which no single matrix can.
+# For blur, a result from float32 says how well a method inverts arithmetic, and one from 8 bits (by another network, made for it) how well it guesses what was lost. What pixelation leaves is large, and rounding takes little from it.
 #
 # ## 6 · How the protocol moves a number
 # The same methods, on other images, on fewer, or scored otherwise.

@@ -337,6 +337,20 @@ def test_the_network_beside_least_squares_in_fid(tmp_path):
     direct = full_cell("direct", fid=20.0, inception="inception-2015, half-pixel bilinear")
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [linear, direct]}))
     assert result_tables.glance_fid(Published(tmp_path)) == "In FID, linear / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
+    eight = [linear | {"fid": 4.0}, linear | {"fid": 9.0, "measurement": "8bit"}]
+    (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": eight}))
+    ahead = "Super-resolution, MNIST **only from float32** (from 8 bits ≈ 9.00; the paper 4.05)."
+    assert result_tables.glance_fid(Published(tmp_path)).endswith(ahead)
+
+
+def test_margins_of_fid_come_from_rows_in_both_precisions_and_from_intervals(tmp_path):
+    fast = "inception-2015, half-pixel bilinear, bfloat16"
+    both = [full_cell("direct", fid=20.0, inception=fast.removesuffix(", bfloat16")), full_cell("direct", fid=19.0, inception=fast)]
+    both[1]["fid_interval"] = [18.43, 19.57]
+    publish(tmp_path, both)
+    published = Published(tmp_path)
+    assert (result_fid.fid_bfloat16(published), result_fid.fid_intervals(published)) == ("5.0 %", "3.0 to 3.0 % of it")
+    assert result_fid.fid_tie(published) == "8.0 %"
 
 
 def test_targets_are_met_or_missed(tmp_path):

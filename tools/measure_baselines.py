@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +69,24 @@ def keep(cell: dict[str, Any], path: Path) -> None:
     write(path, {"cells": [other for other in cells if any(other[key] != cell[key] for key in ("method", "measurement"))] + [cell]})
 
 
-def score(degrade: Degradation, images: dict[str, Images], data: Statistics, chosen: argparse.Namespace, scoring: dict[str, Any]) -> None:
-    path = RESULTS / "baselines" / f"{degrade.task}-{images['test'].name}-T{degrade.T}.json"
-    for measurement in chosen.measurements:
-        if "degraded" in chosen.methods:
-            cell, = evaluate(None, degrade, images["test"], methods=("degraded",), measurement=measurement, **scoring)["cells"]
-            keep(cell, path)
-    decomposed: LinearEstimator | None = None
-    for measurement in chosen.measurements if "linear" in chosen.methods else ():
-        decomposed, record = fit(degrade, data, images["validation"], measurement, start=decomposed)
-        cell, = evaluate(decomposed, degrade, images["test"], methods=("direct",), measurement=measurement, trained_on=data.images,
-                         **scoring)["cells"]
+def file_of(degrade: Degradation, test: Images) -> Path:
+    return RESULTS / "baselines" / f"{degrade.task}-{test.name}-T{degrade.T}.json"
+
+
+def score_degraded(degrade: Degradation, test: Images, measurements: Sequence[str], scoring: dict[str, Any]) -> None:
+    for measurement in measurements:
+        cell, = evaluate(None, degrade, test, methods=("degraded",), measurement=measurement, **scoring)["cells"]
+        keep(cell, file_of(degrade, test))
+
+
+def score_linear(degrade: Degradation, data: Statistics, validation: Images, test: Images, measurements: Sequence[str],
+                 scoring: dict[str, Any]) -> None:
+    estimator: LinearEstimator | None = None
+    for measurement in measurements:
+        estimator, record = fit(degrade, data, validation, measurement, start=estimator)
+        cell, = evaluate(estimator, degrade, test, methods=("direct",), measurement=measurement, trained_on=data.images, **scoring)["cells"]
         cell["method"] = cell["provenance"]["method"] = "linear"  # to `evaluate` any restorer's single call is direct
-        keep(cell | {"linear": record}, path)
+        keep(cell | {"linear": record}, file_of(degrade, test))
 
 
 def main() -> None:
@@ -96,12 +102,15 @@ def main() -> None:
     inception = chosen_inception(chosen)
     for name in chosen.names:
         scoring = {"classifier": classifier(name, chosen.data), "fid": inception, "feature_cache": chosen.feature_cache}
-        images = {split: load(name, split, chosen.data) for split in ("train", "validation", "test")}
-        data = statistics(images["train"])
-        for task, T in ROWS[name]:
-            degrade = make(task, name, T=T)
-            if task in chosen.tasks and (not chosen.severities or degrade.T in chosen.severities):
-                score(degrade, images, data, chosen, scoring)
+        test, degradations = load(name, "test", chosen.data), [make(task, name, T=T) for task, T in ROWS[name] if task in chosen.tasks]
+        degradations = [degrade for degrade in degradations if not chosen.severities or degrade.T in chosen.severities]
+        if "degraded" in chosen.methods:
+            for degrade in degradations:
+                score_degraded(degrade, test, chosen.measurements, scoring)
+        if "linear" in chosen.methods:
+            data, validation = statistics(load(name, "train", chosen.data)), load(name, "validation", chosen.data)
+            for degrade in degradations:
+                score_linear(degrade, data, validation, test, chosen.measurements, scoring)
 
 
 if __name__ == "__main__":
