@@ -9,10 +9,12 @@ data=PATH   where data sets are kept (default: data/ beside the package)
 """
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -92,11 +94,9 @@ def install() -> list[str]:
     missing = [requirement for module, requirement in NEEDED.items() if importlib.util.find_spec(module) is None]
     if not missing:
         return []
-    everything = ((found.metadata["Name"], found.version) for found in importlib.metadata.distributions())
-    present = sorted({f"{name}=={version}" for name, version in everything if name})
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
-        constraints.write_text("\n".join(present))
+        constraints.write_text("\n".join(present()))
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(constraints), *missing]
         outcome = subprocess.run(command, check=False, capture_output=True, text=True)
     if outcome.returncode:
@@ -104,6 +104,19 @@ def install() -> list[str]:
         raise RuntimeError(f"pip could not install {', '.join(missing)} ({reason}): install it by hand, then run this cell again")
     importlib.invalidate_caches()
     return missing
+
+
+def present() -> list[str]:
+    """Return NAME==VERSION of what is installed: each name once, in the version that Python finds first."""
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    names = {canonicalize_name(found.metadata["Name"] or "") for found in importlib.metadata.distributions()}
+    pins = []
+    for name in sorted(filter(re.compile("[a-z0-9]+(-[a-z0-9]+)*").fullmatch, names)):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):  # left by a broken installation
+            pins.append(f"{name}=={Version(importlib.metadata.version(name) or '')}")
+    return pins
 
 
 def show(picture: Any, alt: str) -> None:
