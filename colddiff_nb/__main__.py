@@ -27,7 +27,7 @@ class Train:
 
     recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
     run: Path | None = None
-    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET."""
+    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, DATASET being the checksum of folder:PATH."""
     data: Path = Path("data")
     """Where the data sets are, or are downloaded to."""
     init: Path | None = None
@@ -38,9 +38,10 @@ class Train:
     """Stop after this step for now."""
 
     def __call__(self) -> None:
+        from colddiff_nb.data import short_name
         from colddiff_nb.training import train
         from colddiff_nb.validation import validation_scores
-        folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{Path(self.recipe.dataset).name}")
+        folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{short_name(self.recipe.dataset)}")
         train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
               on_evaluate=validation_scores(self.recipe, self.data))
 

@@ -19,7 +19,6 @@ from typing import Any, SupportsIndex
 import torch
 from torch import Tensor, nn
 
-GREY_DATASETS = ("mnist", "mnist5k", "fashion")  # these use the paper's MNIST settings, all others those of CIFAR-10
 TRUSTED = {"float32": 1e-6, "8bit": 0.05}  # by measurement: smallest gain at which dividing by it does not amplify rounding too far
 
 

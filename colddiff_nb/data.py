@@ -15,12 +15,12 @@ from PIL import Image
 
 from colddiff_nb import downloads
 from colddiff_nb.contract import check_whole
-from colddiff_nb.own_folder import PREFIX, own_folder
+from colddiff_nb.names import CHANNELS, PREFIX, channels, data_set
+from colddiff_nb.own_folder import own_folder
 from colddiff_nb.pixels import Pair, first_of_each_class, in_order, resize, sha256, to_float, to_uint8
 
-__all__ = ["CHANNELS", "SPLITS", "Images", "channels", "load", "to_float", "to_uint8"]
+__all__ = ["CHANNELS", "SPLITS", "Images", "channels", "load", "short_name", "to_float", "to_uint8"]
 SPLITS = ("train", "validation", "test")
-CHANNELS = {"mnist": 1, "fashion": 1, "cifar10": 3, "mnist5k": 1, "photos": 3}
 
 # Colour photographs inside the scikit-image wheel. A crop's label is the position of its photograph in this list.
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "motorcycle_left.png", "chelsea.png", "rocket.jpg")
@@ -71,7 +71,7 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
     Raises ValueError for an unknown name, split or size and for files that differ from the published ones, and
     FileNotFoundError, which names the offline set, where there is neither a file nor a download; the refusals of `own_folder`.
     """
-    channels(name)
+    name = data_set(name)
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     check_whole(size, 8, 128, f"size {size!r} is no whole number in 8..128")
@@ -82,11 +82,12 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
     return Images(pixels, labels, name, split, sha256(pixels))
 
 
-def channels(name: str) -> int:
-    """Number of colour channels of the data set `name`: 1 or 3."""
-    if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
-        raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
-    return CHANNELS.get(name, 3)
+def short_name(name: str, checksum: str = "") -> str:
+    """Return what run folders call a data set: its name, or for a folder of your own "folder-" and its checksum's first digits.
+
+    checksum: of the folder's training images, which are loaded where it is not given."""
+    name = data_set(name)
+    return f"folder-{(checksum or load(name, 'train').checksum)[:8]}" if name.startswith(PREFIX) else name
 
 
 def mnist5k(split: str, root: Path, size: int) -> Pair:

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colddiff_nb.contract import GREY_DATASETS, Degradation, Separable, check_measurement, check_whole
+from colddiff_nb.contract import Degradation, Separable, check_measurement, check_whole
 from colddiff_nb.more_degradations import Decolour, Line, Noise, Snow, blur_to_the_mean
+from colddiff_nb.names import GREY_DATASETS, data_set
 
 TASKS = ("deblur", "superres", "inpaint")  # the paper's, with tables and shipped weights
 
@@ -79,8 +80,9 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     the paper's MNIST settings, others those of CIFAR-10.
     options: deblur `kernel` (odd taps), `sigma` (a number, or (first, step)), `padding` ("circular" | "reflect");
     superres `pooling` ("area" | "bicubic"); inpaint `center=(row, col)`, `sigma=(first, step)` in pixels; line `end` (a task).
-    Raises ValueError (one line) for an unknown task or option, and for sizes or values that cannot be.
+    Raises ValueError (one line) for an unknown task, data set or option, and for sizes or values that cannot be.
     """
+    dataset = data_set(dataset)
     if not isinstance(task, str) or task not in MAKERS:
         raise ValueError(f"unknown task {task!r}: choose one of {', '.join(MAKERS)}")
     for value, most in ((size, 128), (1 if T is None else T, 1_000)):
@@ -99,7 +101,9 @@ def register(task: str, maker: Callable[..., Degradation], **defaults: Any) -> N
     """Let `make` and recipes find a degradation of your own: maker(size, options, **chosen), a class for example.
 
     defaults: T and the values of further options, all plain; `chosen` are these with what `make` was given. options is what to hand
-    on to Degradation: `make(**options)` builds the same again."""
+    on to Degradation: `make(**options)` builds the same again. Raises ValueError for the name of a built-in task."""
+    if task in BUILT_IN:
+        raise ValueError(f"{task} is a task of the package: register yours under another name")
     check_whole(defaults.get("T"), 1, 1_000, f"{task} has no default T: register({task!r}, maker, T=20)")
     MAKERS[task] = maker, defaults
 
@@ -163,3 +167,4 @@ MAKERS: dict[str, tuple[Callable[..., Degradation], dict[str, Any]]] = {  # a ta
     "inpaint": (_inpaint, {"T": 50, "sigma": (1.1, 0.1), "center": None}),
     "decolour": (Decolour, {"T": 20}), "noise": (Noise, {"T": 200}), "mean": (blur_to_the_mean, {"T": 40}),
     "line": (_line, {"T": 20, "end": "superres"}), "snow": (Snow, {"T": 200})}
+BUILT_IN = tuple(MAKERS)

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from torch import nn
 
+from colddiff_nb.checkpoint import load_weights
+from colddiff_nb.data import short_name
 from colddiff_nb.degradations import Degradation
+from colddiff_nb.files import usable
 from colddiff_nb.pretrained import SAME_IMAGES, load_model, load_pretrained
 from colddiff_nb.recipes import recipe
 
@@ -20,11 +23,21 @@ class Chosen(NamedTuple):
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
-    """The newest <runs>/*<task>-<dataset>/weights.safetensors, if any, those of smoke tests last; an offline set also takes those of
-    the set it stands for."""
-    names = {dataset, SAME_IMAGES.get(dataset, dataset)}
-    found = [path for name in names for path in Path(runs).glob(f"*{task}-{name}/weights.safetensors")]
-    return max(found, key=lambda path: (not path.parent.name.startswith("smoke"), path.stat().st_mtime), default=None)
+    """The newest <runs>/*<task>-<dataset>/weights.safetensors trained for both, if any, those of smoke tests last.
+
+    An offline set also takes those of the set it stands for, a folder of your own those of equal images."""
+    short = short_name(dataset)
+    endings = {f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short))}
+    found = [path for path in Path(runs).glob("*/weights.safetensors") if path.parent.name.endswith(tuple(endings))]
+    found.sort(key=lambda path: (not path.parent.name.startswith("smoke"), path.stat().st_mtime), reverse=True)
+    return next((path for path in found if _trained_for(path) in endings), None)
+
+
+def _trained_for(path: Path) -> str:
+    """Task and data set of weights, for a run folder may be called anything."""
+    _, metadata = load_weights(path)
+    with usable(path):
+        return f"{metadata['recipe']['task']}-{short_name(metadata['recipe']['dataset'], metadata['data']['checksum'])}"
 
 
 def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | Path = "runs", data_root: str | Path = "data",
@@ -32,19 +45,21 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
     """The model of a task and a data set; its label says where its weights come from.
 
     weights: "shipped" takes the shipped ones, else the reader's own; "mine" the other way round. Where there is neither, the recipe
-    `named` is trained now, on the same images, and kept in runs. Raises ValueError for other weights."""
+    `named` is trained now, on the same images, and kept in runs. Raises ValueError for other weights and unknown data sets."""
     if weights not in WEIGHTS:
         raise ValueError(f"weights = {weights!r}: choose one of {', '.join(WEIGHTS)}")
-    mine = own_weights(task, dataset, runs)
-    if mine is None or weights == "shipped":
+    mine = own_weights(task, dataset, runs) if weights == "mine" else None
+    if mine is None:
         try:
             restore, degrade, metadata = load_pretrained(task, dataset)
             return Chosen(restore, degrade, f"shipped weights {metadata['checksum'][:8]}, {images_seen(metadata)}")
         except FileNotFoundError as error:
             print(error)
+        if weights == "shipped":
+            mine = own_weights(task, dataset, runs)
     if mine is None:
         from colddiff_nb.training import train
-        folder = Path(runs, f"{named}-{task}-{dataset}")
+        folder = Path(runs, f"{named}-{task}-{short_name(dataset)}")
         print(f"training {task} on {dataset} for a short while ({named})", flush=True)
         train(recipe(named, task, dataset), folder, data_root=data_root)
         mine = folder / "weights.safetensors"

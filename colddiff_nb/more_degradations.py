@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colddiff_nb.contract import GREY_DATASETS, Degradation, Drawn, Separable
+from colddiff_nb.contract import Degradation, Drawn, Separable
+from colddiff_nb.names import GREY_DATASETS
 
 
 class Decolour(Degradation):

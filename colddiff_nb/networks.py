@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.degradations import GREY_DATASETS, Degradation, Separable
+from colddiff_nb.degradations import Degradation, Separable
+from colddiff_nb.names import channels
 from colddiff_nb.recipes import Recipe
 
 # Standard deviation of the rounding error of a measurement of order 1: what float32 leaves after D, and that of 256 levels in [-1, 1].
@@ -164,9 +165,8 @@ class SmallUNet(nn.Module):
 
 def build(recipe: Recipe, degrade: Degradation) -> nn.Module:
     """The network of a recipe, for the images its degradation was made for, with fresh weights."""
-    grey = recipe.dataset in GREY_DATASETS
-    channels = 1 if grey else 3
+    colours = channels(recipe.dataset)
     if recipe.network == "small":
-        return SmallUNet(degrade, channels, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
+        return SmallUNet(degrade, colours, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
     from colddiff_nb.official import ConvNextUNet, ResNetUNet
-    return ConvNextUNet(channels=channels) if grey else ResNetUNet(channels=channels, size=degrade.size)
+    return ConvNextUNet() if colours == 1 else ResNetUNet(size=degrade.size)

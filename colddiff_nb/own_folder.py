@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from .names import PREFIX
 from .own_image import open_image, to_x0
 from .pixels import Pair, in_order, to_uint8
 
-PREFIX = "folder:"  # of the data set's name
 FORMS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 FEWEST = 10  # different images: one each for validation and test
 
@@ -20,7 +20,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     of validation, the rest train; so names do not matter, but more images move the borders. Raises FileNotFoundError without the
     folder; ValueError for a file that is no image, where there is no image or too few of them. All errors are one line.
     """
-    folder = Path(path).expanduser()
+    folder = Path(path)
     if not path or not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder of images")
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in FORMS and not file.name.startswith("."))

@@ -9,6 +9,7 @@ from torch import nn
 from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.files import usable
+from colddiff_nb.names import data_set
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import Recipe
 
@@ -36,6 +37,7 @@ def load_model(path: str | Path) -> Model:
 
 def pretrained_folder(task: str, dataset: str, measurement: str = "float32") -> Path:
     """Where results/ keeps the model of a task and a data set: for 8 bits one made for them, or the only one there is."""
+    dataset = data_set(dataset)
     pair = RESULTS / f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
     special = pair.with_name(f"{pair.name}-{measurement}")
     return pair if measurement == "float32" or measurement == "8bit" and not special.is_dir() else special

@@ -4,7 +4,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from colddiff_nb.degradations import GREY_DATASETS, MAKERS, Degradation, make
+from colddiff_nb.degradations import MAKERS, Degradation, make
+from colddiff_nb.names import GREY_DATASETS, data_set
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Recipe:
         for field in fields(self):
             if not _is(getattr(self, field.name), str(field.type)):
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
+        object.__setattr__(self, "dataset", data_set(self.dataset))
         choices = {"task": MAKERS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
                    "pooling": ("area", "bicubic"), "loss": ("l1", "l2"), "keeps": ("state", "measurement")}

@@ -20,6 +20,7 @@ from colddiff_nb import files, metrics
 from colddiff_nb.contract import Degradation, Drawn
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import MAKERS, make, measure
+from colddiff_nb.names import PREFIX
 from colddiff_nb.runtime import true_float32
 from colddiff_nb.sampling import SAMPLERS
 
@@ -95,8 +96,8 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
 
 def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> None:
     """ValueError if `images` hold some that weights were trained on, whose provenance is `trained_on`; under whatever name."""
-    def parts(name: str, split: str) -> set[tuple[str, str]]:
-        return CONTAINS.get((name, split), {(name, split)})
+    def parts(name: str, split: str) -> set[tuple[str, str]]:  # of a folder only its checksum tells, two have one name
+        return CONTAINS.get((name, split), set() if name.startswith(PREFIX) else {(name, split)})
     for source in trained_on:
         if source.get("checksum") == images.checksum or parts(source["name"], source["split"]) & parts(images.name, images.split):
             raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of "
@@ -185,8 +186,14 @@ def _read(folder: str | Path) -> list[dict[str, Any]]:
 
 def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
     """The recorded cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
-    asked = {key: value for key, value in provenance.items() if value is not None}
-    return next((cell for cell in _read(folder) if cell["provenance"] | asked == cell["provenance"]), None)
+    asked = {key: value for key, value in _nameless(provenance).items() if value is not None}
+    return next((cell for cell in _read(folder) if (known := _nameless(cell["provenance"])) | asked == known), None)
+
+
+def _nameless(provenance: dict[str, Any]) -> dict[str, Any]:
+    """A provenance without the names of folders of the reader's own: what they are, the checksum of their images says."""
+    return json.loads(json.dumps(provenance), object_hook=lambda part: {
+        key: value for key, value in part.items() if not (key in ("name", "dataset") and str(value).startswith(PREFIX))})
 
 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:

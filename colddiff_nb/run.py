@@ -22,6 +22,7 @@ from torch import nn
 from colddiff_nb import checkpoint
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.files import MEND, CheckpointError, explained, replace, usable
+from colddiff_nb.names import PREFIX
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.walkers import Walkers
@@ -80,6 +81,9 @@ class Run:
             if theirs["recipe.batch"] * theirs["recipe.accumulate"] == self.recipe.batch * self.recipe.accumulate:
                 # a smaller micro-batch, for a GPU with less memory, is the same training
                 theirs |= {name: mine[name] for name in ("recipe.batch", "recipe.accumulate")}
+            if all(sides["recipe.dataset"].startswith(PREFIX) for sides in (mine, theirs)):
+                # a folder is its images: it may have been moved, renamed or written in another way
+                theirs |= {name: mine[name] for name in ("recipe.dataset", "data.name")}
         if differing := differences(mine, theirs):
             raise ValueError(f"{folder} holds another training ({differing}): resume it as it was, or choose another folder")
         with usable(folder):

@@ -10,6 +10,10 @@ from PIL import Image
 
 from colddiff_nb import data, downloads
 from colddiff_nb.data import channels, load, to_float, to_uint8
+from colddiff_nb.degraded import degraded_rows
+from colddiff_nb.model_choice import choose_model, own_weights
+from colddiff_nb.pretrained import load_pretrained, pretrained_folder
+from colddiff_nb.recipes import recipe
 
 CHECKSUMS = {
     ("mnist5k", "train"): "3a2885411ccf762d96b96352b22fd5240a8ea744448558e18e9971da57118469",
@@ -269,6 +273,30 @@ def test_channels():
     assert [channels(name) for name in ("mnist", "fashion", "cifar10", "mnist5k", "photos", "folder:x")] == [1, 1, 3, 1, 3, 3]
     with pytest.raises(ValueError, match="unknown data set"):
         channels("imagenet")
+
+
+@pytest.mark.parametrize(("written", "name"), [
+    ("mnist", "mnist"), ("folder:photos", "folder:photos"), ("folder:photos/", "folder:photos"), ("folder:./photos", "folder:photos"),
+    ("folder:a/../photos//", "folder:photos"), ("folder:{here}/photos", "folder:photos"), ("folder:.", "folder:."), ("folder:", "folder:"),
+    ("folder:{here}", "folder:."), ("folder:../photos", "folder:{above}/photos"), ("folder:{above}/photos/", "folder:{above}/photos"),
+    ("folder:~nobody here/x", "folder:~nobody here/x"), ("folder:[a]*", "folder:[a]*")])
+def test_a_folder_has_one_spelling(written, name, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    places = {"here": tmp_path / "here", "above": tmp_path}
+    assert data.data_set(written.format(**places)) == name.format(**places)
+
+
+UNKNOWN = [lambda: recipe("quick", "superres", "MNIST"), lambda: load_pretrained("superres", "MNIST"), lambda: load("MNIST", "test"),
+           lambda: own_weights("superres", "MNIST", "."), lambda: choose_model("superres", "MNIST", "mine"), lambda: channels("MNIST"),
+           lambda: pretrained_folder("superres", "MNIST"), lambda: degraded_rows(names=["MNIST"])]
+
+
+@pytest.mark.parametrize("door", UNKNOWN)
+def test_an_unknown_data_set_is_an_error_wherever_a_name_is_taken(door):
+    with pytest.raises(ValueError, match="unknown data set 'MNIST'; choose one of mnist, fashion") as error:
+        door()
+    assert "\n" not in str(error.value)
 
 
 def test_neither_package_is_imported_for_its_files():

@@ -235,6 +235,8 @@ def test_a_degradation_of_your_own_is_found_by_make_and_by_recipes(monkeypatch):
     x0 = images(degrade)
     assert degrade.T == 20 and torch.allclose(degrade(x0, 5), 0.75 * x0) and make(**degrade.options).T == 20
     assert check_degradation(degrade) == []
+    degradations.register("fade", Fade, T=10)  # the cell was run again
+    assert make("fade").T == 10
 
 
 @pytest.mark.parametrize("call, message", [
@@ -245,6 +247,11 @@ def test_a_degradation_of_your_own_is_found_by_make_and_by_recipes(monkeypatch):
     (lambda: make("inpaint").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)), "fix its randomness first"),
     (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), 4), r"outside 0..3"),
     (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), measurement="16bit"), "choose float32 or 8bit"),
+    (lambda: degradations.register("deblur", Fade, T=20), "deblur is a task of the package: register yours under another name"),
+    (lambda: degradations.register("snow", Fade, T=20), "snow is a task of the package"),
+    (lambda: make("deblur", "MNIST"), "unknown data set 'MNIST'; choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
+    (lambda: make("superres", "imagenet"), "unknown data set 'imagenet'"),
+    (lambda: make("inpaint", 10), "unknown data set 10"),
     (lambda: make("sharpen"), "unknown task 'sharpen': choose one of deblur, superres, inpaint"),
     (lambda: make("superres", size=30), "size = 30 cannot be halved T = 3 times"),
     (lambda: make("superres", pooling="max"), "choose area or bicubic"),

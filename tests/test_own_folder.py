@@ -1,14 +1,20 @@
 """A data set from a folder of the reader's own images: any size and mode, split by content; one line where it must be refused."""
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
 from colddiff_nb import own_image
+from colddiff_nb.__main__ import main
 from colddiff_nb.data import SPLITS, load, to_uint8
+from colddiff_nb.model_choice import choose_model, own_weights
 from colddiff_nb.networks import build
+from colddiff_nb.pretrained import load_model
 from colddiff_nb.recipes import recipe
+from colddiff_nb.results import evaluate, refuse_training_images, table
+from colddiff_nb.training import train
 from colddiff_nb.validation import validation_scores
 
 MODES = ("RGB", "L", "RGBA", "P", "1", "LA", "CMYK", "I;16", "F", "I")
@@ -105,3 +111,81 @@ def test_few_validation_images_are_scored_all(folder):
     network = build(choice, choice.degradation())
     assert len(splits(folder)[1]) == 3
     assert 0 < validation_scores(choice)(1, network)["rmse_direct"] < 1
+
+
+TINY = {"widths": (8, 8, 8), "steps": 2, "batch": 4, "evaluate_every": 2, "save_every": 2}
+
+
+def train_here(dataset, *more):
+    """As on the command line, from the working directory."""
+    return main(["train", "smoke", "--task", "superres", "--dataset", dataset, "--widths", "8", "8", "8", "--steps", "2", "--batch", "4", *more])
+
+
+def some_photos(folder, first=0):
+    folder.mkdir(parents=True)
+    for number in range(first, first + 12):
+        Image.new("RGB", (16, 16), (20 * number % 256, number, 99)).save(folder / f"{number}.png")
+    return folder
+
+
+def test_spellings_are_one_run_and_two_folders_of_one_name_are_two(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    some_photos(tmp_path / "a" / "photos")
+    for spelling in ("a/photos", "./a/photos/", f"{tmp_path}/a/photos"):
+        assert train_here(f"folder:{spelling}") == 0
+        assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert capsys.readouterr().out.count("resumed at step 2") == 2
+    some_photos(tmp_path / "b" / "photos", first=50)
+    assert train_here("folder:b/photos") == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    (tmp_path / "a" / "photos").rename(tmp_path / "holiday")
+    assert train_here("folder:holiday") == 0 and len(list((tmp_path / "runs").iterdir())) == 2, "its content is what it is"
+    one, other = (own_weights("superres", f"folder:{path}", "runs") for path in ("holiday", "b/photos"))
+    assert one and other and one != other
+    shutil.rmtree("b")
+    assert load_model(other)[2]["recipe"]["dataset"] == "folder:b/photos", "weights load without their folder"
+
+
+def test_another_content_under_the_same_name_is_another_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    some_photos(tmp_path / "photos")
+    assert train_here("folder:photos", "--run", "kept") == 0
+    Image.new("RGB", (16, 16), "white").save(tmp_path / "photos" / "new.png")
+    assert train_here("folder:photos", "--run", "kept") == 2
+    assert "kept holds another training (data.checksum: " in capsys.readouterr().err
+
+
+def test_what_a_folder_is_its_checksum_says_when_scores_are_kept(tmp_path):
+    first, renamed = some_photos(tmp_path / "first"), tmp_path / "second"
+    degrade = recipe("smoke", "superres", f"folder:{first}").degradation()
+    test, trained_on = load(f"folder:{first}", "train"), load(f"folder:{first}", "validation").provenance
+    evaluate(None, degrade, test, tmp_path, methods=("degraded",))
+    first.rename(renamed)
+    said = []
+    again = load(f"folder:{renamed}", "train")
+    evaluate(None, recipe("smoke", "superres", f"folder:{renamed}").degradation(), again, tmp_path, methods=("degraded",), log=said.append)
+    assert "recorded" in said[0] and len(table(tmp_path)) == 1
+    with pytest.raises(ValueError, match="the weights were trained on folder:.*first validation"):
+        refuse_training_images(load(f"folder:{renamed}", "validation"), [trained_on])
+    other = load(f"folder:{some_photos(first, first=70)}", "validation")
+    refuse_training_images(other, [trained_on])  # another folder that stands where the first one stood
+
+
+def test_mine_is_for_the_images_asked_for(tmp_path, monkeypatch):
+    """Brackets in names are no patterns, and a colour folder called mnist is not MNIST."""
+    monkeypatch.chdir(tmp_path)
+    some_photos(tmp_path / "mnist5k")
+    colour = recipe("smoke", "superres", "folder:mnist5k", **TINY)
+    train(colour, "runs [1]/old-superres-mnist5k", log=lambda line: None)  # as runs of folders were called once
+    assert own_weights("superres", "mnist5k", "runs [1]") is None
+    grey = recipe("smoke", "superres", "mnist5k", **TINY)
+    train(grey, "runs [1]/[x]-superres-mnist5k", log=lambda line: None)
+    assert own_weights("superres", "mnist5k", "runs [1]") == Path("runs [1]/[x]-superres-mnist5k/weights.safetensors")
+    assert own_weights("res", "mnist5k", "runs [1]") is None, "another task, whose name ends alike"
+    assert choose_model("superres", "mnist5k", "mine", "runs [1]").restore.channels == 1
+    chosen = choose_model("superres", "folder:./mnist5k/", "mine", "runs [1]", named="smoke")
+    assert chosen.restore.channels == 3 and chosen.label.startswith("own weights")
+    found = own_weights("superres", f"folder:{tmp_path}/mnist5k", "runs [1]")
+    assert found is not None and found.parent.name.startswith("smoke-superres-folder-")
+    (found.parent / "weights.safetensors").write_bytes(b"damaged")
+    assert choose_model("superres", "mnist5k", "shipped", "runs [1]").label.startswith("shipped weights")

@@ -1,0 +1,26 @@
+"""Names of data sets: which there are, how many channels their images have, and one spelling for each folder."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CHANNELS = {"mnist": 1, "fashion": 1, "cifar10": 3, "mnist5k": 1, "photos": 3}
+GREY_DATASETS = tuple(name for name in CHANNELS if CHANNELS[name] == 1)  # the paper's MNIST settings, others those of CIFAR-10
+PREFIX = "folder:"  # of the name of a folder of the reader's own
+
+
+def data_set(name: str) -> str:
+    """Return the name of a data set in its one spelling; raise ValueError where there is none of that name.
+
+    A path below the working directory becomes relative, any other one absolute: folder:./photos/ is folder:photos."""
+    if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
+        raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
+    if name in CHANNELS or name == PREFIX:
+        return name
+    path = Path(os.path.abspath(os.path.expanduser(name.removeprefix(PREFIX))))
+    return PREFIX + (path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path).as_posix()
+
+
+def channels(name: str) -> int:
+    """Return the number of colour channels of a data set: 1 or 3."""
+    return CHANNELS.get(data_set(name), 3)
