@@ -14,14 +14,27 @@
 # Fifteen minutes; no GPU needed. All tables are read from the files in `results/`; the rest is computed here.
 
 # %% tags=["setup"]
-import subprocess, sys
+import re, subprocess, sys, tempfile
 from pathlib import Path
-ADDRESS, VERSION = "", "v0.1.0"  # where git finds this project, such as "https://github.com/OWNER/REPO"; needed where the notebook stands alone
-home = next((folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "colddiff_nb").is_dir()), Path("colddiff").resolve())
-if not home.exists() and not ADDRESS:
-    raise FileNotFoundError('no folder "colddiff_nb" here or above: put this notebook into the project, or write its address into ADDRESS above')
-if not home.exists():
-    subprocess.run(["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", VERSION, ADDRESS, str(home)], check=True)
+from urllib.parse import unquote
+ADDRESS, VERSION = "", "v0.1.0"  # where git finds this project, such as "https://github.com/OWNER/REPO"
+folders = [Path.cwd(), *Path.cwd().parents, Path("colddiff").resolve()]
+home = next((folder for folder in folders if (folder / "colddiff_nb").is_dir()), folders[-1])
+why = f"{home} is something else: rename it" if home.exists() else "ADDRESS above is empty"
+if not home.exists():  # fetch the project; Colab's own gateway says which file on GitHub it opened
+    said = subprocess.getoutput("curl -sm5 http://$COLAB_JUPYTER_IP:${KMP_TARGET_PORT:-9000}/api/sessions")
+    found = re.findall(r"https://github\.com/[\w.-]+/[\w.-]+(?=/blob/)", unquote(said))
+    addresses = [address for address in [*found, ADDRESS] if address]
+    for way in [f'"{address}" {tag}' for address in addresses for tag in (f"--branch {VERSION}", "")]:
+        with tempfile.TemporaryDirectory(dir=".") as folder:  # an interrupted clone leaves nothing behind
+            clone = f'git -c core.askPass=true clone --quiet --depth 1 {way} "{folder}/new"'
+            why = " ".join(subprocess.getoutput(clone).split()) or f"{way}is something else"
+            if Path(folder, "new", "colddiff_nb").is_dir():
+                Path(folder, "new").rename(home)
+                break
+if not (home / "colddiff_nb").is_dir():
+    raise FileNotFoundError(f"the project is not here and could not be fetched ({why}): "
+                            "mend that and run this cell again, or put this notebook into the project")
 sys.path.insert(0, str(home))
 from colddiff_nb.notebook import setup; settings = setup()
 

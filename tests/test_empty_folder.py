@@ -7,7 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import nbformat
@@ -20,6 +23,7 @@ sys.path.insert(0, str(HOME / "tools"))
 room = importlib.import_module("notebooks")
 
 SETUP = next(cell for cell in room.inputs(HOME / "notebooks" / "03_sampling.py").cells if "setup" in cell.metadata.get("tags", [])).source
+VERSION = re.findall(r'"(v[\d.]+)"', SETUP)[0]
 WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 WISHES = {"network": ("smoke,offline", "smoke,offline"), "no network": ("smoke", "smoke,offline")}  # of 00, which finds out by itself, and 03
 
@@ -32,10 +36,19 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(HOME / "results", folder / "results")
     with open(folder / "colddiff_nb" / "notebook.py", "a") as source:
         source.write('\nNEEDED["stranger"] = "stranger>=1"\n')
-    version = re.findall(r'"(v[\d.]+)"', SETUP)[0]
-    for command in ("init -q", "add -A", "-c user.name=a -c user.email=a@b commit -qm x", f"tag {version}"):
-        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    commit(folder, VERSION)
     return folder
+
+
+def commit(folder: Path, *tags: str) -> None:
+    """Make the folder a git repository whose default branch is called trunk, with these tags."""
+    for command in ("init -q -b trunk", "add -A", "-c user.name=a -c user.email=a@b commit -qm x", *(f"tag {tag}" for tag in tags)):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+
+
+def with_address(address: object) -> str:
+    """The setup cell, with this in ADDRESS."""
+    return re.sub('^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "{address}"', SETUP, flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +80,131 @@ def new_environment(folder: Path) -> str:
     return str(folder / "bin" / "python")
 
 
-def test_without_an_address_one_line_says_what_to_do(tmp_path: Path, machine: dict[str, str]) -> None:
-    done = subprocess.run([sys.executable, "-c", SETUP], cwd=tmp_path, env=machine, capture_output=True, text=True, check=False)
-    assert done.returncode and "into ADDRESS above" in done.stderr.splitlines()[-1]
+ANSWER = '[{"path": "fileId=https%3A//github.com/NAME/blob/main/notebooks/03_sampling.ipynb", "name": "03_sampling.ipynb"}]'
+UNKNOWN = "the project is not here and could not be fetched ("
+
+
+class Alone:
+    """A notebook's setup cell in an empty folder, where https://github.com/ is a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.folder, self.github = root, root / "content", root / "github"
+        self.folder.mkdir()
+        self.variables = os.environ | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": "https://github.com/",
+                                       "GIT_CONFIG_KEY_0": f"url.file://{self.github}/.insteadOf"}
+
+    def project(self, name: str, *tags: str, package: str = "colddiff_nb") -> str:
+        """The address of a new project whose setup() says its name."""
+        (self.github / name / package).mkdir(parents=True)
+        (self.github / name / package / "notebook.py").write_text(f"def setup():\n    print({name!r})\n")
+        commit(self.github / name, *tags)
+        return f"https://github.com/{name}"
+
+    def run(self, address: str, before: str = "") -> str:
+        """The last line that the cell prints, or its error."""
+        command = [sys.executable, "-c", f"{before}\n{with_address(address)}"]
+        done = subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, check=False)
+        return (done.stdout or done.stderr or f"exit {done.returncode}").splitlines()[-1]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Alone:
+    return Alone(tmp_path)
+
+
+@pytest.fixture
+def colab(alone: Alone) -> Iterator[dict[str, str]]:
+    """A kernel gateway like Colab's: "body" is what its sessions API answers."""
+    says = {"body": ""}
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/api/sessions" and says["body"] else 404)
+            self.end_headers()
+            self.wfile.write(says["body"].encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        alone.variables |= {"COLAB_JUPYTER_IP": "127.0.0.1", "KMP_TARGET_PORT": str(server.server_port)}
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield says
+        server.shutdown()
+
+
+def test_opened_from_github_it_fetches_that_repository(alone: Alone, colab: dict[str, str]) -> None:
+    alone.project("some.one/my-fork")
+    colab["body"] = ANSWER.replace("NAME", "some.one/my-fork")
+    assert alone.run("") == "some.one/my-fork"
+    shutil.rmtree(alone.folder / "colddiff")
+    assert alone.run(alone.project("owner/original", VERSION)) == "some.one/my-fork"
+
+
+@pytest.mark.parametrize("body", ["", '[{"path": "fileId=1aB_2", "name": "Copy of 03_sampling.ipynb"}]', "[]", "<html>", "\udc80 \0",
+                                  ANSWER.replace("NAME", "a/b").replace("github", "gitlab")])
+def test_what_colab_does_not_say_comes_from_the_address(alone: Alone, colab: dict[str, str], body: str) -> None:
+    colab["body"] = body.encode(errors="replace").decode()
+    assert alone.run(alone.project("owner/original", VERSION)) == "owner/original"
+
+
+def test_a_notebook_copied_into_another_repository_goes_by_its_address(alone: Alone, colab: dict[str, str]) -> None:
+    alone.project("teacher/course", package="lectures")
+    colab["body"] = ANSWER.replace("NAME", "teacher/course")
+    assert alone.run("").startswith(f'FileNotFoundError: {UNKNOWN}"https://github.com/teacher/course" is something else)')
+    assert alone.run(alone.project("owner/original", VERSION)) == "owner/original"
+
+
+def test_the_tag_is_fetched_and_the_default_branch_where_there_is_none(alone: Alone) -> None:
+    address = alone.project("owner/original", VERSION)
+    (alone.github / "owner/original/colddiff_nb/notebook.py").write_text("def setup():\n    print('later')\n")
+    commit(alone.github / "owner/original")
+    assert alone.run(address) == "owner/original"
+    shutil.rmtree(alone.folder / "colddiff")
+    subprocess.run(["git", "tag", "-d", VERSION], cwd=alone.github / "owner/original", check=True)
+    assert alone.run(address) == "later"
+
+
+@pytest.mark.parametrize(("address", "reason"), [("", "ADDRESS above is empty"), ("https://github.com/no/such", "/no/such'"),
+                                                 ("https://host.invalid/a/b", "Could not resolve host: host.invalid"), ("git", "git: not found")])
+def test_what_cannot_be_fetched_is_one_line_and_can_be_tried_again(alone: Alone, address: str, reason: str) -> None:
+    good, path = alone.project("owner/original"), alone.variables["PATH"]
+    if address == "git":
+        address, alone.variables["PATH"] = good, "/nowhere"
+    said = alone.run(address)
+    assert said.startswith(f"FileNotFoundError: {UNKNOWN}") and reason in said
+    assert said.endswith("): mend that and run this cell again, or put this notebook into the project")
+    assert not list(alone.folder.iterdir())
+    alone.variables["PATH"] = path
+    assert alone.run(good) == "owner/original"
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "empty folder"])
+def test_what_else_is_called_colddiff_is_left_alone(alone: Alone, kind: str) -> None:
+    address, own = alone.project("owner/original"), alone.folder / "colddiff"
+    own.write_text("mine") if kind == "file" else own.mkdir()
+    if kind == "folder":
+        (own / "thesis.txt").write_text("mine")
+    assert alone.run(address).startswith(f"FileNotFoundError: {UNKNOWN}{own} is something else: rename it)")
+    assert sorted(path.name for path in alone.root.rglob("*") if path.is_relative_to(own)) == ["colddiff", "thesis.txt"][:1 + (kind == "folder")]
+    own.rename(alone.folder / "mine")
+    assert alone.run(address) == "owner/original"
+
+
+@pytest.mark.parametrize("signal", ["INT", "KILL"])
+def test_after_an_interrupted_clone_the_next_try_works(alone: Alone, signal: str) -> None:
+    """`git` is one that leaves half a clone when Stop is pressed, or the runtime dies."""
+    git = alone.root / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(f'#!/bin/sh\nfor folder; do :; done\nmkdir -p "$folder/colddiff_nb"\nkill -{signal} $NOTEBOOK\nsleep 1\n')
+    git.chmod(0o755)
+    address, path = alone.project("owner/original"), alone.variables["PATH"]
+    alone.variables["PATH"] = f"{git.parent}:{path}"
+    alone.run(address, before="import os; os.environ['NOTEBOOK'] = str(os.getpid())")
+    left = [path.name for path in alone.folder.rglob("*")]
+    assert left == [] if signal == "INT" else "colddiff_nb" in left
+    alone.variables["PATH"] = path
+    assert alone.run(address) == "owner/original"
 
 
 @pytest.mark.parametrize("network", WISHES)
@@ -91,7 +226,7 @@ def test_00_and_03_run_to_the_end_and_leave_the_packages_alone(tmp_path: Path, a
         notebook = room.inputs(HOME / "notebooks" / f"{name}.py")
         if name == "03_sampling":
             (position,) = (i for i, cell in enumerate(notebook.cells) if cell.source == SETUP)
-            twice = nbformat.v4.new_code_cell(SETUP.replace('ADDRESS, VERSION = ""', f'ADDRESS, VERSION = "{address}"'))
+            twice = nbformat.v4.new_code_cell(with_address(address))
             notebook.cells[position:position + 1] = [nbformat.v4.new_code_cell("import google.colab"), twice, nbformat.v4.new_code_cell(twice.source)]
         (empty / f"{name}.ipynb").write_text(room.text(notebook))
         call("-m", "nbconvert", "--execute", "--to=notebook", "--inplace", f"{name}.ipynb", wishes=wishes)

@@ -59,7 +59,7 @@ def test_a_notebook_that_stands_alone(monkeypatch: pytest.MonkeyPatch, tmp_path:
     setup = next(cell for cell in room.inputs(HOME / "notebooks" / "03_sampling.py").cells if "setup" in cell.metadata.get("tags", []))
     with pytest.raises(FileNotFoundError) as caught:
         exec(re.sub('^ADDRESS, VERSION = ".*?"', 'ADDRESS, VERSION = ""', setup.source, flags=re.MULTILINE), {})
-    assert told(str(caught.value)).startswith("no folder")
+    assert told(str(caught.value)).startswith("the project is not here")
 
 
 def test_drive_declined(monkeypatch: pytest.MonkeyPatch) -> None:
