@@ -7,12 +7,14 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from nbformat import NotebookNode
 
 from colddiff_nb import notebook as package
@@ -248,6 +250,37 @@ def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="build 07_copy"):
         room.badges("someone/colddiff")
     assert "someone" not in source.read_text() + readme.read_text()
+
+
+def test_the_workflow_writes_the_address_of_its_own_repository_once(tmp_path: Path) -> None:
+    """Its steps in a clone of a small project on a branch, with git's own remote in GitHub's place."""
+    workflow = yaml.safe_load((HOME / ".github" / "workflows" / "address.yml").read_text())
+    assert workflow["permissions"] == {"contents": "write"} and workflow[True] == "push"  # YAML reads "on" as True
+    (job,) = workflow["jobs"].values()
+    assert job["if"] == "github.ref_name == github.event.repository.default_branch"
+    install, *steps = [step["run"] for step in job["steps"] if "run" in step]
+    assert install == "pip install jupytext nbclient"
+
+    project, github, clone = tmp_path / "project", tmp_path / "github", tmp_path / "clone"
+    for name in ("tools/notebooks.py", "README.md", *(f"notebooks/{source.name}" for source in SOURCES[:2])):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(HOME / name, project / name)
+    for source in (project / "notebooks").glob("*.py"):
+        source.with_suffix(".ipynb").write_text(room.text(room.inputs(source)))
+
+    def run(folder: Path, script: str) -> str:
+        command = ["bash", "-e", "-c", script]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+    run(project, "git init -q; git add .; git -c user.name=a -c user.email=a@b commit -qm first")
+    run(tmp_path, f"git clone -q --bare {project} {github}; git clone -q {github} {clone}")
+    for repository, commits in (("someone/original", 2), ("someone/original", 2), ("else.one/fork", 3)):
+        for step in steps:
+            run(clone, step.replace("${{ github.repository }}", repository).replace("python ", f"{sys.executable} "))
+        assert len(run(github, "git log --format=%h").split()) == commits
+        for name in ("notebooks/01_data_and_degradations.py", "notebooks/01_data_and_degradations.ipynb", "README.md"):
+            assert f"github/{repository}/blob" in run(github, f"git show HEAD:{name}")
+        assert f'ADDRESS, VERSION = "https://github.com/{repository}"' in run(github, "git show HEAD:notebooks/01_data_and_degradations.py")
 
 
 def test_the_readme_says_how_to_open_a_notebook_in_colab() -> None:
