@@ -35,7 +35,7 @@ class Recipe:
     ema: str = "every-step"  # every-step (half-life `ema_half_life`), or paper (0.995 every 10 steps, from step 2,000)
     ema_half_life: float = 0.03  # share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
-    precision: str = "auto"  # float32, bf16, fp16, or auto: bf16 for the small network where the hardware has it
+    precision: str = "auto"  # float32, bf16, fp16 (GPUs only), or auto: bf16 for the small network where the hardware has it
     seed: int = 0
     evaluate_every: int = 200  # steps between scores on the fixed validation images
     save_every: int = 200  # steps between checkpoints

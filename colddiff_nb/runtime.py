@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 
@@ -27,8 +28,13 @@ def device() -> torch.device:
 
 
 def mixed_precision(precision: str, network: str) -> str:
-    """Accelerate's name for a recipe's precision. "auto" is bfloat16 for the small network where the device has it: its
-    preconditioner keeps the measurement in float32. The paper's networks see x_t alone and need float32."""
+    """Accelerate's name for a recipe's precision.
+
+    "auto" is bfloat16 for the small network where the device has it: its preconditioner keeps the measurement in float32.
+    The paper's networks see x_t alone and need float32. Raises ValueError for fp16 on a CPU, which would train in float32.
+    """
+    if precision == "fp16" and device().type == "cpu":
+        raise ValueError("precision = fp16: no CPU trains in it; choose auto, float32 or bf16, or a machine with an NVIDIA GPU")
     if precision == "auto":
         return "bf16" if network == "small" and has_bf16(device()) else "no"
     return {"float32": "no"}.get(precision, precision)
@@ -36,13 +42,25 @@ def mixed_precision(precision: str, network: str) -> str:
 
 @contextmanager
 def true_float32() -> Iterator[None]:
-    """No TF32 inside: it rounds away what a blurred image still holds. Changes nothing where there is no NVIDIA GPU."""
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    try:
+    """Whole float32 inside, no TF32 on GPUs and no bfloat16 on CPUs: they round away what a blurred image still holds.
+
+    torch has two ways to set this, and refuses to read the older after the newer was used. So only the newer is touched, where
+    there is one (since 2.9): everything that does not follow from above it, which is exactly what has to be put back.
+    """
+    backends: Any = torch.backends
+    with ExitStack() as restored:
+        if hasattr(backends, "fp32_precision"):
+            for place in (backends, backends.cudnn, backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn,
+                          backends.mkldnn, backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn):
+                if place.fp32_precision != "ieee":
+                    restored.callback(setattr, place, "fp32_precision", place.fp32_precision)
+                    place.fp32_precision = "ieee"
+        else:
+            restored.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+            restored.callback(setattr, backends.cudnn, "allow_tf32", backends.cudnn.allow_tf32)
+            torch.set_float32_matmul_precision("highest")
+            backends.cudnn.allow_tf32 = False
         yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def report() -> str:

@@ -1,6 +1,7 @@
 """What holds on an NVIDIA GPU only: D waits for nothing, TF32 is off where digits matter, bfloat16 trains, a training goes on."""
 import csv
 import math
+import multiprocessing
 from dataclasses import replace
 
 import pytest
@@ -44,20 +45,39 @@ def test_D_on_the_gpu_waits_for_nothing_and_equals_D_on_the_cpu(task):
     assert torch.allclose(x_t.cpu(), expected, atol=1e-6)
 
 
-def test_no_tf32_inside_true_float32():
-    def error(computed, exact):
-        return ((computed.double() - exact).abs().max() / exact.abs().max()).item()
+def tf32_by_the_older_names():
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = True
+
+
+def tf32_by_the_newer_names():
+    torch.backends.fp32_precision = "tf32"
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+
+
+@pytest.mark.parametrize("allow_tf32", [tf32_by_the_older_names, tf32_by_the_newer_names])
+def test_no_tf32_inside_true_float32(allow_tf32):
+    if allow_tf32 is tf32_by_the_newer_names and not hasattr(torch.backends, "fp32_precision"):
+        pytest.skip("this torch has the older names only")
+    process = multiprocessing.get_context("spawn").Process(target=compare_with_float64, args=(allow_tf32,))
+    process.start()  # one of its own: what was set in both ways cannot be read any more
+    process.join(timeout=120)
+    assert process.exitcode == 0
+
+
+def compare_with_float64(allow_tf32):
     x, weight = torch.randn(8, 64, 32, 32, device="cuda"), torch.randn(64, 64, 3, 3, device="cuda")
     a, convolved = x.flatten(1)[:, :1_024], F.conv2d(x.double(), weight.double(), padding=1)
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
-    try:
-        with runtime.true_float32():
-            assert error(F.conv2d(x, weight, padding=1), convolved) < 1e-5
-            assert error(a @ a.mT, a.double() @ a.double().mT) < 1e-5
-        assert torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+    def errors():
+        pairs = (F.conv2d(x, weight, padding=1), convolved), (a @ a.mT, a.double() @ a.double().mT)
+        return [((computed.double() - exact).abs().max() / exact.abs().max()).item() for computed, exact in pairs]
+    allow_tf32()
+    before = errors()
+    with runtime.true_float32():
+        assert max(errors()) < 1e-5
+    if torch.cuda.get_device_capability() >= (8, 0):  # older GPUs have no TF32
+        assert max(before) > 1e-5 and max(errors()) > 1e-5
 
 
 def test_a_bf16_training_computes_in_bf16_and_keeps_float32_weights(digits, tmp_path, monkeypatch):
