@@ -224,12 +224,14 @@ print(f"ok: every severity of {len(pages)} degradations is shown without calling
 # what such a D does. The image is a sum of 1,024 patterns; pattern $(i, j)$ comes out multiplied by its **gain** $S_i S_j$, and never mixes with another. A gain of 1
 # leaves it as it was, 0 erases it, and 0.000001 leaves it there for whoever has enough digits.
 #
-# **Predict.** Of the 1,024 patterns of a digit blurred 40 times, how many keep a gain above 1/255, the finest step of an 8-bit image?
+# A number format rounds. Between -1 and 1 it is off by at most half a step: 1/255 for the 256 levels of an 8-bit image, $2^{-25}$ for float32 near 1, where its steps are $2^{-24}$.
+#
+# **Predict.** Of the 1,024 patterns of a digit blurred 40 times, how many keep a gain above 1/255, half a step of an 8-bit image?
 
 # %%
 PAIRS = {"deblur mnist, T = 20": make("deblur", DATA["mnist"], T=20), "deblur mnist, T = 40": make("deblur", DATA["mnist"]),
          "deblur cifar10": make("deblur", DATA["cifar10"]), "superres, both": make("superres", DATA["mnist"])}
-FINEST = {"float32": 2 ** -24, "bfloat16": 2 ** -9, "8 bits": 1 / 255}  # half the spacing of values just below 1; the step of a byte
+HALF_STEP = {"float32": 2 ** -25, "bfloat16": 2 ** -9, "8 bits": 1 / 255}  # half the distance between neighbouring values just below 1
 STYLES = {"float32": ("#009e73", "-"), "bfloat16": ("#cc79a7", "--"), "8 bits": ("#1a1a1a", ":")}
 gains = {}
 for pair, D in PAIRS.items():
@@ -238,20 +240,21 @@ for pair, D in PAIRS.items():
 figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
 for (pair, gain), colour, marker in zip(gains.items(), ("#d55e00", "#0072b2", "#e69f00", "#56b4e9"), "svo^"):
     axes.loglog(range(1, 1025), gain.clamp(min=1e-18), color=colour, marker=marker, markevery=0.12, markersize=5, label=pair)
-for precision, finest in FINEST.items():
-    axes.axhline(finest, color=STYLES[precision][0], linestyle=STYLES[precision][1], label=f"finest step of {precision}")
+for precision, half in HALF_STEP.items():
+    axes.axhline(half, color=STYLES[precision][0], linestyle=STYLES[precision][1], label=f"half a step of {precision}")
 axes.set(xlabel="pattern, from the strongest to the weakest", ylabel="gain (below 1e-17: erased)", ylim=(1e-17, 3), title="What is left of each of 1,024 patterns")
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 show(figure, "Gains of the 1,024 patterns in falling order: blurred digits fall steeply, colour blur slowly, pixelation has 16 ones and then nothing.")
-for pair, gain in gains.items():
-    print(f"What you saw: {pair:22} above the finest step:", ", ".join(f"{int((gain > finest).sum()):4} ({precision})" for precision, finest in FINEST.items()))
+above = {pair: {precision: int((gain > half).sum()) for precision, half in HALF_STEP.items()} for pair, gain in gains.items()}
+for pair, counts in above.items():
+    print(f"What you saw: {pair:22} above half a step:", ", ".join(f"{count:4} ({precision})" for precision, count in counts.items()))
 
 # %% [markdown]
 # **What you saw.** Pixelation is honest: 16 numbers, whole, at any precision. Blur hides: it keeps all patterns, each with fewer digits than the last.
 #
 # ### How many numbers are left, counted on images
-# The finest step is a rule of thumb. To count, round $x_T$, divide each pattern by its gain, and compare with the original over many images: a number is left where
-# the two correlate by more than 0.9. Patterns that do not vary among the images say nothing and do not count.
+# The gains say which numbers could be left. Now see whether they are. Round $x_T$, divide each pattern by its gain, and compare with the original over many images.
+# A number is left where the two correlate by more than 0.9. Patterns that do not vary among the images say nothing and do not count.
 
 # %%
 ROUND = {"float32": lambda x: x, "bfloat16": lambda x: x.bfloat16().float(), "8 bits": lambda x: ((x + 1) * 127.5).round() / 127.5 - 1}
@@ -278,6 +281,9 @@ assert set(left["superres, both"].values()) == {16.0}
 print("ok: 4 x 4 pixels are 16 numbers, at any precision")
 assert left["deblur mnist, T = 40"]["8 bits"] <= 1 < 5 <= left["deblur mnist, T = 40"]["float32"] < 16
 print("ok: in 8 bits a digit blurred 40 times keeps at most one number, its mean;\n    in float32 several more, but fewer than pixelation leaves")
+blurred = [pair for pair in PAIRS if pair.startswith("deblur mnist")]
+assert all(abs(above[pair]["float32"] - left[pair]["float32"]) <= 1 for pair in blurred)
+print("ok: in float32 as many numbers of a blurred digit are left as gains lie above half a step")
 
 # %% [markdown]
 # ### What can be drawn with so few numbers?
@@ -397,6 +403,9 @@ def check_pixelate():
     known = make("superres", "mnist").matrices
     if not all(torch.allclose(A.double(), known[s]) for s, A in answers.items()):
         return "not yet: compare with make('superres', 'mnist').matrices[s], where block = 2 ** s"
+    other = pixelate(6, 3)
+    if other.shape != (6, 6) or not torch.allclose(other.double() @ torch.tensor([1.0, 2, 6, 0, 1, 2]).double(), torch.tensor([3.0, 3, 3, 1, 1, 1]).double()):
+        return "not yet: it must work for every n and block, such as 6 and 3"
     return "ok: these are the matrices of super-resolution"
 print(check_pixelate())
 
@@ -412,24 +421,25 @@ print(check_pixelate())
 
 # %% [markdown]
 # ### 2 · How many numbers are left?
-# Given the matrix A of one side of a D, count the patterns whose gain is above the finest step of a number format. The gain of pattern (i, j) is the product of two singular values.
+# Given the matrix A of one side of a D, count the patterns whose gain is above half a step of a number format. The gain of pattern (i, j) is the product of two singular values.
 
 # %% tags=["exercise:count"]
-def count(A, finest):
-    """How many of the n * n patterns keep a gain above `finest`, for D(x) = A x A^T with A (n, n)."""
+def count(A, half_step):
+    """How many of the n * n patterns keep a gain above `half_step`, for D(x) = A x A^T with A (n, n)."""
     return None  # todo: replace this line
 
 # %% tags=["check:count"]
 def check_count():
     Q = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).Q
     cases = [(torch.eye(4, dtype=torch.float64), 0.5, 16), (Q @ torch.diag(torch.tensor([1.0, 0.1, 0.01]).double()), 0.005, 6), (2 * Q, 3.9, 9)]
-    answers = [count(A, finest) for A, finest, _ in cases]
+    cases.append((torch.tensor([[0.0, 1], [0, 0]]), 0.5, 1))  # its eigenvalues are 0, one of its singular values is 1
+    answers = [count(A, half_step) for A, half_step, _ in cases]
     if answers[0] is None:
         return "todo: write count(A, finest)"
     if int(answers[0]) == 4:
         return "not yet: A works on rows and on columns, so an n x n image has n * n patterns"
     if [int(answer) for answer in answers] != [expected for *_, expected in cases]:
-        return "not yet: take all products of two singular values, torch.linalg.svdvals(A), and count those above finest"
+        return "not yet: take all products of two singular values, torch.linalg.svdvals(A), and count those above half_step"
     return "ok: now try it on make('deblur', 'mnist').matrices[t] for t = 1, 2, 5, 10, 20, 40"
 print(check_count())
 
@@ -437,9 +447,9 @@ print(check_count())
 # <details><summary>Solution</summary>
 #
 # ```python
-# def count(A, finest):
+# def count(A, half_step):
 #     S = torch.linalg.svdvals(A)
-#     return int((torch.outer(S, S) > finest).sum())
+#     return int((torch.outer(S, S) > half_step).sum())
 # ```
 # </details>
 

@@ -282,19 +282,20 @@ def between(x_s, x0_hat, s, D, keep):
 
 # %% tags=["check:between"]
 def check_between():
-    D, g = (lambda x, s: x * 0.5 ** s), torch.Generator().manual_seed(0)
+    D, g = (lambda x, s: x + s ** 2 * x ** 2), torch.Generator().manual_seed(0)  # its steps depend on s and on x
     x_s, x0_hat = torch.randn(1, 1, 8, 8, generator=g), torch.randn(1, 1, 8, 8, generator=g)
-    answers = [between(x_s, x0_hat, 3, D, keep) for keep in (0.0, 0.5, 1.0)]
-    if answers[0] is None:
-        return "todo: write between(x_s, x0_hat, s, D, keep)"
-    if not all(torch.is_tensor(answer) and answer.shape == x_s.shape for answer in answers):
-        return "not yet: return an image of the shape of x_s"
-    if not torch.allclose(answers[0], D(x0_hat, 2)):
-        return "not yet: with keep = 0 it must be Algorithm 1"
-    if not torch.allclose(answers[2], x_s - D(x0_hat, 3) + D(x0_hat, 2)):
-        return "not yet: with keep = 1 it must be Algorithm 2"
-    if not torch.allclose(answers[1], (answers[0] + answers[2]) / 2, atol=1e-6):
-        return "not yet: with keep = 0.5 it must lie half-way"
+    for s in (3, 2):
+        answers = [between(x_s, x0_hat, s, D, keep) for keep in (0.0, 0.25, 1.0)]
+        if answers[0] is None:
+            return "todo: write between(x_s, x0_hat, s, D, keep)"
+        if not all(torch.is_tensor(answer) and answer.shape == x_s.shape for answer in answers):
+            return "not yet: return an image of the shape of x_s"
+        if not torch.allclose(answers[0], D(x0_hat, s - 1), atol=1e-4):
+            return "not yet: with keep = 0 it must be Algorithm 1"
+        if not torch.allclose(answers[2], x_s - D(x0_hat, s) + D(x0_hat, s - 1), atol=1e-4):
+            return "not yet: with keep = 1 it must be Algorithm 2"
+        if not torch.allclose(answers[1], 0.75 * answers[0] + 0.25 * answers[2], atol=1e-4):
+            return "not yet: with keep = 0.25 it must lie a quarter of the way from Algorithm 1 to Algorithm 2"
     return "ok: both algorithms are ends of one family"
 print(check_between())
 
@@ -358,14 +359,16 @@ def largest_step(trajectory):
 # %% tags=["check:largest"]
 def check_largest():
     from colddiff_nb.sampling import Trajectory
-    for jumps, expected in (((1, 5, -2), 4), ((0.1, -3, 0.2), 4), ((2, 1, 0), 6), ((0, 0, -1), 1)):
-        values = torch.tensor([0.0, *jumps]).cumsum(0)
-        made = Trajectory(x=[torch.full((1, 1, 2, 2), float(v)) for v in values], severities=[6, 4, 1], x0_hat=[torch.zeros(1, 1, 2, 2)] * 3)
-        answer = largest_step(made)
+    whole, pixel = torch.ones(1, 1, 2, 2), torch.tensor([[[[1.0, 0], [0, 0]]]])
+    cases = [(4, (whole, 5 * whole, -2 * whole)), (6, (-4 * whole, whole, 0 * whole)),
+             (1, (1.2 * whole, 0 * whole, 3 * pixel)), (6, (1.2 * whole, 2 * pixel, 0 * pixel))]  # 3 at one pixel of four is 1.5
+    for expected, jumps in cases:
+        states = [2 * whole + sum(jumps[:k]) for k in range(4)]
+        answer = largest_step(Trajectory(x=states, severities=[6, 4, 1], x0_hat=[torch.zeros(1, 1, 2, 2)] * 3))
         if answer is None:
             return "todo: write largest_step(trajectory)"
         if answer != expected:
-            return "not yet: compare the sizes of x[k + 1] - x[k], whatever their sign, and return a severity out of trajectory.severities"
+            return "not yet: compare the root mean squares of x[k + 1] - x[k], and return a severity out of trajectory.severities"
     return "ok: it finds the step that writes most"
 print(check_largest())
 

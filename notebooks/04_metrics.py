@@ -233,7 +233,7 @@ assert printed["deblur-mnist"]["degraded"]["SSIM"] == printed["deblur-mnist"]["d
 print("ok: for blurred MNIST the paper prints the same digits as SSIM and as RMSE: a misprint, it seems")
 assert printed["superres-cifar10"]["direct"]["RMSE"] > printed["superres-cifar10"]["degraded"]["RMSE"]
 print("ok: the paper's super-resolved CIFAR-10 images have a higher RMSE than the pixelated ones")
-assert all(abs(published.best(pair, "degraded").cell["rmse"] - printed[pair]["degraded"]["RMSE"]) < 0.0015 for pair in PAIRS)
+assert all(abs(published.best(pair, "degraded").cell["rmse"] - printed[pair]["degraded"]["RMSE"]) < 0.001 for pair in PAIRS)
 print("ok: our six degraded rows have the paper's RMSE to 0.001")
 
 # %% [markdown]
@@ -353,8 +353,8 @@ for whose, metric, name in (("paper", "fid", "FID"), ("ours", "fid", "FID"), ("o
 # costs nothing. And the two panels need not agree, since other features see other things: look for a pair that falls on the left and rises on the right.
 #
 # ## 5 · What does the network add over least squares?
-# The best *linear* estimator needs the mean and the covariance of the training images and one matrix, no network. It is the floor that a network must beat. For masks
-# it is one matrix for all of them: like the network, it is not told where the hole lies.
+# The best *linear* estimator needs the mean and the covariance of the training images and one matrix, no network. Its RMSE is the ceiling: a network that stays above it adds nothing.
+# For masks it is one matrix for all of them: like the network, it is not told where the hole lies.
 #
 # **Predict.** From an image rounded to 8 bits: for which pairs is the network clearly below least squares, for which not?
 
@@ -445,7 +445,7 @@ print("ok: the fewer images, the larger the distance between two equally real se
 # ### [-1, 1] instead of [0, 1], many roots instead of one, the border of SSIM
 # The pixelated digits, scored by the paper's protocol and by three others that sound the same.
 #
-# **Predict.** Which of the three makes the result look better than it is?
+# **Predict.** Which of the three make the result look better than it is?
 
 # %%
 from torchmetrics.functional.image import structural_similarity_index_measure
@@ -565,7 +565,8 @@ def differing(a, b):
 # %% tags=["check:comparable"]
 def check_comparable():
     a = {"data": "mnist", "split": "test", "n": 10_000, "measurement": "float32", "metric": "FID", "resize": "half-pixel bilinear"}
-    cases = [(a, dict(a), []), (a, a | {"split": "train", "n": 112}, ["n", "split"]), (a, {k: v for k, v in a.items() if k != "resize"}, ["resize"])]
+    cases = [(a, dict(a), []), (a, a | {"split": "train", "n": 112}, ["n", "split"]), (a, {k: v for k, v in a.items() if k != "resize"}, ["resize"]),
+             (a | {"resize": None}, {k: v for k, v in a.items() if k != "resize"}, ["resize"])]
     for first, second, expected in cases:
         answer, swapped = differing(first, second), differing(second, first)
         if answer is None:
