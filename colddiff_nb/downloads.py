@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from colddiff_nb.files import replace
+from colddiff_nb.files import check_mounted, replace
 from colddiff_nb.pixels import Pair, first_of_each_class, in_order, resize, sha256
 
 # SHA-256 of the published records (label byte, then pixels): CIFAR-10 in the order of `in_order`, the others in that of their files.
@@ -84,6 +84,7 @@ def _torchvision(name: str, part: str, root: Path) -> Pair:
     reader, offline = {"mnist": (datasets.MNIST, "mnist5k"), "fashion": (datasets.FashionMNIST, "mnist5k"),
                        "cifar10": (datasets.CIFAR10, "photos")}[name]
     try:
+        check_mounted(root)
         images = reader(str(root), train=part == "train", download=True)
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(":")

@@ -20,6 +20,7 @@ from PIL import Image
 from . import show
 from .data import Images, to_float
 from .degradations import TASKS
+from .files import make_folder
 from .own_image import open_image, to_x0, uploaded
 
 Load = Callable[[str, str], tuple[Any, Any, str]]  # (task, data) -> restore, degrade, what titles say of the weights
@@ -112,7 +113,7 @@ class Explorer:
         """Write what is shown as a GIF, by default <folder>/<task>-<data>-<image>.gif; returns its path."""
         number = "mine" if self.number == MINE else self.number
         target = Path(path or self.folder / f"{self.task.value}-{self.data.value}-{number}.gif")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         show.gif(self.comparison, target, self.stretch.value)
         self.status.value = f"saved {target.name}"
         return target

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 TEMPORARY = ".colddiff-tmp"
 HEARTBEAT, STALE = 20.0, 300.0  # seconds: how often a writer shows that it lives; the silence after which another host takes over
+DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
 MEND = "free space there or mount it again, or go on in another folder with --run DIR"
 
 
@@ -72,6 +73,25 @@ def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.close(descriptor)
 
 
+def check_mounted(path: str | Path) -> None:
+    """Raise CheckpointError where `path` is on a Google Drive that is not mounted: what is written there would be lost.
+
+    Under /content/drive that must be a mount point; mounted elsewhere, Drive has a folder MyDrive, which is never made here.
+    """
+    path = Path(path).resolve()
+    for folder in (path, *path.parents):
+        unmounted = folder == DRIVE and not os.path.ismount(folder)
+        if unmounted or folder.name == "MyDrive" and not folder.is_dir():
+            raise CheckpointError(f"{path} is on Google Drive, which is not mounted: mount it in Colab with "
+                                  f"google.colab.drive.mount('{DRIVE}'), or choose another folder")
+
+
+def make_folder(path: str | Path) -> None:
+    """Make a folder, and those above it, where they are missing. Raises as check_mounted, and OSError."""
+    check_mounted(path)
+    Path(path).mkdir(parents=True, exist_ok=True)
+
+
 def remove_temporary(folder: Path) -> None:
     for path in folder.glob("*" + TEMPORARY):
         path.unlink(missing_ok=True)
@@ -117,7 +137,7 @@ def lock(folder: str | Path) -> Iterator[None]:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     mine = json.dumps({"host": platform.node(), "pid": os.getpid(), "process": _process(os.getpid()), "since": since}).encode()
     with explained(folder, MEND):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         holder = _holder(path)
         if holder is None:
             path.unlink(missing_ok=True)

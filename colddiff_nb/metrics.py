@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colddiff_nb.data import to_uint8
-from colddiff_nb.files import replace
+from colddiff_nb.files import make_folder, replace
 from colddiff_nb.runtime import true_float32
 
 WINDOW = 11  # taps of the SSIM window
@@ -224,7 +224,7 @@ def features_of(extract: Callable[[Tensor], Tensor], batches, cache: str | Path 
             return torch.load(cache, weights_only=True)
     features = torch.cat([extract(images).cpu() for images in batches])
     if cache is not None:
-        Path(cache).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(cache).parent)
         replace(Path(cache), lambda file: torch.save(features, file))
     return features
 

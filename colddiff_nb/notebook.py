@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from colddiff_nb import files
+
 VARIABLE = "COLDDIFF_NB"
 HOME = Path(__file__).resolve().parent.parent
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
@@ -82,8 +84,13 @@ def read(text: str) -> Settings:
 
 
 def setup() -> Settings:
-    """Make the notebook ready and print one line about it. Safe to run again. Raises ValueError, RuntimeError (pip failed)."""
+    """Make the notebook ready and print one line about it. Safe to run again.
+
+    Raises ValueError (COLDDIFF_NB), CheckpointError (runs or data on a Drive that is not mounted), RuntimeError (pip failed).
+    """
     settings = read(os.environ.get(VARIABLE, ""))
+    for folder in (settings.runs, settings.data):
+        files.check_mounted(folder)
     installed = install()
     print(settings, f"; installed {', '.join(installed)}" if installed else "", sep="")
     return settings
@@ -117,6 +124,23 @@ def present() -> list[str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):  # left by a broken installation
             pins.append(f"{name}=={Version(importlib.metadata.version(name) or '')}")
     return pins
+
+
+def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
+    """Return the folder for long runs, on Google Drive if that is wanted and can be mounted, and a sentence that says which."""
+    if not use_drive:
+        return settings.runs, "USE_DRIVE is False: runs stay on this machine."
+    try:
+        from google.colab import drive
+        drive.mount(str(files.DRIVE))
+        if not os.path.ismount(files.DRIVE):  # mount() takes an ordinary folder MyDrive for a mounted one
+            raise OSError(f"{files.DRIVE} is an ordinary folder: rename it and run this cell again")
+    except ImportError:
+        return settings.runs, "This is not Colab: runs stay on this machine."
+    except Exception as error:  # declined, blocked by the browser, or no answer; Colab raises several kinds
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return settings.runs, f"Google Drive could not be mounted ({reason}): runs stay on this machine and end with it."
+    return files.DRIVE / "MyDrive" / "colddiff", "Runs are kept on your Google Drive, in the folder colddiff."
 
 
 def show(picture: Any, alt: str) -> None:

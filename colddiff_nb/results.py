@@ -207,7 +207,7 @@ def _record(folder: str | Path, cell: dict[str, Any]) -> None:
         same_weights = other["provenance"] == cell["provenance"] | {"inception": inception}
         return place(other) == place(cell) and not (same_weights and inception not in (None, cell["provenance"].get("inception")))
 
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     others = [other for other in _read(folder) if not replaced(other)]
     text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
     files.replace(Path(folder, "metrics.json"), lambda file: file.write(text.encode()))

@@ -355,24 +355,12 @@ if record.with_name("restored.png").is_file():
 # %% [markdown]
 # ## 5 · The long run
 # On Colab a runtime ends after some hours, and its disk with it. With `USE_DRIVE = True` above, runs go to your Google Drive: a training that was cut off goes on in the next
-# runtime with the same cell. (In every notebook the variable `COLDDIFF_NB="runs=/content/drive/MyDrive/colddiff"` does the same.)
+# runtime with the same cell. (In every notebook the variable `COLDDIFF_NB="runs=/content/drive/MyDrive/colddiff"` does the same, once your Drive is mounted.)
 
 # %%
-def long_runs(use_drive):
-    """The folder for long runs: on Google Drive where that is wanted, possible and allowed, else settings.runs; says which in one sentence."""
-    if not use_drive:
-        return settings.runs, "USE_DRIVE is False: runs stay on this machine."
-    try:
-        from google.colab import drive
-        drive.mount("/content/drive")
-    except ImportError:
-        return settings.runs, "This is not Colab: runs stay on this machine."
-    except Exception as error:  # declined, or no longer signed in; Colab raises several kinds
-        return settings.runs, f"Google Drive was declined ({type(error).__name__}): runs stay on this machine and end with it."
-    return Path("/content/drive/MyDrive/colddiff"), "Runs are kept on your Google Drive, in the folder colddiff."
+from colddiff_nb.notebook import long_runs
 
-
-folder, sentence = long_runs(USE_DRIVE)
+folder, sentence = long_runs(settings, USE_DRIVE)
 print(sentence)
 
 # %% [markdown]

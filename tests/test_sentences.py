@@ -1,18 +1,19 @@
 """The sentences that README says a class will meet are those that the code says. Words in capitals stand for what differs."""
 from __future__ import annotations
 
-import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
 import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from colddiff_nb import data, notebook
+from colddiff_nb import data, files, metrics, notebook, results
 from colddiff_nb.files import CheckpointError, lock
 
 HOME = Path(__file__).resolve().parent.parent
@@ -62,24 +63,82 @@ def test_a_notebook_that_stands_alone(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert told(str(caught.value)).startswith("the project is not here")
 
 
-def test_drive_declined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function of notebook 02, with a Drive that the reader does not allow."""
-    class MessageError(Exception):
-        """What Colab raises when its question is closed."""
+@pytest.fixture
+def drive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[types.SimpleNamespace]:
+    """Colab with a Drive at a mount point of its own: mounted() is what `mount` does, by default what Colab does when it works."""
+    point, mounted = tmp_path / "content" / "drive", []
+    point.mkdir(parents=True)
 
-    def mount(folder: str) -> None:
-        raise MessageError("Error: credential propagation was unsuccessful")
+    def works() -> None:
+        (point / "MyDrive").mkdir(exist_ok=True)
+        mounted.append(str(point))
 
+    fake = types.SimpleNamespace(point=point, does=works, works=works, mount=lambda folder: fake.does())
     colab = types.ModuleType("google.colab")
-    colab.drive = types.SimpleNamespace(mount=mount)  # type: ignore[attr-defined]
+    colab.drive = fake  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", colab)
-    cells = room.inputs(HOME / "notebooks" / "02_train.py").cells
-    functions = [node for cell in cells if "def long_runs" in cell.source for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)]
-    names = {"settings": notebook.Settings(), "Path": Path}
-    exec(compile(ast.Module(functions, []), "02_train", "exec"), names)
-    folder, said = names["long_runs"](True)  # type: ignore[operator]
-    assert told(said).startswith("Google Drive") and folder == notebook.Settings().runs
+    monkeypatch.setattr(files, "DRIVE", point)
+    monkeypatch.setattr(os.path, "ismount", lambda folder: str(folder) in mounted)
+    yield fake
+
+
+class MessageError(Exception):
+    """What Colab raises when its question is closed, or blocked by the browser."""
+
+
+def raises(error: Exception) -> Callable[[], None]:
+    def raise_it() -> None:
+        raise error
+    return raise_it
+
+
+@pytest.mark.parametrize("error", [MessageError("Error: credential propagation was unsuccessful"), ValueError("mount failed:\n timeout"), TimeoutError()])
+def test_drive_that_could_not_be_mounted(drive: types.SimpleNamespace, error: Exception) -> None:
+    drive.does = raises(error)
+    folder, said = notebook.long_runs(notebook.Settings(), True)
+    assert told(said).startswith("Google Drive could not be mounted") and folder == notebook.Settings().runs
+    assert type(error).__name__ in said and "declined" not in said and not list(drive.point.iterdir())
+
+
+def test_drive_that_is_an_ordinary_folder(drive: types.SimpleNamespace) -> None:
+    """Colab's mount() is content with a folder MyDrive, mounted or not."""
+    drive.does = (drive.point / "MyDrive").mkdir
+    folder, said = notebook.long_runs(notebook.Settings(), True)
+    assert told(said).startswith("Google Drive could not") and "is an ordinary folder" in said and folder == notebook.Settings().runs
+    with pytest.raises(CheckpointError, match="not mounted"):
+        files.make_folder(drive.point / "MyDrive" / "runs")
+
+
+def test_drive_that_is_mounted_and_one_that_is_not_wanted(drive: types.SimpleNamespace) -> None:
+    assert notebook.long_runs(notebook.Settings(), False)[0] == notebook.Settings().runs and not list(drive.point.iterdir())
+    folder, said = notebook.long_runs(notebook.Settings(), True)
+    assert said.startswith("Runs are kept on your Google Drive") and folder == drive.point / "MyDrive" / "colddiff"
+    with lock(folder):
+        assert folder.is_dir()
+
+
+@pytest.mark.parametrize("place", ["drive/MyDrive/runs", "drive/runs", "drive", "gdrive/MyDrive/a/b", "link/runs"])
+def test_nothing_is_made_below_a_drive_that_is_not_mounted(drive: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    folder = drive.point.parent / place
+    if place.startswith("link"):
+        folder.parent.symlink_to(drive.point / "MyDrive")
+
+    makers = (lock(folder).__enter__, lambda: results._record(folder, {}), lambda: data.load("mnist", "test", folder),
+              lambda: metrics.features_of(torch.clone, [torch.zeros(1)], folder / "features.pt"))
+    for make in makers:
+        with pytest.raises(OSError, match="is on Google Drive, which is not mounted: mount it"):
+            make()
+    for word in ("runs", "data"):
+        monkeypatch.setenv(notebook.VARIABLE, f"{word}={folder}")
+        with pytest.raises(CheckpointError, match="not mounted") as caught:
+            notebook.setup()
+        assert "\n" not in str(caught.value)
+    assert [path.name for path in drive.point.parent.rglob("*") if not path.is_symlink()] == ["drive"]
+    drive.works()
+    if not place.startswith("gdrive"):
+        with lock(folder):
+            assert folder.is_dir()
 
 
 def test_python_too_old() -> None:
