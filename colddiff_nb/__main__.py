@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from colddiff_nb import runtime
+from colddiff_nb.contract import check_whole
+from colddiff_nb.names import channels
 from colddiff_nb.recipes import RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
+    from colddiff_nb.data import Images
+
     NamedRecipe = Recipe
 else:  # a choice of the named recipes on the command line, each field of which can be changed
     NamedRecipe = tyro.extras.subcommand_type_from_defaults(
@@ -19,6 +23,23 @@ else:  # a choice of the named recipes on the command line, each field of which 
         descriptions={"smoke": "Seconds; for tests.", "quick": "About a minute on two CPU cores.",
                       "small": "The small network: an hour of CPU, minutes of GPU.",
                       "report": "The course report: the paper's network, 200,000 steps.", "paper": "The paper: 700,000 steps."})
+
+
+def at_least_1(**numbers: int | None) -> None:
+    """Raise ValueError for a number below 1, before any work."""
+    for name, value in numbers.items():
+        check_whole(1 if value is None else value, 1, 2 ** 32, f"{name} = {value}: it must be at least 1")
+
+
+def images_for(metadata: dict, weights: Path, dataset: str | None, split: str, data: Path) -> Images:
+    """Load the images to restore; raise ValueError, before they are read, where the weights are for another colour."""
+    from colddiff_nb.data import load
+    trained_on = metadata["recipe"]["dataset"]
+    dataset = dataset or trained_on
+    if channels(dataset) != channels(trained_on):
+        theirs, kind, mend = ("grey", "in colour", "mnist5k") if channels(trained_on) == 1 else ("colour", "grey", "photos")
+        raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {kind}: choose a {theirs} data set, such as {mend}")
+    return load(dataset, split, data, size=metadata["size"])
 
 
 @dataclass
@@ -41,6 +62,7 @@ class Train:
         from colddiff_nb.data import short_name
         from colddiff_nb.training import train
         from colddiff_nb.validation import validation_scores
+        at_least_1(until=self.until)
         folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{short_name(self.recipe.dataset)}")
         train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
               on_evaluate=validation_scores(self.recipe, self.data))
@@ -48,7 +70,7 @@ class Train:
 
 @dataclass
 class Evaluate:
-    """Score a weights file on a split and record every cell in metrics.json beside it."""
+    """Score a weights file on a split and record every cell in metrics.json beside it; for shipped weights, in runs/shipped-NAME."""
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file."""
@@ -69,16 +91,20 @@ class Evaluate:
     def __call__(self) -> None:
         from dataclasses import replace
 
-        from colddiff_nb.data import load
-        from colddiff_nb.pretrained import load_model
+        from colddiff_nb.pretrained import RESULTS, load_model
         from colddiff_nb.results import evaluate, markdown, table
+        at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
         if self.T is not None:
+            check_whole(self.T, 1, degrade.T, f"T = {self.T}: these weights were trained for severities 1..{degrade.T}")
             trained = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
             degrade = replace(trained, T=self.T).degradation(metadata["size"])
-        images = load(self.dataset or metadata["recipe"]["dataset"], self.split, self.data, size=metadata["size"])
-        here = runtime.device()
-        scored = evaluate(network.to(here), degrade.to(here), images, self.weights.parent, methods=self.methods,
+        images = images_for(metadata, self.weights, self.dataset, self.split, self.data)
+        folder, here = self.weights.parent, runtime.device()
+        if folder.resolve().is_relative_to(RESULTS):  # which is under version control
+            folder = Path("runs", f"shipped-{folder.name}")
+            print(f"shipped weights: the scores are kept in {folder}")
+        scored = evaluate(network.to(here), degrade.to(here), images, folder, methods=self.methods,
                           measurement=self.measurement, batch=self.batch, trained_on=metadata["data"], weights=metadata["checksum"],
                           fid=self.fid, n=self.n)
         print(markdown(table(scored)))
@@ -98,12 +124,12 @@ class Sample:
     seed: int = 0
 
     def __call__(self) -> None:
-        from colddiff_nb.data import load
         from colddiff_nb.demo import restorations
         from colddiff_nb.paint import grid
         from colddiff_nb.pretrained import load_model
+        at_least_1(n=self.n)
         network, degrade, metadata = load_model(self.weights)
-        images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, size=metadata["size"])
+        images = images_for(metadata, self.weights, self.dataset, "test", self.data)
         grid(restorations(network, degrade, images.pixels[:self.n], "8bit" if metadata["recipe"]["measurement"] == "8bit" else "float32",
                           self.seed)).save(self.output)
         print(f"wrote {self.output}")

@@ -12,6 +12,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,7 +40,7 @@ def _checkpoints(folder: Path) -> list[Path]:
     """All files named like a checkpoint, newest first; none where there is no folder."""
     try:
         names = os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted((folder / name for name in names if re.fullmatch(r"step-.*\.pt", name)), key=_step, reverse=True)
 
@@ -176,6 +177,21 @@ def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metada
         replace(path, lambda file: file.write(content))
 
 
+def _mistaken(path: Path) -> str | None:
+    """What was given in place of a weights file, and what to do; None where it is none of the usual mistakes."""
+    ended = "the weights.safetensors that the end of a training writes"
+    if path.is_dir():
+        inside = path / "weights.safetensors"
+        return f"a folder, not weights: give {inside if inside.is_file() else ended}"
+    with suppress(OSError), open(path, "rb") as file:
+        start = file.read(24)
+        if start.startswith(b"PK\3\4"):  # what torch.save writes is a zip file
+            return f"a checkpoint, not weights: give {ended}"
+        if start == b"version https://git-lfs.":
+            return "a git-LFS pointer, not weights: fetch them, git lfs pull"
+    return None
+
+
 def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read what `export_weights` wrote: (state dict with floats in float32, metadata with the `checksum`). Runs no code.
 
@@ -185,6 +201,8 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
 
     if not os.path.exists(path):
         raise FileNotFoundError(f"there are no weights at {path}: check the path, or train and export them first")
+    if mistaken := _mistaken(Path(path)):
+        raise CheckpointError(f"{path} is {mistaken}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = json.loads(file.metadata()[ENTRY])

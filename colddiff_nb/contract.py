@@ -163,6 +163,14 @@ def check_whole(value: Any, least: int, most: int, message: str) -> None:
         raise ValueError(message)
 
 
+def check_images(x: Tensor, channels: int, multiple: int) -> None:
+    """ValueError for images (B, C, H, W) that a network of so many channels, which halves them a few times, cannot take."""
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f"images have shape {tuple(x.shape)}: this network takes (B, {channels}, H, W)")
+    if x.shape[-2] % multiple or x.shape[-1] % multiple:
+        raise ValueError(f"images of {x.shape[-2]} x {x.shape[-1]} do not fit this network: use multiples of {multiple}")
+
+
 def check_measurement(measurement: str) -> None:
     if not isinstance(measurement, str) or measurement not in TRUSTED:
         raise ValueError(f"unknown measurement {measurement!r}: choose {' or '.join(TRUSTED)}")

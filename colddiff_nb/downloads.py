@@ -20,13 +20,15 @@ PUBLISHED = {
     "cifar10 train": "ae883a95fedf31aa5f387fc823efbe8561c4639a9a18e26e4f7d2b0d7846b5ba",
     "cifar10 test": "fbdc181eb36ce944cdef2bec662c5a9406c7a62a7efc665534b17ed47de7a468",
 }
+FOLDERS = {"mnist": "MNIST", "fashion": "FashionMNIST"}  # of torchvision's files, below `root`
 
 
 def mnist(split: str, root: Path, size: int, name: str = "mnist") -> Pair:
     """MNIST's digits, or with name="fashion" the clothes of Fashion-MNIST."""
     part = "test" if split == "test" else "train"
     pixels, labels = _torchvision(name, part, root)
-    check_published(f"{name} {part}", root / {"mnist": "MNIST", "fashion": "FashionMNIST"}[name], records(pixels, labels))
+    mend = f"delete {' and '.join(map(str, _raw_files(name, part, root)))}, they are downloaded anew"
+    check_published(f"{name} {part}", root / FOLDERS[name], records(pixels, labels), mend)
     # Of MNIST, what is held out (the first 500 of each class) are the 5,000 digits of mnist5k.
     pixels, labels = in_order(*hold_out(pixels, labels, split))
     return resize(pixels, size), labels
@@ -86,12 +88,26 @@ def _torchvision(name: str, part: str, root: Path) -> Pair:
     try:
         check_mounted(root)
         images = reader(str(root), train=part == "train", download=True)
-    except (OSError, RuntimeError, ValueError, AssertionError) as error:
+        if len(images.data) != len(images.targets):
+            raise ValueError("not as many labels as images")
+    except Exception as error:  # files that are cut short or foreign fail in many ways
+        every = _raw_files(name, "train", root) | _raw_files(name, "test", root) if name in FOLDERS else {}
+        if every and all(file.is_file() for file in every):  # so nothing had to be downloaded
+            files = _raw_files(name, part, root)
+            damaged = [file for file, size in files.items() if file.stat().st_size != size] or files
+            raise ValueError(f"{name} is damaged: delete {' and '.join(map(str, damaged))}, it is downloaded anew") from error
         reason = str(error).strip().split("\n")[0].rstrip(":")
         message = f"{name}: no intact files in {str(root)!r} and no download ({reason}); the data set {offline!r} needs neither"
         raise FileNotFoundError(message) from error
     pixels = torch.as_tensor(images.data).reshape(len(images.data), *images.data.shape[1:3], -1)
     return pixels.permute(0, 3, 1, 2).contiguous(), torch.as_tensor(images.targets)
+
+
+def _raw_files(name: str, part: str, root: Path) -> dict[Path, int]:
+    """The files that hold the images and the labels of a part of MNIST or Fashion-MNIST, and their published sizes in bytes."""
+    n, prefix = (60_000, "train") if part == "train" else (10_000, "t10k")
+    raw = root / FOLDERS[name] / "raw"
+    return {raw / f"{prefix}-images-idx3-ubyte": 16 + n * 28 * 28, raw / f"{prefix}-labels-idx1-ubyte": 8 + n}
 
 
 def hold_out(pixels: torch.Tensor, labels: torch.Tensor, split: str) -> Pair:
@@ -105,6 +121,6 @@ def records(pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.cat([labels[:, None].byte(), pixels.flatten(1)], dim=1)  # (N, 1 + C * h * w)
 
 
-def check_published(part: str, folder: Path, rows: torch.Tensor) -> None:
+def check_published(part: str, folder: Path, rows: torch.Tensor, mend: str = "get them anew") -> None:
     if sha256(rows) != PUBLISHED[part]:
-        raise ValueError(f"{part}: the {len(rows)} images under {str(folder)!r} are not those published; get them anew")
+        raise ValueError(f"{part}: the {len(rows)} images under {str(folder)!r} are not those published; {mend}")

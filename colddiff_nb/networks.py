@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colddiff_nb.contract import check_images
 from colddiff_nb.degradations import Degradation, Separable
 from colddiff_nb.names import channels
 from colddiff_nb.recipes import Recipe
@@ -146,6 +148,7 @@ class SmallUNet(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
         """start (B,): the severities that samplers started from to reach x_t; where it is left out, x_t is D(x0, t) itself."""
+        check_images(x_t, self.channels, 8)
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)
@@ -164,9 +167,16 @@ class SmallUNet(nn.Module):
 
 
 def build(recipe: Recipe, degrade: Degradation) -> nn.Module:
-    """The network of a recipe, for the images its degradation was made for, with fresh weights."""
-    colours = channels(recipe.dataset)
+    """The network of a recipe, for the images its degradation was made for, with fresh weights.
+
+    Raises ValueError for a size that it cannot take. Its attributes channels, size and T say what it was made for."""
+    colours, size = channels(recipe.dataset), degrade.size
+    check_images(torch.empty(0, colours, size, size), colours, 8)
+    network: Any
     if recipe.network == "small":
-        return SmallUNet(degrade, colours, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
-    from colddiff_nb.official import ConvNextUNet, ResNetUNet
-    return ConvNextUNet() if colours == 1 else ResNetUNet(size=degrade.size)
+        network = SmallUNet(degrade, colours, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
+    else:
+        from colddiff_nb.official import ConvNextUNet, ResNetUNet
+        network = ConvNextUNet() if colours == 1 else ResNetUNet(size=size)
+    network.size, network.T = size, degrade.T
+    return network

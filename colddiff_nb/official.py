@@ -11,18 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colddiff_nb.contract import check_images
+
 
 def time_embedding(index: Tensor, width: int) -> Tensor:
     """Sinusoids of the index (B,), wavelengths from 2 pi to 20000 pi: (B, width), all sines first, then all cosines."""
     exponents = torch.arange(width // 2, device=index.device) / (width // 2 - 1)  # 0 to 1
     angles = index.float()[:, None] * 10000**-exponents  # (B, width / 2)
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, width)
-
-
-def check_size(x: Tensor, levels: int) -> None:
-    factor = 2 ** (levels - 1)  # every level but the last halves the image
-    if x.shape[-2] % factor or x.shape[-1] % factor:
-        raise ValueError(f"images of {x.shape[-2]} x {x.shape[-1]} do not fit {levels} levels: use multiples of {factor}")
 
 
 class ChannelNorm(nn.Module):
@@ -95,7 +91,7 @@ class ConvNextUNet(nn.Module):
         super().__init__()
         if dim < 4 or dim % 2:
             raise ValueError(f"dim {dim} leaves no room for sines and cosines: use an even number, at least 4")
-        self.dim, widths = dim, [dim * multiplier for multiplier in multipliers]
+        self.dim, self.channels, widths = dim, channels, [dim * multiplier for multiplier in multipliers]
         self.time_mlp = nn.Sequential(nn.Identity(), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
         self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
         for level, (inputs, outputs) in enumerate(zip([channels, *widths], widths)):
@@ -109,7 +105,7 @@ class ConvNextUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
-        check_size(x, len(self.downs))
+        check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves the image
         time = self.time_mlp(time_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
         skips = []
         for level in self.downs:
@@ -180,7 +176,7 @@ class ResNetUNet(nn.Module):
         super().__init__()
         if width < 32 or width % 32:
             raise ValueError(f"width {width} does not divide into 32 groups: use a multiple of 32")
-        self.width, time_width, widths = width, 4 * width, [width * multiplier for multiplier in multipliers]
+        self.channels, self.width, time_width, widths = channels, width, 4 * width, [width * multiplier for multiplier in multipliers]
         dense = [("0", nn.Linear(width, time_width)), ("silu", nn.SiLU()), ("1", nn.Linear(time_width, time_width))]
         self.temb = nn.ModuleDict({"dense": nn.Sequential(OrderedDict(dense))})
         self.conv_in = nn.Conv2d(channels, width, 3, padding=1)
@@ -204,7 +200,7 @@ class ResNetUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
-        check_size(x, len(self.down))
+        check_images(x, self.channels, 2 ** (len(self.down) - 1))
         time = self.temb["dense"](time_embedding(t - 1, self.width))  # (B, 4 * width)
         skips = [self.conv_in(x)]  # (B, width, H, W)
         for level in self.down:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from colddiff_nb import files, metrics
-from colddiff_nb.contract import Degradation, Drawn
+from colddiff_nb.contract import Degradation, Drawn, check_whole
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import MAKERS, make, measure
 from colddiff_nb.names import PREFIX
@@ -58,6 +58,8 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
         raise ValueError('no restorer was given: give one, or methods=("degraded",)')
     sources = [] if trained_on is None else [trained_on] if isinstance(trained_on, Mapping) else list(trained_on)
     refuse_training_images(images, sources)
+    _check_fits(restore, degrade, images)
+    check_whole(batch, 1, 2 ** 32, f"batch = {batch!r}: it must be at least 1")
     count = len(images) if n is None else n
     if not 2 <= count <= len(images):
         raise ValueError(f"n = {count} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
@@ -102,6 +104,15 @@ def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> Non
         if source.get("checksum") == images.checksum or parts(source["name"], source["split"]) & parts(images.name, images.split):
             raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds images of "
                              f"{images.name} {images.split}: score a split that they have not seen, such as test")
+
+
+def _check_fits(restore: Any, degrade: Degradation, images: Images) -> None:
+    """Raise ValueError where a network was made for images or severities that these are not."""
+    shape = tuple(images.pixels.shape[1:])
+    if getattr(restore, "channels", shape[0]) != shape[0]:
+        raise ValueError(f"{images.name} has {shape[0]} channels, and the network restores {restore.channels}: choose another data set")
+    if getattr(restore, "T", degrade.T) < degrade.T:
+        raise ValueError(f"T = {degrade.T}: the network was trained for severities 1..{restore.T}")
 
 
 @dataclass
@@ -178,7 +189,7 @@ def _read(folder: str | Path) -> list[dict[str, Any]]:
         if not all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
             raise ValueError("another kind of record")
         return cells
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: remove it, and score again") from error

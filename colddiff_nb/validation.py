@@ -1,25 +1,30 @@
 """Scores while training goes on: direct and Algorithm 2 on a fixed sample of the validation split."""
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import measure
+from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.recipes import Recipe
 from colddiff_nb.run import OnEvaluate
 from colddiff_nb.sampling import algorithm2, direct
 
 
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
-    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, or of all where there are fewer."""
-    x0 = to_float(load(recipe.dataset, "validation", data_root).pixels[:n])  # (up to n, C, H, W)
-    degrade = recipe.degradation(x0.shape[-1])
+    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, or of all where there are fewer.
+
+    They have the size of the training images, for which the network was built."""
+    @cache
+    def validation(size: int) -> tuple[Tensor, Degradation]:
+        return to_float(load(recipe.dataset, "validation", data_root, size).pixels[:n]), recipe.degradation(size)
 
     def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
+        x0, degrade = validation(getattr(network, "size", 32))  # (up to n, C, size, size)
         device = next(network.parameters()).device
         drawn = degrade.to(device).draw(len(x0), torch.Generator().manual_seed(0))
         x_T = measure(drawn(x0.to(device), drawn.T), recipe.scored_from)

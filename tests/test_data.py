@@ -228,13 +228,23 @@ def test_mnist_and_fashion_hold_out_the_first_500_of_each_class(tmp_path, monkey
     assert [label_of[image] for image in image_bytes(test)] == test.labels.tolist()
 
 
-def test_truncated_mnist_files_are_a_one_line_error(tmp_path):
-    write_mnist(tmp_path, np.zeros((50, 28, 28), np.uint8), np.zeros(50))
-    file = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(FileNotFoundError, match="no intact files") as error:
-        load("mnist", "train", root=tmp_path)
-    assert "\n" not in str(error.value)
+FOREIGN = np.array([0x1234FF03, 2, 28, 28], ">i4").tobytes()  # no type of torchvision's, which raises a KeyError
+
+
+@pytest.mark.parametrize("name", ["images-idx3-ubyte", "labels-idx1-ubyte"])
+@pytest.mark.parametrize("damage", [lambda old: old[:-100], lambda old: b"", lambda old: b"<html>sign in first</html>", lambda old: FOREIGN,
+                                    lambda old: old[:3], lambda old: FOREIGN[:4] + old[4:], lambda old: np.array([2049, 7], ">i4").tobytes() + bytes(7)])
+@pytest.mark.parametrize(("data_set", "folder"), [("mnist", "MNIST"), ("fashion", "FashionMNIST")])
+def test_damaged_mnist_files_are_named(data_set, folder, name, damage, tmp_path):
+    write_mnist(tmp_path, np.zeros((10_000, 28, 28), np.uint8), np.zeros(10_000), folder)
+    file = tmp_path / folder / "raw" / f"t10k-{name}"
+    before = file.read_bytes()
+    file.write_bytes(damage(before))
+    with pytest.raises(ValueError, match="delete ") as error:
+        load(data_set, "test", root=tmp_path)
+    assert f"{file}" in str(error.value) and str(error.value).endswith("downloaded anew") and "\n" not in str(error.value)
+    if len(file.read_bytes()) != len(before):
+        assert str(error.value) == f"{data_set} is damaged: delete {file}, it is downloaded anew"
 
 
 @pytest.mark.parametrize(("name", "offline_name"), [("mnist", "mnist5k"), ("fashion", "mnist5k"), ("cifar10", "photos")])

@@ -1,4 +1,7 @@
 """RMSE, SSIM and the Frechet distance against independent computations, and the traps that give other numbers."""
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -236,6 +239,20 @@ def test_inception_in_bfloat16_is_near_and_says_so(untrained_inception):
     expected, features = exact(images), fast(images)
     assert features.dtype == torch.float32 and not torch.equal(features, expected)
     assert (features - expected).norm() < 0.05 * expected.norm()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>sign in first</html>", b"PK\x03\x04 cut short", pickle.dumps({"fc.weight": 1}), "another network"])
+def test_damaged_inception_weights_are_named(content, monkeypatch, tmp_path):
+    """Whatever the libraries raise; nothing is scored first."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    file = tmp_path / "checkpoints" / Path(URL_INCEPTION_V3).name
+    file.parent.mkdir()
+    torch.save({"weight": torch.zeros(2)}, file) if content == "another network" else file.write_bytes(content)
+    with pytest.raises(ValueError, match="the 2015 Inception weights are damaged: delete .*, they are downloaded anew") as error:
+        metrics.load_inception()
+    assert str(file) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_inception_that_cannot_be_had_says_why(monkeypatch):

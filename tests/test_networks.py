@@ -169,6 +169,20 @@ def test_bad_recipes_get_one_line(call, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("network", ["small", "paper"])
+@pytest.mark.parametrize(("dataset", "shape", "message"), [
+    ("mnist", (1, 3, 32, 32), r"images have shape \(1, 3, 32, 32\): this network takes \(B, 1, H, W\)"),
+    ("cifar10", (1, 1, 32, 32), r"images have shape \(1, 1, 32, 32\): this network takes \(B, 3, H, W\)"),
+    ("mnist", (1, 1, 28, 28), "images of 28 x 28 do not fit this network: use multiples of 8"),
+    ("cifar10", (3, 32, 32), r"images have shape \(3, 32, 32\)")])
+def test_images_that_a_network_cannot_take_get_one_line(network, dataset, shape, message):
+    choice = recipe("smoke", "inpaint", dataset, network=network)
+    with pytest.raises(ValueError, match=message):
+        build(choice, choice.degradation())(torch.zeros(shape), torch.tensor([1]))
+    with pytest.raises(ValueError, match="images of 28 x 28 do not fit"):
+        build(choice, choice.degradation(28))
+
+
 @pytest.mark.parametrize("task", ["mean", "noise", "line", "snow", "decolour"])
 def test_every_task_can_be_trained(task):
     """The preconditioner of a flat x_T is finite too."""

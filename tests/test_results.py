@@ -1,5 +1,6 @@
 """Evaluation: what it scores, what it refuses, how it goes on after a stop, and the tables built from it."""
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,6 +8,8 @@ import torch
 from colddiff_nb import degradations, results
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degraded import degraded_rows
+from colddiff_nb.networks import build
+from colddiff_nb.recipes import recipe
 from colddiff_nb.results import evaluate
 
 # RMSE and SSIM of D(x0, T) on the 1,000 test images of the offline sets, computed by `degraded_rows`.
@@ -330,6 +333,21 @@ def test_one_line_errors(images, degrade):
         evaluate(None, degrade, images)
     with pytest.raises(ValueError, match="direct gave values that are not finite"):
         evaluate(lambda x, t: x / 0 * 0, degrade, images, methods=("direct",), log=quiet)
+
+
+@pytest.mark.parametrize("change, T, options, message", [
+    (lambda pixels: pixels.expand(-1, 3, -1, -1), 5, {}, "mnist5k has 3 channels, and the network restores 1: choose another data set"),
+    (lambda pixels: pixels, 6, {}, "T = 6: the network was trained for severities 1..5"),
+    (lambda pixels: pixels, 5, {"batch": 0}, "batch = 0: it must be at least 1"),
+    (lambda pixels: pixels, 5, {"batch": -2}, "batch = -2: it must be at least 1"),
+    (lambda pixels: pixels, 5, {"n": 0}, "n = 0 lies outside 2..30")])
+def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(images, tmp_path, change, T, options, message):
+    choice = recipe("smoke", "inpaint", "mnist5k", T=5)
+    network = build(choice, choice.degradation())
+    scored, degrade = replace(images, pixels=change(images.pixels)), degradations.make("inpaint", "mnist5k", T=T)
+    with pytest.raises(ValueError, match=message):
+        evaluate(network, degrade, scored, tmp_path, log=quiet, **options)
+    assert not list(tmp_path.iterdir())
 
 
 def cell(method, rmse, ssim, fid, data="mnist", **others):

@@ -16,6 +16,7 @@ from colddiff_nb.pretrained import load_model, load_pretrained
 from colddiff_nb.recipes import recipe
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import draw_batch, learning_rate, measured, train, update_ema
+from colddiff_nb.validation import validation_scores
 from colddiff_nb.walkers import Walkers
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "sampler_states": 0.5, "precision": "float32"}
@@ -122,6 +123,23 @@ def test_another_recipe_or_data_set_is_refused_field_by_field(digits, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("network", ["small", "paper"])
+def test_images_that_the_network_cannot_take_are_refused_before_the_first_step(digits, tmp_path, network):
+    choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"network": network, "sampler_states": 0.0})
+    with pytest.raises(ValueError, match="images of 28 x 28 do not fit this network: use multiples of 8"):
+        train(choice, tmp_path, images=replace(digits, pixels=digits.pixels[..., 2:30, 2:30]), log=quiet)
+    with pytest.raises(ValueError, match="images have 3 channels, and those of mnist5k have 1: name a data set of the same"):
+        train(choice, tmp_path, images=replace(digits, pixels=digits.pixels.expand(-1, 3, -1, -1)), log=quiet)
+    assert not list(tmp_path.glob("*"))
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_validation_images_have_the_size_of_the_training_images(tmp_path, size):
+    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1})
+    train(choice, tmp_path, images=load("mnist5k", "train", size=size), on_evaluate=validation_scores(choice, n=4), log=quiet)
+    assert 0 < float(curve(tmp_path)[0]["rmse_direct"]) < 1
+
+
 def test_ema_follows_the_papers_rule():
     choice = recipe("paper", "superres", "mnist")
     network, ema = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
@@ -199,8 +217,8 @@ def test_cosine_schedule_warms_up_and_ends_near_zero():
 
 
 def test_missing_weights_name_what_is_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no weights are shipped for deblur, kodak, float32"):
-        load_pretrained("deblur", "kodak")
+    with pytest.raises(FileNotFoundError, match="no weights are shipped for deblur, fashion, float32"):
+        load_pretrained("deblur", "fashion")
     with pytest.raises(FileNotFoundError, match="there are no weights at"):
         load_model(tmp_path / "weights.safetensors")
 
