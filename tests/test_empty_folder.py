@@ -114,14 +114,16 @@ def alone(tmp_path: Path) -> Alone:
 
 @pytest.fixture
 def colab(alone: Alone) -> Iterator[dict[str, str]]:
-    """A kernel gateway like Colab's: "body" is what its sessions API answers."""
+    """A kernel gateway like Colab's: "body" is what its sessions API answers. Of all else it wants a password."""
     if shutil.which("curl") is None:
         pytest.skip("the setup cell asks by curl, which is not installed here")
     says = {"body": ""}
 
     class Gateway(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/api/sessions" and says["body"] else 404)
+            known = self.path == "/api/sessions"
+            self.send_response(200 if known and says["body"] else 404 if known else 401)
+            self.send_header("WWW-Authenticate", "Basic")
             self.end_headers()
             self.wfile.write(says["body"].encode())
 
@@ -155,6 +157,11 @@ def test_a_notebook_copied_into_another_repository_goes_by_its_address(alone: Al
     colab["body"] = ANSWER.replace("NAME", "teacher/course")
     assert alone.run("").startswith(f'FileNotFoundError: {UNKNOWN}"https://github.com/teacher/course" is something else)')
     assert alone.run(alone.project("owner/original", VERSION)) == "owner/original"
+
+
+def test_no_password_is_asked_for(alone: Alone, colab: dict[str, str]) -> None:
+    """Git would ask in the terminal that Jupyter was started from, and the cell would wait for ever."""
+    assert "Authentication failed" in alone.run(f"http://127.0.0.1:{alone.variables['KMP_TARGET_PORT']}/private/project")
 
 
 def test_the_tag_is_fetched_and_the_default_branch_where_there_is_none(alone: Alone) -> None:
