@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from colddiff_nb.files import check_mounted, replace
+from colddiff_nb.finder import find_files, read_all
+from colddiff_nb.own_image import open_image
 from colddiff_nb.pixels import Pair, first_of_each_class, in_order, resize, sha256
 
 # SHA-256 of the published records (label byte, then pixels): CIFAR-10 in the order of `in_order`, the others in that of their files.
@@ -64,19 +65,18 @@ def _folder_records(folder: Path, cache: Path, part: str) -> torch.Tensor:
 
 
 def _decode(folder: Path) -> Pair:
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    files = [file for name in classes for file in sorted((folder / name).glob("*.png"))]
-    pixels = np.empty((len(files), 32, 32, 3), np.uint8)
-    for index, file in enumerate(files):
-        try:
-            image = np.asarray(Image.open(file).convert("RGB"))
-        except Exception as error:  # damaged files fail in many ways
-            raise ValueError(f"{file} is no image that can be read: get it anew") from error
-        if image.shape != (32, 32, 3):
-            raise ValueError(f"{file} has {image.shape[1]} x {image.shape[0]} pixels; CIFAR-10's images have 32 x 32")
-        pixels[index] = image
+    files, _ = find_files(folder, (".png",))
+    classes = sorted({file.parent.name for file in files})
+    pixels = torch.from_numpy(np.array(read_all(files, _photograph), np.uint8).reshape(-1, 32, 32, 3))
     labels = torch.tensor([classes.index(file.parent.name) for file in files])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels
+    return pixels.permute(0, 3, 1, 2).contiguous(), labels
+
+
+def _photograph(file: Path) -> np.ndarray:
+    image = open_image(file)
+    if image.size != (32, 32):
+        raise ValueError(f"{file} has {image.width} x {image.height} pixels, not 32 x 32: get it anew")
+    return np.asarray(image)
 
 
 def _torchvision(name: str, part: str, root: Path) -> Pair:

@@ -114,8 +114,15 @@ def test_what_is_handed_in_is_found_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "Anna B").mkdir()
     (tmp_path / "Anna B" / "123 03_sampling (1).ipynb").write_text("{no notebook")
     (tmp_path / "homework.ipynb").touch()
+    (tmp_path / "03_sampling_ben.zip").touch()
+    (tmp_path / "Clara").symlink_to(tmp_path / "Anna B")
+    for place in ("__MACOSX/Anna B/._03_sampling.ipynb", ".ipynb_checkpoints/03_sampling-checkpoint.ipynb", "03_sampling.ipynb/empty"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).touch()
     said = collected(tmp_path)
-    assert "123 03_sampling (1).ipynb:between" in said and "not scored, as it is not named like one of ours: homework.ipynb" in said
+    assert "Anna B/123 03_sampling (1).ipynb:between" in said and said.count(".ipynb:between") == 1
+    assert "not scored, as not named like one of ours: 3 ('homework.ipynb', '03_sampling.ipynb/empty', '03_sampling_ben.zip')" in said
+    assert "E   FileNotFoundError: no notebook in " in collected(tmp_path / "nowhere")
 
 
 def test_a_file_that_is_no_notebook_is_said(score) -> None:

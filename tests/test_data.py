@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -196,6 +197,27 @@ def test_an_incomplete_cifar10_folder_is_an_error(tiny_cifar10):
     assert "\n" not in str(error.value)
     Image.new("RGB", (28, 28)).save(tiny_cifar10 / "folder" / "cifar10" / "test" / "cat" / "small.png")
     with pytest.raises(ValueError, match="small.png has 28 x 28 pixels"):
+        load("cifar10", "test", root=tiny_cifar10 / "folder")
+
+
+def test_what_a_system_leaves_in_a_cifar10_folder_is_passed_over_and_damaged_files_are_all_named(tiny_cifar10):
+    folder = tiny_cifar10 / "folder" / "cifar10" / "test"
+    for place in (".ipynb_checkpoints/1.png", "@eaDir/1.png", "cat/._1.png", "cat/Thumbs.db"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_text("no image")
+    (folder / "dog").rename(tiny_cifar10 / "dogs")
+    (folder / "dog").symlink_to(tiny_cifar10 / "dogs")
+    assert len(load("cifar10", "test", root=tiny_cifar10 / "folder")) == 60
+    shutil.rmtree(tiny_cifar10 / "folder" / "cache")
+    damaged = sorted(folder.glob("cat/0*.png"))[:2]
+    for file in damaged:
+        file.write_bytes(b"")
+    with pytest.raises(ValueError, match="^2 of 60 files cannot be used") as error:
+        load("cifar10", "test", root=tiny_cifar10 / "folder")
+    assert all(str(file) in str(error.value) for file in damaged)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with pytest.raises(ValueError, match="the 0 images under"):
         load("cifar10", "test", root=tiny_cifar10 / "folder")
 
 

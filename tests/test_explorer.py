@@ -1,10 +1,11 @@
 """The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
 import io
+import random
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from colddiff_nb import degradations, show
 from colddiff_nb.data import Images
@@ -163,6 +164,90 @@ def test_the_central_square_is_taken_and_photographs_are_turned_upright():
     turned.save(buffer, "png", exif=exif)
     x0 = to_x0(open_image(buffer.getvalue()), 1)[0, 0]
     assert x0[:, -4:].min() == 1 and x0[:, :20].max() == -1
+
+
+def spoilt(content: bytes, places: list[int], generator: random.Random) -> bytes:
+    """The same bytes with 1, 2 or 30 of those at the places changed."""
+    changed = bytearray(content)
+    for place in generator.sample(places, generator.choice([1, 2, 30])):
+        changed[place] = generator.choice([0, 255, generator.randrange(256)])
+    return bytes(changed)
+
+
+def test_a_photograph_with_odd_tags_is_upright_and_one_whose_orientation_is_lost_opens(recwarn):
+    exif, buffer, generator = Image.Exif(), io.BytesIO(), random.Random(0)
+    for tag, value in {0x010F: "a maker", 0x0112: 6, 0x011A: 72.0, 0x0132: "2020:01:01", 0x8769: {0x927C: b"a maker's note"}}.items():
+        exif[tag] = value
+    Image.new("RGB", (64, 48)).save(buffer, "jpeg", exif=exif)
+    content, start = buffer.getvalue(), buffer.getvalue().index(b"Exif")
+    head = [*range(6, 16), *range(28, 40)]  # byte order, number of tags, and the second tag, which is the orientation
+    beside = [start + place for place in range(6, len(exif.tobytes())) if place not in head]
+    for _ in range(300):
+        assert open_image(spoilt(content, beside, generator)).size == (48, 64)
+        assert open_image(spoilt(content, [*beside, *(start + place for place in head)], generator)).size in ((48, 64), (64, 48))
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("form", ["tiff", "png", "webp", "jpeg"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_in_every_form(form, orientation):
+    exif, content, image = Image.Exif(), io.BytesIO(), Image.new("L", (64, 48))
+    exif[0x0112] = orientation
+    image.paste(255, (0, 0, 64, 12))
+    image.paste(100, (0, 12, 10, 48))
+    image.save(content, form, exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(content)).convert("RGB")
+    assert np.array_equal(open_image(content.getvalue()), expected)
+
+
+def levels(values: np.ndarray, form: str = "tiff", **options) -> np.ndarray:
+    """The grey levels 0..255 that an image file of these values is opened with."""
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, form, **options)
+    return np.asarray(open_image(content.getvalue()))[:, :, 0]
+
+
+@pytest.mark.parametrize("form", ["tiff", "png", "ppm"])
+def test_sixteen_bits_keep_their_level(form):
+    type_ = np.int32 if form == "ppm" else np.uint16  # its files hold 16 bits, but older Pillows write them from 32 only
+    for level in (0, 257, 30 * 257, 65535):
+        assert (levels(np.full((9, 9), level, type_), form) == level // 257).all()  # flat
+    dark = np.linspace(0, 4095, 64).astype(type_).reshape(8, 8)
+    assert np.array_equal(levels(dark, form), (dark / 257).round()) and levels(dark, form).max() == 16
+    assert levels(dark * 16, form).max() == 255  # what the docstring advises for 12 bits
+
+
+@pytest.mark.parametrize("type_", [np.float32, np.int32])
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf, -9999, -32768, -3.4e38, 3.4028235e38, 1e31])
+def test_what_was_not_measured_leaves_the_picture_visible(type_, missing):
+    values = np.linspace(200, 300, 64, dtype=type_).reshape(8, 8)
+    expected = levels(values)
+    assert (expected.min(), expected.max()) == (0, 255)
+    if type_ is np.float32 or missing in (-9999, -32768):
+        values[2:5, 3:6] = missing
+        found, known = levels(values), values != missing
+        known[2:5, 3:6] = False
+        assert np.array_equal(found[known], expected[known]) and set(found[~known]) <= {0, 255}
+
+
+def test_a_file_names_its_own_nodata_and_what_holds_one_value_or_none_is_grey():
+    values = np.linspace(200, 300, 64, dtype=np.float32).reshape(8, 8)
+    expected = levels(values)
+    values[0, 5] = 777
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[42113] = "777"
+    assert np.array_equal(np.delete(levels(values, tiffinfo=tags), 5), np.delete(expected, 5))
+    tags[42113] = "none"
+    assert levels(values, tiffinfo=tags)[7, 7] < 50  # 777 is white now
+    assert (levels(np.full((4, 4), 5, np.float32)) == 128).all() and (levels(np.full((4, 4), np.nan, np.float32)) <= 128).all()
+
+
+def test_a_large_photograph_is_decoded_smaller_and_looks_the_same():
+    colours = Image.radial_gradient("L"), Image.linear_gradient("L"), Image.new("L", (256, 256), 90)
+    image = Image.merge("RGB", colours).resize((2400, 1600))
+    content = png(image, "jpeg")
+    opened = open_image(content)
+    assert opened.size == (600, 400) and (to_x0(opened, 3) - to_x0(image, 3)).abs().max() < 4 / 127.5
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all", png(Image.radial_gradient("L"))[:4000]])

@@ -1,4 +1,5 @@
 """A data set from a folder of the reader's own images: any size and mode, split by content; one line where it must be refused."""
+import os
 import shutil
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb import own_image
+from colddiff_nb import own_folder, own_image
 from colddiff_nb.__main__ import main
 from colddiff_nb.data import SPLITS, load, to_uint8
+from colddiff_nb.degradations import make
 from colddiff_nb.model_choice import choose_model, own_weights
 from colddiff_nb.networks import build
 from colddiff_nb.pretrained import load_model
@@ -76,15 +78,86 @@ def fill(folder, count):
         Image.new("RGB", (4, 4), (number, 0, 0)).save(folder / f"{number}.png")
 
 
-def test_ten_images_are_the_fewest(tmp_path):
+def test_ten_images_are_the_fewest_and_can_be_evaluated(tmp_path):
     fill(tmp_path, 10)
-    assert [len(images) for images in splits(tmp_path)] == [8, 1, 1]
+    assert [len(images) for images in splits(tmp_path)] == [6, 2, 2]
+    cells = evaluate(None, make("inpaint", "photos"), splits(tmp_path)[2], methods=("degraded",), log=lambda line: None)["cells"]
+    assert cells[0]["n"] == 2
+
+
+def written(place, image=None):
+    """A small image at a path whose folders are made for it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (image or Image.effect_noise((9, 9), 90)).save(place)
+
+
+def labels_of(folder):
+    return sorted(torch.cat([images.labels for images in splits(folder)]).tolist())
+
+
+def test_what_a_system_leaves_behind_and_what_is_no_file_is_no_image(tmp_path, capsys):
+    fill(tmp_path, 10)
+    for place in ("@eaDir/1.png", "cats/@eaDir/SYNOPHOTO.jpg", "__MACOSX/2.png", ".Trash-1000/files/3.png", ".hidden.png"):
+        written(tmp_path / place)
+    (tmp_path / "a folder.png").mkdir()
+    os.mkfifo(tmp_path / "a pipe.png")  # to open it would wait for ever
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert sum(map(len, splits(tmp_path))) == 10
+    assert capsys.readouterr().err == f"'{tmp_path}': left out 2 ('a pipe.png', 'gone.jpg'), which Pillow does not open\n"
+
+
+def test_class_folders_that_are_links_are_followed_and_never_in_circles(tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "mine"
+    for number in range(5):
+        written(elsewhere / f"{number}.png")
+        written(folder / "dogs" / f"{number}.png")
+    (folder / "cats").symlink_to(elsewhere)
+    (folder / "all of it").symlink_to(folder)
+    (elsewhere / "back").symlink_to(folder / "dogs")
+    (folder / "dogs" / "itself").symlink_to(folder / "dogs" / "itself")
+    assert labels_of(folder) == [0] * 5 + [1] * 5
+
+
+def test_every_ending_that_pillow_opens_and_one_line_for_the_others(tmp_path, capsys):
+    endings = ["JFIF", "jpe", "apng", "tga", "ppm", "pgm", "ico", "pcx", "jp2", "dib", "mpo", "sgi"]
+    for ending in endings:
+        written(tmp_path / f"image.{ending}", Image.effect_noise((64, 64), 90))
+    assert sum(map(len, splits(tmp_path))) == len(endings) and capsys.readouterr().err == ""
+    for number in range(12):
+        (tmp_path / f"IMG_{number}.HEIC").touch()
+    (tmp_path / "film.mpg").touch()
+    splits(tmp_path)
+    names = ", ".join(sorted(f"'IMG_{number}.HEIC'" for number in range(12))[:10])
+    assert capsys.readouterr().err == f"'{tmp_path}': left out 13 ({names}, ...), which Pillow does not open\n"
+
+
+def test_all_damaged_files_are_named_in_one_line(tmp_path, monkeypatch):
+    fill(tmp_path, 12)
+    for number in (3, 7):
+        (tmp_path / f"{number}.png").write_bytes(b"broken")
+    Image.new("L", (50, 50)).save(tmp_path / "9.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError) as raised:
+        load(f"folder:{tmp_path}", "train")
+    assert str(raised.value) == (f"3 of 12 files cannot be used, replace or remove them: '{tmp_path}/3.png' is no image that can be read; "
+                                 f"'{tmp_path}/7.png' is no image that can be read; '{tmp_path}/9.png' has too many pixels, over 2,000")
+
+
+def test_files_are_decoded_once_and_again_when_one_has_changed(tmp_path, monkeypatch):
+    fill(tmp_path, 10)
+    opened = []
+    monkeypatch.setattr(own_folder, "open_image", lambda file: opened.append(file) or own_image.open_image(file))
+    before = splits(tmp_path)
+    before[0].pixels[:] = 0  # what a caller does to its images stays with it
+    assert [images.pixels.max() > 0 for images in splits(tmp_path)] == [True] * 3 and len(opened) == 10
+    Image.new("RGB", (4, 4), (0, 99, 0)).save(tmp_path / "0.png")
+    assert any((images.pixels[:, 1] == 99).any() for images in splits(tmp_path)) and len(opened) == 20
 
 
 @pytest.mark.parametrize(("make", "error", "message"), [
     (shutil.rmtree, FileNotFoundError, "there is no folder '{}': write folder:PATH with the path of a folder of images"),
-    (lambda folder: (folder / "notes.txt").write_text(""), ValueError, "'{}' holds no image: put .png, .jpg, .jpeg, .gif, .bmp, .tif, "
-     ".tiff, .webp files there, or into its subfolders"),
+    (lambda folder: (folder / "notes.txt").write_text(""), ValueError, "'{}' holds no image, only 1 ('notes.txt'), which Pillow does not "
+     "open: put PNG, JPEG, GIF, BMP, TIFF or WebP files there, or into its subfolders"),
     (lambda folder: fill(folder, 9), ValueError, "'{}' holds 9 different images, too few to split: put at least 10 there"),
     (lambda folder: [shutil.copy(*pair) for pair in [(fill(folder, 9) or folder / "1.png", folder / "10.png")]], ValueError,
      "'{}' holds 9 different images, too few to split: put at least 10 there"),
@@ -103,7 +176,7 @@ def test_no_path_is_no_folder(monkeypatch, tmp_path):
     fill(tmp_path, 10)
     with pytest.raises(FileNotFoundError, match="there is no folder ''"):
         load("folder:", "test")
-    assert len(load("folder:.", "train")) == 8
+    assert len(load("folder:.", "train")) == 6
 
 
 def test_few_validation_images_are_scored_all(folder):

@@ -21,7 +21,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME / "tools"))
+sys.path[:0] = [str(HOME), str(HOME / "tools")]
+from colddiff_nb.finder import count_and_names, find_files
 from notebooks import execute, inputs, named, printed, sources
 
 LONGEST = 300  # seconds for a cell
@@ -68,12 +69,14 @@ def said(path: Path, source: Path) -> dict[str, str]:
 def handed_in() -> list:
     """(file, our notebook, exercise) for all that was handed in."""
     folder = Path(os.environ.get("HANDED_IN", HOME / "build" / "class" / "student"))
-    files = [path for path in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    files, others = find_files(folder, (".ipynb",)) if folder.is_dir() else ([], [])
     found = [(path, source) for path in files for source in sources() if source.stem in path.name]
     if not found:
         raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as 03_sampling.ipynb: set HANDED_IN to their folder")
-    for path in set(files) - {path for path, _ in found}:
-        warnings.warn(f"not scored, as it is not named like one of ours: {path.relative_to(folder)}", stacklevel=1)
+    others = sorted({*files} - {path for path, _ in found}) + others
+    if others:
+        names = count_and_names(others, folder)
+        warnings.warn(f"not scored, as not named like one of ours: {names}", stacklevel=1)
     return [pytest.param(path, source, name, id=f"{path.relative_to(folder)}:{name}")
             for path, source in found for name in named(inputs(source), "exercise")]
 
