@@ -2,12 +2,12 @@
 # <!-- badge --><!-- /badge -->
 # # 7 · Hot and cold
 #
-# *Hot* diffusion degrades with noise, *cold* diffusion with anything else. When does cold work, when is it better, and what of both together? The paper
-# leaves the question open, and so did the course report. Here:
+# *Hot* diffusion degrades with noise, *cold* diffusion with anything else. When does cold work, and what of both together? The paper leaves the question open, and
+# so did the course report. Here:
 #
 # 1. five degradations side by side;
 # 2. **your own degradation in fifteen lines**, checked, trained live and restored;
-# 3. hot against cold: one small network, one budget, one data set, three seeds; restoration and generation, with numbers;
+# 3. noise against cold degradations under one recipe: the same small network, loss, budget and data set, three seeds; restoration and generation, with numbers;
 # 4. another medium: sound.
 #
 # Ten minutes; no GPU needed. Only section 2 trains anything; section 3 reads `results/hot_and_cold.json`, written by `tools/measure_hot_and_cold.py`.
@@ -151,7 +151,7 @@ print(f"What you saw: RMSE on {len(x0)} test digits:", ", ".join(f"{rmse(x, x0):
 # **What you saw.** Your own degradation trains and restores without a line of new training code. Each pixel of Algorithm 2's result is written by the prediction made
 # when that pixel returns (notebook 06, section 3), so its early guesses fill only a few.
 #
-# ## 3 · Hot against cold
+# ## 3 · Noise against cold degradations, under one recipe
 # `tools/measure_hot_and_cold.py` trained the same small network five times over, on the same 4,000 digits with the same number of steps and the paper's uniform t,
 # for three seeds each:
 #
@@ -162,6 +162,9 @@ print(f"What you saw: RMSE on {len(x0)} test digits:", ", ".join(f"{rmse(x, x0):
 # | pixelation (cold) | 3 | 4 x 4 pixels |
 # | masks (cold) | 20, growing in the middle | the border |
 # | blur with noise (hybrid) | 20 | nearly grey, and noise of some six grey levels that hides the trace |
+#
+# **All five are trained by cold diffusion's loss**, L1 on $x_0$, for 600 steps. Hot diffusion is usually trained by the squared error of the noise, and for much longer. So the
+# tables compare degradations under one recipe. They do not compare cold diffusion with hot diffusion as it is used.
 #
 # The network is the package's small one, a third of its size; as always it is shown blur and pixelation together with a linear estimate of x0 computed from x_t, the
 # others with x_t alone. Where there is noise, it is not known and must be estimated from the prediction: that $z$ for which $D(\hat x_0, s) = x_s$. *DDIM* does so anew in every step,
@@ -182,6 +185,8 @@ print(f"{len(record['rows'])} rows, {record['rows'][0]['images_seen']:,} images 
 assert len({row["images_seen"] for row in record["rows"]}) == len({row["n"] for row in record["rows"]}) == 1
 assert all(len(values(record, "generation", kind, "direct", "frechet")) == len(seeds) for kind in kinds)
 print(f"ok: {len(kinds)} degradations, {len(seeds)} seeds each; every network saw as many images and was scored on as many")
+assert record["budget"].get("loss", "l1") == "l1"
+print("ok: all were trained by the L1 loss on x0, noise too; none by hot diffusion's squared error of the noise")
 
 # %% [markdown]
 # ### Restoration
@@ -238,7 +243,7 @@ for kind, (error, sampler) in sorted(restored.items(), key=lambda item: item[1])
 # Now x_T is drawn without an image: from the Gaussian that has the mean and covariance of the training images' x_T. For noise that is the exact distribution of x_T;
 # for the others it is what little is known. *Digits in use* is e to the entropy of what the classifier reads: nearly 10 for real digits, 1 where all are read as one.
 #
-# **Predict.** Which of the five generates best after so short a training: the one whose x_T is drawn exactly, or one whose x_T already looks like something?
+# **Predict.** Which of the five generates best with this loss and after so short a training: the one whose x_T is drawn exactly, or one whose x_T already looks like something?
 
 # %%
 display(Markdown(table(record, "generation")))
@@ -259,7 +264,7 @@ print("What you saw: from easiest to hardest, restoration by RMSE:", ", ".join(o
 
 # %% [markdown]
 # ### What the numbers say
-# A difference counts here if it has the same sign in all three seeds. Each sentence below is checked against the record.
+# A difference counts here if it has the same sign in all three seeds. Each sentence below is checked against the record. All hold for 600 steps by L1.
 
 # %% tags=["nbval-check-output"]
 def lower(job, score, first, second):
@@ -270,7 +275,7 @@ def lower(job, score, first, second):
 cold = ("blur", "pixelation", "masks")
 hot, hybrid = ("noise", "DDIM"), ("blur with noise", "Algorithm 2")
 assert all(lower("generation", "frechet", (kind, made[kind][1]), hot) for kind in cold) and lower("generation", "frechet", hot, hybrid)
-print("ok: generation: each cold degradation is nearer to real digits than noise, and the hybrid is farther off")
+print("ok: generation, all trained by L1: each cold degradation is nearer to real digits than noise, and the hybrid is farther off")
 assert lower("restoration", "rmse", ("masks", "direct"), ("noise", "Algorithm 2")) and lower("restoration", "frechet", ("masks", "Algorithm 1"), hot)
 print("ok: restoration: masks leave less error than noise")
 assert all(lower("restoration", "rmse", ("noise", "direct"), (kind, "direct")) for kind in ("blur", "pixelation", "blur with noise"))
@@ -282,17 +287,18 @@ print("ok: a noise of six grey levels makes blur worse at both jobs")
 # %% [markdown]
 # - **When does cold work?** Where x_T keeps what is asked for, at the precision it is measured with. All three cold degradations restore most digits as themselves; masks, which leave
 #   the surroundings untouched, nearly all. Blur in float32, restored directly, does nearly as well as pixelation; with noise over its trace it restores one digit in four.
-# - **When is it better than hot?** *Restoring*, from the same RMSE: masks yes, blur and pixelation no. Noise spreads its damage evenly and leaves some of every frequency, and the digit can still be
-#   seen through it; from its own last state nothing can be restored at all. *Generating*, after this short training: yes, all three. Their Gaussian already supplies what survives (4 x 4 means, a border, in float32 even a
+# - **When is it better than noise, under this recipe?** *Restoring*, from the same RMSE: masks yes, blur and pixelation no. Noise spreads its damage evenly and leaves some of every frequency, and the digit can still be
+#   seen through it; from its own last state nothing can be restored at all. *Generating*: yes, all three. Their Gaussian already supplies what survives (4 x 4 means, a border, in float32 even a
 #   trace of every frequency), and the network makes the rest. With noise it must make all of the digit.
+# - **Is that a verdict on hot diffusion?** No. Its theory is about means, which a squared error asks for; L1 asks for medians. How much that costs noise here was not measured.
 # - **What does cold pay?** Real x_T are not Gaussian: the step from the Frechet distance of restored images to that of generated ones is the price, and it is large. Noise does not pay it, as its draw is
-#   exact: it has only its network to improve. So the order may turn in longer trainings, and this experiment does not say when.
+#   exact: it has only its network to improve. So the order may turn in longer trainings or with another loss. This experiment does not say.
 # - **And the hybrid?** Here it is the worst of both. It hides the trace that blur restores from, and nearly all of the digit is left to make, as with noise. One thing it does buy: its restored and its generated images
 #   are equally far from real ones, within the spread of the seeds, so the drawn x_T are no longer what limits it.
 # - **Which sampler?** For noise DDIM has the lower Frechet distance at both jobs, and not the lower RMSE. For a cold D direct has the lower RMSE; in Frechet distance the iteration wins for pixelation and masks, for blur only
 #   Algorithm 1 does, and only when generating.
 #
-# All of this is for one tiny network, minutes of training, digits, and one strength of the noise in the hybrid.
+# All of this is for one tiny network, one loss, minutes of training, digits, and one strength of the noise in the hybrid.
 #
 # ### One formula for both samplers
 # With a noise that is estimated anew, $D(\hat x_0, s)$ is $x_s$ itself, so in Algorithm 2 the first two terms cancel, and what is left is DDIM.
@@ -323,18 +329,20 @@ def check_seen():
     from colddiff_nb.sampling import consistent
     whole = type("Whole", (Missing,), {"project_at": project_at})(32, {"task": "missing"}, 16)
     drawn, guess = whole.draw(10, torch.Generator().manual_seed(1)), torch.full((10, 1, 32, 32), 0.25)
-    x_t = drawn(x0[:10], 8)
-    answer = project_at(whole, guess, x_t, 8, drawn.randomness, "float32")
-    if answer is None:
-        return "todo: write project_at(self, x0_hat, x_t, t, order, measurement)"
-    if not torch.is_tensor(answer) or answer.shape != guess.shape:
-        return "not yet: return images of the shape of x0_hat"
-    if not torch.equal(drawn(answer, 8), x_t):
-        return "not yet: degraded again, it must give x_t"
-    gone = (drawn.randomness <= 15 / 16 * 8 / 16).expand_as(guess)
-    if not (answer[gone] == 0.25).all():
-        return "not yet: where the pixel is gone, the guess must stay"
-    better = rmse(consistent(direct)(lambda x, s: guess, drawn, x_t, T=8), x0[:10]) < rmse(guess, x0[:10])
+    true = x0[:10].clamp(min=0)  # a pixel that was seen may be 0, too
+    for t in (4, 12):
+        x_t = drawn(true, t)
+        answer = project_at(whole, guess, x_t, t, drawn.randomness, "float32")
+        if answer is None:
+            return "todo: write project_at(self, x0_hat, x_t, t, order, measurement)"
+        if not torch.is_tensor(answer) or answer.shape != guess.shape:
+            return "not yet: return images of the shape of x0_hat"
+        gone = drawn.randomness <= 15 / 16 * t / 16
+        if not torch.equal(answer[~gone], true[~gone]):
+            return "not yet: where the pixel was seen, it must be that of x_t, at every severity, even if it is 0"
+        if not (answer[gone] == 0.25).all():
+            return "not yet: where the pixel is gone, the guess must stay"
+    better = rmse(consistent(direct)(lambda x, s: guess, drawn, x_t, T=t), true) < rmse(guess, true)
     return "ok: what was seen is kept, and the error can only fall" if better else "not yet: the error must fall"
 print(check_seen())
 
@@ -369,8 +377,10 @@ def check_sound():
         return "not yet: the result must have the shape of x: repeat each mean 2 ** t times"
     if not torch.equal(D(chord, 0), chord):
         return "not yet: at t = 0 nothing may change"
-    if not torch.allclose(D(chord, 3)[..., :8], chord[..., :8].mean(-1, keepdim=True).expand(2, 1, 1, 8), atol=1e-6):
-        return "not yet: at t = 3 the first eight samples must be their mean"
+    for t in range(1, 5):
+        for block in (slice(0, 2 ** t), slice(-2 ** t, None)):
+            if (D(chord, t)[..., block] - chord[..., block].mean(-1, keepdim=True)).abs().max() > 1e-6:
+                return f"not yet: at t = {t} the first {2 ** t} samples must be their mean, and so must the last {2 ** t}"
     heard = algorithm2(lambda x, s: torch.randn(x.shape, generator=torch.Generator().manual_seed(int(s[0]))), D, D(chord, 4))
     return "ok: even with random guesses Algorithm 2 returns a sound that agrees with the recording" if torch.allclose(
         D(heard, 4), D(chord, 4), atol=1e-4) else "not yet: each severity must be a coarsening of the one before"
