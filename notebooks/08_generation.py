@@ -145,9 +145,9 @@ obeyed = sum((classifier(images).argmax(1) == wanted).float().mean().item() for 
 print(f"Of those from ten Gaussians, {obeyed:.0%} are read as the digit whose Gaussian they were drawn from.")
 
 # %% [markdown]
-# **What you saw.** The network is the same in all rows: what differs is how well the draw is. Keeping the block means in range already helps, ten Gaussians help more, and with them you choose the digit:
-# the columns of the picture are drawn as 0 to 9. What is left of the distance to the last row is what sixteen numbers of real digits have and these Gaussians have not. A better model of
-# sixteen numbers is a small problem: the network makes the other 1,008.
+# **What you saw.** The network is the same in all rows of restored images. What differs is the draw. Keeping the block means in range already helps, ten Gaussians help more, and with them you choose the
+# digit: the columns of the picture are drawn as 0 to 9. Between ten Gaussians and real $x_T$ the gap comes from the draw: sixteen numbers of real digits do not follow a Gaussian. Between real
+# $x_T$ and real digits it comes from the network, which makes the other 1,008.
 #
 # ## 3 · One number, and a symmetry to break
 # The paper generates from blur down to the mean colour. `make("mean", ...)` is that blur: at T every pixel is the mean.
@@ -165,9 +165,11 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 # So $x_T$ does not say where anything is, nor which digit: one number is to become 1,024, and sampling has no other randomness. The network answers with the one digit that is right on average for this
 # grey, and the generated images differ by their greys alone. Train one and see.
 #
-# It is made for states of 8 bits (`measurement="8bit"`): one made for float32 would take even the smallest noise for a measured detail.
+# Its training states are rounded to 8 bits (`measurement="8bit"`). So it does not read the last digits of float32 as measured detail. A network that does was tried: the smallest noise below ruins all its
+# images. Only the training rounds. The sampler keeps its states in float32.
 
 # %%
+from colddiff_nb.degradations import measure
 from colddiff_nb.pretrained import load_model
 from colddiff_nb.recipes import recipe
 from colddiff_nb.training import train
@@ -188,9 +190,13 @@ print(f"trained on {metadata['images_seen']:,} images; the greys have a spread o
 LEVELS = (0, 0.00005, 0.0001, 0.0002, 0.0004, 0.001)
 
 
-def generate(level, seed):
+def noisy_grey(level, seed):
     noise = level * torch.randn(IMAGES, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
-    return algorithm2(from_grey, blur, gaussian_like(grey, IMAGES, seed) + noise).clamp(-1, 1)
+    return gaussian_like(grey, IMAGES, seed) + noise
+
+
+def generate(level, seed, measurement="float32"):
+    return algorithm2(from_grey, blur, measure(noisy_grey(level, seed), measurement)).clamp(-1, 1)
 
 
 broken = {level: [generate(level, seed) for seed in range(SEEDS)] for level in LEVELS}
@@ -198,6 +204,7 @@ found = {level: [score(images) for images in seeds] for level, seeds in broken.i
 print(HEAD)
 for level, values in found.items():
     print(row(f"noise {level:g}", values))
+print(row("noise 0.0002, x_T in 8 bits", [score(generate(0.0002, seed, "8bit")) for seed in range(SEEDS)]))
 
 # %%
 show(grid({f"{level:g}": images[0][:6] for level, images in broken.items()}, title=f"Noise on x_T; trained on {metadata['images_seen']:,} images"),
@@ -224,9 +231,9 @@ panels[2].legend()
 show(figure, "Frechet distance, digits in use and spread of generated images against the noise on x_T; the spread of real digits as a dotted line.")
 
 # %% [markdown]
-# **What you saw.** Without noise few digits are in use, and the pixels spread less than those of real digits. A noise far below one grey level brings most digits into use; more of it is taken for
-# strokes, the spread passes that of real digits, and the Frechet distance rises again: diversity alone is not quality. How much is right depends on the network: on what it takes for rounding and on what for a
-# measurement.
+# **What you saw.** Without noise few digits are in use, and the pixels spread less than those of real digits. A noise of a fortieth of a grey level (0.0002) brings most digits into use; more of it is taken
+# for strokes, the spread passes that of real digits, and the Frechet distance rises again: diversity alone is not quality. Such a noise lives in float32 alone. Round the same $x_T$ to 8 bits, and most of
+# them are even greys again: the last row of the table has few digits in use. How much noise is right depends on the network.
 #
 # Is noise then always a help? Only where the draw has too little randomness. The sixteen numbers of section 1 have enough:
 
@@ -240,6 +247,9 @@ for level in (0, 0.05, 0.1):
 twice = [algorithm2(from_grey, blur, grey[:3]) for _ in range(2)]
 assert torch.equal(*twice)
 print("ok: sampling draws nothing: from the same x_T comes the same image")
+rounded = measure(noisy_grey(0.0002, 0), "8bit").flatten(1)
+assert (rounded.amax(1) == rounded.amin(1)).float().mean() > 0.5
+print("ok: rounded to 8 bits, most x_T with a noise of 0.0002 are even greys again")
 
 # %% [markdown]
 # **What you saw.** There so much noise does harm. ([The results](../results/details.md#generation) try less of it: what is small enough to do no harm is no help either.) All of this is a small network after a minute of training on 4,000 digits, with seeds for the draws and not for the training: it shows what noise is for, not how good cold generation can be.
@@ -257,7 +267,7 @@ def draw(numbers, z):
 # %% tags=["check:draw"]
 def check_draw():
     generator = torch.Generator().manual_seed(0)
-    made = torch.randn(500, 3, generator=generator) @ torch.tensor([[2.0, 1, 0], [0, 1, 1], [0, 0, 0.5]]) + 3
+    made = torch.randn(500, 3, generator=generator) @ torch.tensor([[2.0, 1, 0], [0, 1, 1], [0, 0, 0.5]]) + torch.tensor([3.0, -1, 0])
     answer = draw(made, torch.randn(50_000, 3, generator=generator))
     if answer is None:
         return "todo: write draw(numbers, z)"
@@ -267,6 +277,8 @@ def check_draw():
         return "not yet: the mean must be that of the numbers"
     if not torch.allclose(torch.cov(answer.T), torch.cov(made.T), atol=0.15):
         return "not yet: the covariance must be that of the numbers: a spread is the root of an eigenvalue"
+    if not torch.allclose(draw(made, torch.zeros(1, 3)), made.mean(0), atol=1e-4):
+        return "not yet: all that is random must come from z; where z is 0, the answer is the mean"
     return "ok: mean and covariance are those of the numbers"
 print(check_draw())
 
