@@ -32,13 +32,15 @@ def at_least_1(**numbers: int | None) -> None:
 
 
 def images_for(metadata: dict, weights: Path, dataset: str | None, split: str, data: Path) -> Images:
-    """Load the images to restore; raise ValueError, before they are read, where the weights are for another colour."""
+    """Load the images to restore; raise ValueError, before that, where weights are for another colour."""
     from colddiff_nb.data import load
     trained_on = metadata["recipe"]["dataset"]
     dataset = dataset or trained_on
     if channels(dataset) != channels(trained_on):
-        theirs, kind, mend = ("grey", "in colour", "mnist5k") if channels(trained_on) == 1 else ("colour", "grey", "photos")
-        raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {kind}: choose a {theirs} data set, such as {mend}")
+        grey = channels(trained_on) == 1
+        theirs, kind, mend = ("grey", "in colour", "mnist5k") if grey else ("colour", "grey", "photos")
+        raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {kind}: "
+                         f"choose a {theirs} data set, such as {mend}")
     return load(dataset, split, data, size=metadata["size"])
 
 
@@ -48,7 +50,7 @@ class Train:
 
     recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
     run: Path | None = None
-    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, DATASET being the checksum of folder:PATH."""
+    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET (a checksum for folder:PATH)."""
     data: Path = Path("data")
     """Where the data sets are, or are downloaded to."""
     init: Path | None = None
@@ -63,14 +65,17 @@ class Train:
         from colddiff_nb.training import train
         from colddiff_nb.validation import validation_scores
         at_least_1(until=self.until)
-        folder = self.run or Path("runs", f"{self.recipe.name}-{self.recipe.task}-{short_name(self.recipe.dataset)}")
+        chosen = self.recipe
+        folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{short_name(chosen.dataset)}")
         train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
               on_evaluate=validation_scores(self.recipe, self.data))
 
 
 @dataclass
 class Evaluate:
-    """Score a weights file on a split and record every cell in metrics.json beside it; for shipped weights, in runs/shipped-NAME."""
+    """Score a weights file on a split and record every cell in metrics.json beside it.
+
+    What shipped weights score goes to runs/shipped-NAME."""
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file."""
@@ -96,7 +101,8 @@ class Evaluate:
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
         if self.T is not None:
-            check_whole(self.T, 1, degrade.T, f"T = {self.T}: these weights were trained for severities 1..{degrade.T}")
+            refusal = f"T = {self.T}: these weights were trained for severities 1..{degrade.T}"
+            check_whole(self.T, 1, degrade.T, refusal)
             trained = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
             degrade = replace(trained, T=self.T).degradation(metadata["size"])
         images = images_for(metadata, self.weights, self.dataset, self.split, self.data)

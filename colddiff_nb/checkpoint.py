@@ -178,7 +178,7 @@ def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metada
 
 
 def _mistaken(path: Path) -> str | None:
-    """What was given in place of a weights file, and what to do; None where it is none of the usual mistakes."""
+    """What was given in place of a weights file, and what to do; None for none of the usual mistakes."""
     ended = "the weights.safetensors that the end of a training writes"
     if path.is_dir():
         inside = path / "weights.safetensors"

@@ -164,11 +164,12 @@ def check_whole(value: Any, least: int, most: int, message: str) -> None:
 
 
 def check_images(x: Tensor, channels: int, multiple: int) -> None:
-    """ValueError for images (B, C, H, W) that a network of so many channels, which halves them a few times, cannot take."""
+    """Raise ValueError for images (B, C, H, W) that a network of so many channels cannot take."""
     if x.ndim != 4 or x.shape[1] != channels:
         raise ValueError(f"images have shape {tuple(x.shape)}: this network takes (B, {channels}, H, W)")
     if x.shape[-2] % multiple or x.shape[-1] % multiple:
-        raise ValueError(f"images of {x.shape[-2]} x {x.shape[-1]} do not fit this network: use multiples of {multiple}")
+        size = f"{x.shape[-2]} x {x.shape[-1]}"
+        raise ValueError(f"images of {size} do not fit this network: use multiples of {multiple}")
 
 
 def check_measurement(measurement: str) -> None:

@@ -80,7 +80,7 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     the paper's MNIST settings, others those of CIFAR-10.
     options: deblur `kernel` (odd taps), `sigma` (a number, or (first, step)), `padding` ("circular" | "reflect");
     superres `pooling` ("area" | "bicubic"); inpaint `center=(row, col)`, `sigma=(first, step)` in pixels; line `end` (a task).
-    Raises ValueError (one line) for an unknown task, data set or option, and for sizes or values that cannot be.
+    Raises ValueError (one line) for an unknown task, data set or option, and sizes or values that cannot be.
     """
     dataset = data_set(dataset)
     if not isinstance(task, str) or task not in MAKERS:
@@ -101,7 +101,7 @@ def register(task: str, maker: Callable[..., Degradation], **defaults: Any) -> N
     """Let `make` and recipes find a degradation of your own: maker(size, options, **chosen), a class for example.
 
     defaults: T and the values of further options, all plain; `chosen` are these with what `make` was given. options is what to hand
-    on to Degradation: `make(**options)` builds the same again. Raises ValueError for the name of a built-in task."""
+    on to Degradation: `make(**options)` builds the same again. A name of the package's is a ValueError."""
     if task in BUILT_IN:
         raise ValueError(f"{task} is a task of the package: register yours under another name")
     check_whole(defaults.get("T"), 1, 1_000, f"{task} has no default T: register({task!r}, maker, T=20)")

@@ -90,12 +90,16 @@ def _torchvision(name: str, part: str, root: Path) -> Pair:
         images = reader(str(root), train=part == "train", download=True)
         if len(images.data) != len(images.targets):
             raise ValueError("not as many labels as images")
+    except MemoryError:
+        raise
     except Exception as error:  # files that are cut short or foreign fail in many ways
         every = _raw_files(name, "train", root) | _raw_files(name, "test", root) if name in FOLDERS else {}
-        if every and all(file.is_file() for file in every):  # so nothing had to be downloaded
+        complete = bool(every) and all(file.is_file() for file in every)  # then nothing was downloaded
+        if complete and not isinstance(error, OSError):
             files = _raw_files(name, part, root)
             damaged = [file for file, size in files.items() if file.stat().st_size != size] or files
-            raise ValueError(f"{name} is damaged: delete {' and '.join(map(str, damaged))}, it is downloaded anew") from error
+            mend = f"delete {' and '.join(map(str, damaged))}, it is downloaded anew"
+            raise ValueError(f"{name} is damaged: {mend}") from error
         reason = str(error).strip().split("\n")[0].rstrip(":")
         message = f"{name}: no intact files in {str(root)!r} and no download ({reason}); the data set {offline!r} needs neither"
         raise FileNotFoundError(message) from error
@@ -104,7 +108,7 @@ def _torchvision(name: str, part: str, root: Path) -> Pair:
 
 
 def _raw_files(name: str, part: str, root: Path) -> dict[Path, int]:
-    """The files that hold the images and the labels of a part of MNIST or Fashion-MNIST, and their published sizes in bytes."""
+    """The files of images and labels of a part of MNIST or Fashion-MNIST, and their sizes in bytes."""
     n, prefix = (60_000, "train") if part == "train" else (10_000, "t10k")
     raw = root / FOLDERS[name] / "raw"
     return {raw / f"{prefix}-images-idx3-ubyte": 16 + n * 28 * 28, raw / f"{prefix}-labels-idx1-ubyte": 8 + n}
@@ -123,4 +127,5 @@ def records(pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 def check_published(part: str, folder: Path, rows: torch.Tensor, mend: str = "get them anew") -> None:
     if sha256(rows) != PUBLISHED[part]:
-        raise ValueError(f"{part}: the {len(rows)} images under {str(folder)!r} are not those published; {mend}")
+        where = f"the {len(rows)} images under {str(folder)!r}"
+        raise ValueError(f"{part}: {where} are not those published; {mend}")

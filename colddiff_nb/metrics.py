@@ -166,8 +166,8 @@ class Inception:
     `rounded` they are rounded to the 256 levels of an image file first, as torch-fidelity does. That is no detail: Inception sees
     the steps that rounding makes in smooth images. With `dtype` torch.bfloat16 all but the first convolution, which sees the
     pixels, runs in bfloat16: faster on CPUs that can, and a little off; `name` tells. The weights (91 MB) come from
-    torch hub's cache, else from the internet: OSError, or ImportError without torch-fidelity, where that is not possible;
-    ValueError, which names the file to delete, where the cache holds something else.
+    torch hub's cache, else from the internet: OSError, or ImportError without torch-fidelity, where that is
+    not possible; ValueError, which names the file to delete, where the cache holds something else.
     """
 
     def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
@@ -181,9 +181,10 @@ class Inception:
             network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
         except Exception as error:  # weights that are cut short or foreign fail in many ways
             weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
-            if isinstance(error, MemoryError) or not weights.is_file():
+            if isinstance(error, MemoryError | OSError) or not weights.is_file():
                 raise
-            raise ValueError(f"the 2015 Inception weights are damaged: delete {weights}, they are downloaded anew") from error
+            mend = f"delete {weights}, they are downloaded anew"
+            raise ValueError(f"the 2015 Inception weights are damaged: {mend}") from error
         trunk = nn.Sequential(*[layer for name, layer in network.named_children() if name != "fc"], nn.Flatten())
         layer: Any
         for layer in trunk.eval().modules():
@@ -217,7 +218,7 @@ class Inception:
 
 def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
                    rounded: bool = False) -> tuple[Inception | None, str]:
-    """(Inception, ""), or (None, one line that says why it cannot be had). Raises ValueError for damaged weights."""
+    """(Inception, ""), or (None, one line that says why it cannot be had); ValueError for damaged weights."""
     try:
         return Inception(resize, device, dtype, rounded), ""
     except (OSError, ImportError, RuntimeError) as error:

@@ -23,13 +23,13 @@ class Chosen(NamedTuple):
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
-    """The newest <runs>/*<task>-<dataset>/weights.safetensors trained for both, if any, those of smoke tests last.
+    """The newest <runs>/*<task>-<dataset>/weights.safetensors trained for both, those of smoke tests last.
 
     An offline set also takes those of the set it stands for, a folder of your own those of equal images."""
     short = short_name(dataset)
-    endings = {f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short))}
-    found = [path for path in Path(runs).glob("*/weights.safetensors") if path.parent.name.endswith(tuple(endings))]
-    found.sort(key=lambda path: (not path.parent.name.startswith("smoke"), path.stat().st_mtime), reverse=True)
+    endings = tuple(f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short)))
+    found = [path for path in Path(runs).glob("*/weights.safetensors") if path.parent.name.endswith(endings)]
+    found.sort(key=lambda path: (path.parent.name.startswith("smoke"), -path.stat().st_mtime))
     return next((path for path in found if _trained_for(path) in endings), None)
 
 
@@ -37,7 +37,8 @@ def _trained_for(path: Path) -> str:
     """Task and data set of weights, for a run folder may be called anything."""
     _, metadata = load_weights(path)
     with usable(path):
-        return f"{metadata['recipe']['task']}-{short_name(metadata['recipe']['dataset'], metadata['data']['checksum'])}"
+        trained = metadata["recipe"]
+        return f"{trained['task']}-{short_name(trained['dataset'], metadata['data']['checksum'])}"
 
 
 def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | Path = "runs", data_root: str | Path = "data",
@@ -45,7 +46,8 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
     """The model of a task and a data set; its label says where its weights come from.
 
     weights: "shipped" takes the shipped ones, else the reader's own; "mine" the other way round. Where there is neither, the recipe
-    `named` is trained now, on the same images, and kept in runs. Raises ValueError for other weights and unknown data sets."""
+    `named` is trained now, on the same images, and kept in runs. Raises ValueError for other weights and for
+    unknown data sets."""
     if weights not in WEIGHTS:
         raise ValueError(f"weights = {weights!r}: choose one of {', '.join(WEIGHTS)}")
     mine = own_weights(task, dataset, runs) if weights == "mine" else None

@@ -1,18 +1,18 @@
-"""Names of data sets: which there are, how many channels their images have, and one spelling for each folder."""
+"""Names of data sets: which there are, how many channels they have, and one spelling for each folder."""
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
 CHANNELS = {"mnist": 1, "fashion": 1, "cifar10": 3, "mnist5k": 1, "photos": 3}
-GREY_DATASETS = tuple(name for name in CHANNELS if CHANNELS[name] == 1)  # the paper's MNIST settings, others those of CIFAR-10
+GREY_DATASETS = tuple(name for name in CHANNELS if CHANNELS[name] == 1)  # with the paper's settings for MNIST
 PREFIX = "folder:"  # of the name of a folder of the reader's own
 
 
 def data_set(name: str) -> str:
     """Return the name of a data set in its one spelling; raise ValueError where there is none of that name.
 
-    A path below the working directory becomes relative, any other one absolute: folder:./photos/ is folder:photos."""
+    A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a."""
     if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
         raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
     if name in CHANNELS or name == PREFIX:

@@ -169,12 +169,13 @@ class SmallUNet(nn.Module):
 def build(recipe: Recipe, degrade: Degradation) -> nn.Module:
     """The network of a recipe, for the images its degradation was made for, with fresh weights.
 
-    Raises ValueError for a size that it cannot take. Its attributes channels, size and T say what it was made for."""
+    Raises ValueError for a size that it cannot take. Its channels, size and T say what it was made for."""
     colours, size = channels(recipe.dataset), degrade.size
     check_images(torch.empty(0, colours, size, size), colours, 8)
     network: Any
     if recipe.network == "small":
-        network = SmallUNet(degrade, colours, recipe.measurement, recipe.widths, time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
+        network = SmallUNet(degrade, colours, recipe.measurement, recipe.widths,
+                            time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
     else:
         from colddiff_nb.official import ConvNextUNet, ResNetUNet
         network = ConvNextUNet() if colours == 1 else ResNetUNet(size=size)

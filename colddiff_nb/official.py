@@ -105,7 +105,7 @@ class ConvNextUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
-        check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves the image
+        check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves them
         time = self.time_mlp(time_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
         skips = []
         for level in self.downs:
@@ -176,7 +176,8 @@ class ResNetUNet(nn.Module):
         super().__init__()
         if width < 32 or width % 32:
             raise ValueError(f"width {width} does not divide into 32 groups: use a multiple of 32")
-        self.channels, self.width, time_width, widths = channels, width, 4 * width, [width * multiplier for multiplier in multipliers]
+        self.channels, self.width, time_width = channels, width, 4 * width
+        widths = [width * multiplier for multiplier in multipliers]
         dense = [("0", nn.Linear(width, time_width)), ("silu", nn.SiLU()), ("1", nn.Linear(time_width, time_width))]
         self.temb = nn.ModuleDict({"dense": nn.Sequential(OrderedDict(dense))})
         self.conv_in = nn.Conv2d(channels, width, 3, padding=1)

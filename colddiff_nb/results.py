@@ -98,7 +98,7 @@ def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degrad
 
 def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> None:
     """ValueError if `images` hold some that weights were trained on, whose provenance is `trained_on`; under whatever name."""
-    def parts(name: str, split: str) -> set[tuple[str, str]]:  # of a folder only its checksum tells, two have one name
+    def parts(name: str, split: str) -> set[tuple[str, str]]:  # of a folder only the checksum tells
         return CONTAINS.get((name, split), set() if name.startswith(PREFIX) else {(name, split)})
     for source in trained_on:
         if source.get("checksum") == images.checksum or parts(source["name"], source["split"]) & parts(images.name, images.split):
@@ -110,7 +110,8 @@ def _check_fits(restore: Any, degrade: Degradation, images: Images) -> None:
     """Raise ValueError where a network was made for images or severities that these are not."""
     shape = tuple(images.pixels.shape[1:])
     if getattr(restore, "channels", shape[0]) != shape[0]:
-        raise ValueError(f"{images.name} has {shape[0]} channels, and the network restores {restore.channels}: choose another data set")
+        raise ValueError(f"{images.name} has {shape[0]} channels, and the network restores "
+                         f"{restore.channels}: choose another data set")
     if getattr(restore, "T", degrade.T) < degrade.T:
         raise ValueError(f"T = {degrade.T}: the network was trained for severities 1..{restore.T}")
 
@@ -198,13 +199,18 @@ def _read(folder: str | Path) -> list[dict[str, Any]]:
 def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
     """The recorded cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
     asked = {key: value for key, value in _nameless(provenance).items() if value is not None}
-    return next((cell for cell in _read(folder) if (known := _nameless(cell["provenance"])) | asked == known), None)
+    for cell in _read(folder):
+        known = _nameless(cell["provenance"])
+        if known | asked == known:
+            return cell
+    return None
 
 
 def _nameless(provenance: dict[str, Any]) -> dict[str, Any]:
-    """A provenance without the names of folders of the reader's own: what they are, the checksum of their images says."""
-    return json.loads(json.dumps(provenance), object_hook=lambda part: {
-        key: value for key, value in part.items() if not (key in ("name", "dataset") and str(value).startswith(PREFIX))})
+    """A provenance without the names of folders of the reader's own: their checksum says what they are."""
+    def without_names(part: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in part.items() if not str(value).startswith(PREFIX)}
+    return json.loads(json.dumps(provenance), object_hook=without_names)
 
 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:

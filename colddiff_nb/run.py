@@ -35,8 +35,8 @@ class Run:
                  resume_from: str | Path | None, log: Callable[[str], None]):
         self.recipe, self.images, self.folder, self.log = recipe, images, folder, log
         if images.pixels.shape[1] != channels(recipe.dataset):
-            raise ValueError(f"images have {images.pixels.shape[1]} channels, and those of {recipe.dataset} have "
-                             f"{channels(recipe.dataset)}: name a data set of the same in the recipe")
+            raise ValueError(f"images have {images.pixels.shape[1]} channels, and those of {recipe.dataset} "
+                             f"have {channels(recipe.dataset)}: name a data set like them in the recipe")
         self.degrade = recipe.degradation(images.pixels.shape[-1]).to(device)
         torch.manual_seed(recipe.seed)
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # on CPUs bfloat16 is a tenth faster so
@@ -59,8 +59,10 @@ class Run:
         weights, metadata = checkpoint.load_weights(path)
         with usable(path):
             mine, theirs = asdict(self.recipe), {"widths": None, **metadata["recipe"]}
-            differing = differences(*({name: fields[name] for name in ("task", "network", "widths")}
-                                      | {"channels": channels(fields["dataset"])} for fields in (mine, theirs)))
+            for fields in (mine, theirs):
+                fields["channels"] = channels(fields["dataset"])
+            names = ("task", "network", "widths", "channels")
+            differing = differences(*({name: fields[name] for name in names} for fields in (mine, theirs)))
         if differing:
             raise ValueError(f"{path} cannot start this training: {differing}")
         with usable(path):
@@ -89,9 +91,10 @@ class Run:
                 # a folder is its images: it may have been moved, renamed or written in another way
                 theirs |= {name: mine[name] for name in ("recipe.dataset", "data.name")}
         if differing := differences(mine, theirs):
-            if step == theirs["recipe.steps"] < self.recipe.steps and not differences(mine | {"recipe.steps": step}, theirs):
-                raise ValueError(f"{folder} has ended after its {step} steps: for more, start from its weights, "
-                                 f"--init {folder / 'weights.safetensors'} --run NEW")
+            ended = step == theirs["recipe.steps"] < self.recipe.steps
+            if ended and not differences(mine | {"recipe.steps": step}, theirs):
+                raise ValueError(f"{folder} has ended after its {step} steps: for more, start from its "
+                                 f"weights, --init {folder / 'weights.safetensors'} --run NEW")
             raise ValueError(f"{folder} holds another training ({differing}): resume it as it was, or choose another folder")
         with usable(folder):
             self.network.load_state_dict(state["network"])

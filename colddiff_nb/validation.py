@@ -16,12 +16,13 @@ from colddiff_nb.sampling import algorithm2, direct
 
 
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
-    """on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, or of all where there are fewer.
+    """Return on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, or of all.
 
     They have the size of the training images, for which the network was built."""
     @cache
     def validation(size: int) -> tuple[Tensor, Degradation]:
-        return to_float(load(recipe.dataset, "validation", data_root, size).pixels[:n]), recipe.degradation(size)
+        images = load(recipe.dataset, "validation", data_root, size)
+        return to_float(images.pixels[:n]), recipe.degradation(size)
 
     def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
         x0, degrade = validation(getattr(network, "size", 32))  # (up to n, C, size, size)

@@ -225,7 +225,8 @@ recipes = st.tuples(spoilt({"name": one_of("smoke", "quick", "paper"), "task": o
 words = st.sampled_from([
     "train", "evaluate", "sample", "table", "report", "smoke", "quick", "small", "--help", "--task", "superres", "--dataset", "mnist5k", "--T",
     "--steps", "--widths", "--run", "--init", "--resume-from", "--until", "--batch", "--n", "--learning-rate", "--flip", "--methods", "direct",
-    "--measurement", "8bit", "--precision", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors", ".", "", "\0",
+    "--measurement", "8bit", "--precision", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors",
+    "../run/step-00000002.pt", "folder:../run/", "photos", "MNIST", ".", "", "\0",
     "é"]) | st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=6)
 commands = st.one_of(
     st.lists(words, max_size=6),

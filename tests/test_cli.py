@@ -86,31 +86,48 @@ def refused(arguments, capsys):
 
 
 @pytest.mark.parametrize("command", ["evaluate", "sample"])
-def test_weights_and_images_of_another_colour_are_refused_before_images_are_read(command, run, colour, tmp_path, capsys, monkeypatch):
+def test_weights_and_images_of_another_colour_are_refused_before_images_are_read(
+    command, run, colour, tmp_path, capsys, monkeypatch
+):
     monkeypatch.setattr("colddiff_nb.data.load", lambda *ignored, **options: pytest.fail("images were read"))
     said = refused([command, run / "weights.safetensors", "--dataset", "cifar10"], capsys)
-    assert "weights.safetensors restores grey images, and cifar10 is in colour: choose a grey data set, such as mnist5k" in said
-    assert "restores colour images, and mnist is grey: choose" in refused([command, colour, "--dataset", "mnist"], capsys)
-    assert "restores colour images, and fashion is grey" in refused([command, colour, "--dataset", "fashion"], capsys)
+    assert (
+        "weights.safetensors restores grey images, and cifar10 is in colour: "
+        "choose a grey data set, such as mnist5k"
+        in said
+    )
+    assert "restores colour images, and mnist is grey: choose" in refused(
+        [command, colour, "--dataset", "mnist"], capsys
+    )
+    assert "restores colour images, and fashion is grey" in refused(
+        [command, colour, "--dataset", "fashion"], capsys
+    )
     assert "unknown data set 'MNIST'" in refused([command, colour, "--dataset", "MNIST"], capsys)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["evaluate", "--T", "4"], "T = 4: these weights were trained for severities 1..3"),
-    (["evaluate", "--T", "0"], "T = 0: these weights were trained for severities 1..3"),
-    (["evaluate", "--batch", "0"], "batch = 0: it must be at least 1"),
-    (["evaluate", "--batch", "-3"], "batch = -3: it must be at least 1"),
-    (["evaluate", "--n", "0"], "n = 0: it must be at least 1"),
-    (["sample", "--n", "0"], "n = 0: it must be at least 1"),
-    (["sample", "--n", "-1"], "n = -1: it must be at least 1"),
-])
-def test_numbers_out_of_range_are_refused_before_images_are_read(arguments, message, run, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["evaluate", "--T", "4"], "T = 4: these weights were trained for severities 1..3"),
+        (["evaluate", "--T", "0"], "T = 0: these weights were trained for severities 1..3"),
+        (["evaluate", "--batch", "0"], "batch = 0: it must be at least 1"),
+        (["evaluate", "--batch", "-3"], "batch = -3: it must be at least 1"),
+        (["evaluate", "--n", "0"], "n = 0: it must be at least 1"),
+        (["sample", "--n", "0"], "n = 0: it must be at least 1"),
+        (["sample", "--n", "-1"], "n = -1: it must be at least 1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_images_are_read(
+    arguments, message, run, capsys, monkeypatch
+):
     monkeypatch.setattr("colddiff_nb.data.load", lambda *ignored, **options: pytest.fail("images were read"))
     assert message in refused([arguments[0], run / "weights.safetensors", *arguments[1:]], capsys)
 
 
 def test_until_must_be_a_step(tmp_path, capsys):
-    assert "until = 0: it must be at least 1" in refused([*TRAIN, "--run", tmp_path / "new", "--until", "0"], capsys)
+    assert "until = 0: it must be at least 1" in refused(
+        [*TRAIN, "--run", tmp_path / "new", "--until", "0"], capsys
+    )
     assert not (tmp_path / "new").exists()
 
 
@@ -123,11 +140,22 @@ def test_what_is_given_in_place_of_weights_is_named(command, run, tmp_path, caps
     (tmp_path / "empty").mkdir()
     (tmp_path / "pointer.safetensors").write_text(POINTER)
     (tmp_path / "renamed.safetensors").write_bytes((run / "step-00000004.pt").read_bytes())
-    for given, message in ((run, f"{run} is a folder, not weights: give {run / 'weights.safetensors'}"),
-                           ("empty", "empty is a folder, not weights: give the weights.safetensors that the end of a training writes"),
-                           (run / "step-00000004.pt", "step-00000004.pt is a checkpoint, not weights: give the weights.safetensors that the end"),
-                           ("renamed.safetensors", "renamed.safetensors is a checkpoint, not weights"),
-                           ("pointer.safetensors", "pointer.safetensors is a git-LFS pointer, not weights: fetch them, git lfs pull")):
+    for given, message in (
+        (run, f"{run} is a folder, not weights: give {run / 'weights.safetensors'}"),
+        (
+            "empty",
+            "empty is a folder, not weights: give the weights.safetensors that the end of a training writes",
+        ),
+        (
+            run / "step-00000004.pt",
+            "step-00000004.pt is a checkpoint, not weights: give the weights.safetensors that the end",
+        ),
+        ("renamed.safetensors", "renamed.safetensors is a checkpoint, not weights"),
+        (
+            "pointer.safetensors",
+            "pointer.safetensors is a git-LFS pointer, not weights: fetch them, git lfs pull",
+        ),
+    ):
         assert message in refused([*command, given], capsys)
 
 
@@ -140,7 +168,10 @@ def test_a_file_in_place_of_a_run_folder_is_refused(run, tmp_path, capsys):
 def test_weights_of_another_colour_cannot_start_a_training(run, colour, tmp_path, capsys):
     said = refused([*TRAIN, "--run", tmp_path / "new", "--init", colour], capsys)
     assert "cannot start this training: channels: 3 there, 1 here" in said
-    said = refused([*TRAIN, "--dataset", "photos", "--run", tmp_path / "new", "--init", run / "weights.safetensors"], capsys)
+    said = refused(
+        [*TRAIN, "--dataset", "photos", "--run", tmp_path / "new", "--init", run / "weights.safetensors"],
+        capsys,
+    )
     assert "cannot start this training: channels: 1 there, 3 here" in said
 
 
@@ -149,9 +180,14 @@ def test_more_steps_than_a_finished_run_has_name_init(schedule, tmp_path, capsys
     command = [*TRAIN, "--schedule", schedule, "--run", str(tmp_path / "run")]
     assert main(command) == 0
     said = refused([*command, "--steps", "6"], capsys)
-    assert f"has ended after its 4 steps: for more, start from its weights, --init {tmp_path / 'run' / 'weights.safetensors'} --run NEW" in said
+    assert (
+        "has ended after its 4 steps: for more, start from its weights, "
+        f"--init {tmp_path / 'run' / 'weights.safetensors'} --run NEW"
+        in said
+    )
     assert "recipe.steps: 4 there, 2 here" in refused([*command, "--steps", "2"], capsys)
-    assert main([*TRAIN, "--schedule", schedule, "--run", str(tmp_path / "more"), "--init", str(tmp_path / "run" / "weights.safetensors")]) == 0
+    more = ["--schedule", schedule, "--run", str(tmp_path / "more")]
+    assert main([*TRAIN, *more, "--init", str(tmp_path / "run" / "weights.safetensors")]) == 0
 
 
 def test_scores_of_shipped_weights_go_to_a_run_folder(tmp_path, capsys, monkeypatch):
@@ -159,7 +195,8 @@ def test_scores_of_shipped_weights_go_to_a_run_folder(tmp_path, capsys, monkeypa
     shipped = Path(__file__).resolve().parent.parent / "results" / "superres-mnist"
     before = {path.name: path.read_bytes() for path in shipped.iterdir()}
     monkeypatch.chdir(tmp_path)
-    assert main(["evaluate", str(shipped / "weights.safetensors"), "--dataset", "mnist5k", "--n", "4", "--methods", "direct"]) == 0
+    options = ["--dataset", "mnist5k", "--n", "4", "--methods", "direct"]
+    assert main(["evaluate", str(shipped / "weights.safetensors"), *options]) == 0
     assert "shipped weights: the scores are kept in runs/shipped-superres-mnist" in capsys.readouterr().out
     assert (tmp_path / "runs" / "shipped-superres-mnist" / "metrics.json").exists()
     assert {path.name: path.read_bytes() for path in shipped.iterdir()} == before

@@ -250,12 +250,22 @@ def test_mnist_and_fashion_hold_out_the_first_500_of_each_class(tmp_path, monkey
     assert [label_of[image] for image in image_bytes(test)] == test.labels.tolist()
 
 
-FOREIGN = np.array([0x1234FF03, 2, 28, 28], ">i4").tobytes()  # no type of torchvision's, which raises a KeyError
+FOREIGN = np.array([0x1234FF03, 2, 28, 28], ">i4").tobytes()  # no type of torchvision's: a KeyError
 
 
 @pytest.mark.parametrize("name", ["images-idx3-ubyte", "labels-idx1-ubyte"])
-@pytest.mark.parametrize("damage", [lambda old: old[:-100], lambda old: b"", lambda old: b"<html>sign in first</html>", lambda old: FOREIGN,
-                                    lambda old: old[:3], lambda old: FOREIGN[:4] + old[4:], lambda old: np.array([2049, 7], ">i4").tobytes() + bytes(7)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda old: old[:-100],
+        lambda old: b"",
+        lambda old: b"<html>sign in first</html>",
+        lambda old: FOREIGN,
+        lambda old: old[:3],
+        lambda old: FOREIGN[:4] + old[4:],
+        lambda old: np.array([2049, 7], ">i4").tobytes() + bytes(7),
+    ],
+)
 @pytest.mark.parametrize(("data_set", "folder"), [("mnist", "MNIST"), ("fashion", "FashionMNIST")])
 def test_damaged_mnist_files_are_named(data_set, folder, name, damage, tmp_path):
     write_mnist(tmp_path, np.zeros((10_000, 28, 28), np.uint8), np.zeros(10_000), folder)
@@ -264,7 +274,8 @@ def test_damaged_mnist_files_are_named(data_set, folder, name, damage, tmp_path)
     file.write_bytes(damage(before))
     with pytest.raises(ValueError, match="delete ") as error:
         load(data_set, "test", root=tmp_path)
-    assert f"{file}" in str(error.value) and str(error.value).endswith("downloaded anew") and "\n" not in str(error.value)
+    said = str(error.value)
+    assert str(file) in said and said.endswith("downloaded anew") and "\n" not in said
     if len(file.read_bytes()) != len(before):
         assert str(error.value) == f"{data_set} is damaged: delete {file}, it is downloaded anew"
 
@@ -307,11 +318,24 @@ def test_channels():
         channels("imagenet")
 
 
-@pytest.mark.parametrize(("written", "name"), [
-    ("mnist", "mnist"), ("folder:photos", "folder:photos"), ("folder:photos/", "folder:photos"), ("folder:./photos", "folder:photos"),
-    ("folder:a/../photos//", "folder:photos"), ("folder:{here}/photos", "folder:photos"), ("folder:.", "folder:."), ("folder:", "folder:"),
-    ("folder:{here}", "folder:."), ("folder:../photos", "folder:{above}/photos"), ("folder:{above}/photos/", "folder:{above}/photos"),
-    ("folder:~nobody here/x", "folder:~nobody here/x"), ("folder:[a]*", "folder:[a]*")])
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("mnist", "mnist"),
+        ("folder:photos", "folder:photos"),
+        ("folder:photos/", "folder:photos"),
+        ("folder:./photos", "folder:photos"),
+        ("folder:a/../photos//", "folder:photos"),
+        ("folder:{here}/photos", "folder:photos"),
+        ("folder:.", "folder:."),
+        ("folder:", "folder:"),
+        ("folder:{here}", "folder:."),
+        ("folder:../photos", "folder:{above}/photos"),
+        ("folder:{above}/photos/", "folder:{above}/photos"),
+        ("folder:~nobody here/x", "folder:~nobody here/x"),
+        ("folder:[a]*", "folder:[a]*"),
+    ],
+)
 def test_a_folder_has_one_spelling(written, name, tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -319,9 +343,16 @@ def test_a_folder_has_one_spelling(written, name, tmp_path, monkeypatch):
     assert data.data_set(written.format(**places)) == name.format(**places)
 
 
-UNKNOWN = [lambda: recipe("quick", "superres", "MNIST"), lambda: load_pretrained("superres", "MNIST"), lambda: load("MNIST", "test"),
-           lambda: own_weights("superres", "MNIST", "."), lambda: choose_model("superres", "MNIST", "mine"), lambda: channels("MNIST"),
-           lambda: pretrained_folder("superres", "MNIST"), lambda: degraded_rows(names=["MNIST"])]
+UNKNOWN = [
+    lambda: recipe("quick", "superres", "MNIST"),
+    lambda: load_pretrained("superres", "MNIST"),
+    lambda: load("MNIST", "test"),
+    lambda: own_weights("superres", "MNIST", "."),
+    lambda: choose_model("superres", "MNIST", "mine"),
+    lambda: channels("MNIST"),
+    lambda: pretrained_folder("superres", "MNIST"),
+    lambda: degraded_rows(names=["MNIST"]),
+]
 
 
 @pytest.mark.parametrize("door", UNKNOWN)

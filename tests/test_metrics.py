@@ -241,7 +241,16 @@ def test_inception_in_bfloat16_is_near_and_says_so(untrained_inception):
     assert (features - expected).norm() < 0.05 * expected.norm()
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>sign in first</html>", b"PK\x03\x04 cut short", pickle.dumps({"fc.weight": 1}), "another network"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html>sign in first</html>",
+        b"PK\x03\x04 cut short",
+        pickle.dumps({"fc.weight": 1}),
+        "another network",
+    ],
+)
 def test_damaged_inception_weights_are_named(content, monkeypatch, tmp_path):
     """Whatever the libraries raise; nothing is scored first."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
@@ -249,8 +258,11 @@ def test_damaged_inception_weights_are_named(content, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     file = tmp_path / "checkpoints" / Path(URL_INCEPTION_V3).name
     file.parent.mkdir()
-    torch.save({"weight": torch.zeros(2)}, file) if content == "another network" else file.write_bytes(content)
-    with pytest.raises(ValueError, match="the 2015 Inception weights are damaged: delete .*, they are downloaded anew") as error:
+    if content == "another network":
+        torch.save({"weight": torch.zeros(2)}, file)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match="the 2015 Inception weights are damaged: delete .*anew") as error:
         metrics.load_inception()
     assert str(file) in str(error.value) and "\n" not in str(error.value)
 

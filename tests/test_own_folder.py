@@ -191,7 +191,8 @@ TINY = {"widths": (8, 8, 8), "steps": 2, "batch": 4, "evaluate_every": 2, "save_
 
 def train_here(dataset, *more):
     """As on the command line, from the working directory."""
-    return main(["train", "smoke", "--task", "superres", "--dataset", dataset, "--widths", "8", "8", "8", "--steps", "2", "--batch", "4", *more])
+    settings = "--task superres --widths 8 8 8 --steps 2 --batch 4".split()
+    return main(["train", "smoke", *settings, "--dataset", dataset, *more])
 
 
 def some_photos(folder, first=0):
@@ -212,7 +213,7 @@ def test_spellings_are_one_run_and_two_folders_of_one_name_are_two(tmp_path, mon
     assert train_here("folder:b/photos") == 0
     assert len(list((tmp_path / "runs").iterdir())) == 2
     (tmp_path / "a" / "photos").rename(tmp_path / "holiday")
-    assert train_here("folder:holiday") == 0 and len(list((tmp_path / "runs").iterdir())) == 2, "its content is what it is"
+    assert train_here("folder:holiday") == 0 and len(list((tmp_path / "runs").iterdir())) == 2
     one, other = (own_weights("superres", f"folder:{path}", "runs") for path in ("holiday", "b/photos"))
     assert one and other and one != other
     shutil.rmtree("b")
@@ -236,7 +237,8 @@ def test_what_a_folder_is_its_checksum_says_when_scores_are_kept(tmp_path):
     first.rename(renamed)
     said = []
     again = load(f"folder:{renamed}", "train")
-    evaluate(None, recipe("smoke", "superres", f"folder:{renamed}").degradation(), again, tmp_path, methods=("degraded",), log=said.append)
+    degrade = recipe("smoke", "superres", f"folder:{renamed}").degradation()
+    evaluate(None, degrade, again, tmp_path, methods=("degraded",), log=said.append)
     assert "recorded" in said[0] and len(table(tmp_path)) == 1
     with pytest.raises(ValueError, match="the weights were trained on folder:.*first validation"):
         refuse_training_images(load(f"folder:{renamed}", "validation"), [trained_on])
@@ -249,11 +251,12 @@ def test_mine_is_for_the_images_asked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     some_photos(tmp_path / "mnist5k")
     colour = recipe("smoke", "superres", "folder:mnist5k", **TINY)
-    train(colour, "runs [1]/old-superres-mnist5k", log=lambda line: None)  # as runs of folders were called once
+    train(colour, "runs [1]/old-superres-mnist5k", log=lambda line: None)  # as folders' runs were called
     assert own_weights("superres", "mnist5k", "runs [1]") is None
     grey = recipe("smoke", "superres", "mnist5k", **TINY)
     train(grey, "runs [1]/[x]-superres-mnist5k", log=lambda line: None)
-    assert own_weights("superres", "mnist5k", "runs [1]") == Path("runs [1]/[x]-superres-mnist5k/weights.safetensors")
+    found = own_weights("superres", "mnist5k", "runs [1]")
+    assert found == Path("runs [1]/[x]-superres-mnist5k/weights.safetensors")
     assert own_weights("res", "mnist5k", "runs [1]") is None, "another task, whose name ends alike"
     assert choose_model("superres", "mnist5k", "mine", "runs [1]").restore.channels == 1
     chosen = choose_model("superres", "folder:./mnist5k/", "mine", "runs [1]", named="smoke")

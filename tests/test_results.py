@@ -335,16 +335,30 @@ def test_one_line_errors(images, degrade):
         evaluate(lambda x, t: x / 0 * 0, degrade, images, methods=("direct",), log=quiet)
 
 
-@pytest.mark.parametrize("change, T, options, message", [
-    (lambda pixels: pixels.expand(-1, 3, -1, -1), 5, {}, "mnist5k has 3 channels, and the network restores 1: choose another data set"),
-    (lambda pixels: pixels, 6, {}, "T = 6: the network was trained for severities 1..5"),
-    (lambda pixels: pixels, 5, {"batch": 0}, "batch = 0: it must be at least 1"),
-    (lambda pixels: pixels, 5, {"batch": -2}, "batch = -2: it must be at least 1"),
-    (lambda pixels: pixels, 5, {"n": 0}, "n = 0 lies outside 2..30")])
-def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(images, tmp_path, change, T, options, message):
+@pytest.mark.parametrize(
+    "change, T, options, message",
+    [
+        (
+            lambda pixels: pixels.expand(-1, 3, -1, -1),
+            5,
+            {},
+            "mnist5k has 3 channels, and the network restores 1: choose another data set",
+        ),
+        (lambda pixels: pixels, 6, {}, "T = 6: the network was trained for severities 1..5"),
+        (lambda pixels: pixels, 5, {"batch": 0}, "batch = 0: it must be at least 1"),
+        (lambda pixels: pixels, 5, {"batch": -2}, "batch = -2: it must be at least 1"),
+        (lambda pixels: pixels, 5, {"n": 0}, "n = 0 lies outside 2..30"),
+    ],
+)
+def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(
+    images, tmp_path, change, T, options, message
+):
     choice = recipe("smoke", "inpaint", "mnist5k", T=5)
     network = build(choice, choice.degradation())
-    scored, degrade = replace(images, pixels=change(images.pixels)), degradations.make("inpaint", "mnist5k", T=T)
+    scored, degrade = (
+        replace(images, pixels=change(images.pixels)),
+        degradations.make("inpaint", "mnist5k", T=T),
+    )
     with pytest.raises(ValueError, match=message):
         evaluate(network, degrade, scored, tmp_path, log=quiet, **options)
     assert not list(tmp_path.iterdir())

@@ -128,7 +128,9 @@ def test_images_that_the_network_cannot_take_are_refused_before_the_first_step(d
     choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"network": network, "sampler_states": 0.0})
     with pytest.raises(ValueError, match="images of 28 x 28 do not fit this network: use multiples of 8"):
         train(choice, tmp_path, images=replace(digits, pixels=digits.pixels[..., 2:30, 2:30]), log=quiet)
-    with pytest.raises(ValueError, match="images have 3 channels, and those of mnist5k have 1: name a data set of the same"):
+    with pytest.raises(
+        ValueError, match="images have 3 channels, and those of mnist5k have 1: name a data set like them"
+    ):
         train(choice, tmp_path, images=replace(digits, pixels=digits.pixels.expand(-1, 3, -1, -1)), log=quiet)
     assert not list(tmp_path.glob("*"))
 
@@ -136,7 +138,13 @@ def test_images_that_the_network_cannot_take_are_refused_before_the_first_step(d
 @pytest.mark.parametrize("size", [16, 48])
 def test_validation_images_have_the_size_of_the_training_images(tmp_path, size):
     choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1})
-    train(choice, tmp_path, images=load("mnist5k", "train", size=size), on_evaluate=validation_scores(choice, n=4), log=quiet)
+    train(
+        choice,
+        tmp_path,
+        images=load("mnist5k", "train", size=size),
+        on_evaluate=validation_scores(choice, n=4),
+        log=quiet,
+    )
     assert 0 < float(curve(tmp_path)[0]["rmse_direct"]) < 1
 
 
