@@ -435,7 +435,7 @@ def check_count():
     cases.append((torch.tensor([[0.0, 1], [0, 0]]), 0.5, 1))  # its eigenvalues are 0, one of its singular values is 1
     answers = [count(A, half_step) for A, half_step, _ in cases]
     if answers[0] is None:
-        return "todo: write count(A, finest)"
+        return "todo: write count(A, half_step)"
     if int(answers[0]) == 4:
         return "not yet: A works on rows and on columns, so an n x n image has n * n patterns"
     if [int(answer) for answer in answers] != [expected for *_, expected in cases]:

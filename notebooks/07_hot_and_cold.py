@@ -185,8 +185,8 @@ print(f"{len(record['rows'])} rows, {record['rows'][0]['images_seen']:,} images 
 assert len({row["images_seen"] for row in record["rows"]}) == len({row["n"] for row in record["rows"]}) == 1
 assert all(len(values(record, "generation", kind, "direct", "frechet")) == len(seeds) for kind in kinds)
 print(f"ok: {len(kinds)} degradations, {len(seeds)} seeds each; every network saw as many images and was scored on as many")
-assert record["budget"].get("loss", "l1") == "l1"
-print("ok: all were trained by the L1 loss on x0, noise too; none by hot diffusion's squared error of the noise")
+assert record["budget"].get("loss", "l1") == "l1" and record["budget"]["steps"] == 600
+print("ok: all were trained by the L1 loss on x0 for 600 steps, noise too; none by hot diffusion's squared error of the noise")
 
 # %% [markdown]
 # ### Restoration
