@@ -14,6 +14,9 @@ test: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 	OMP_NUM_THREADS=1 COLDDIFF_NB=smoke,offline $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 
+colab: .venv/ready
+	$(BIN)/python tools/colab.py $(ARGS)
+
 soak: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
 
@@ -46,4 +49,4 @@ results: .venv/ready
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test soak bench lab notebooks badges page class figures results
+.PHONY: run test colab soak bench lab notebooks badges page class figures results

@@ -20,7 +20,7 @@ from colddiff_nb import notebook as package
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
-room = importlib.import_module("notebooks")
+room, replica = importlib.import_module("notebooks"), importlib.import_module("colab")
 
 SETUP = next(cell for cell in room.inputs(HOME / "notebooks" / "03_sampling.py").cells if "setup" in cell.metadata.get("tags", [])).source
 VERSION = re.findall(r'"(v[\d.]+)"', SETUP)[0]
@@ -72,12 +72,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
                         "PIP_DISABLE_PIP_VERSION_CHECK": "1", "JUPYTER_DATA_DIR": str(folder), "IPYTHONDIR": str(folder)}
 
 
-def new_environment(folder: Path) -> str:
-    """A Python that has all installed packages, and where pip can add others without touching them."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    (own,) = folder.glob("lib/python*/site-packages")
-    (own / "installed.pth").write_text("\n".join(path for path in sys.path if path.endswith(("site-packages", "dist-packages"))))
-    return str(folder / "bin" / "python")
+def new_environment(folder: Path) -> Path:
+    """A Python that has all installed packages, older ones behind them, and where pip can add others without touching them."""
+    folders = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    return replica.new_runtime(folder / "runtime", sys.executable, *folders, replica.ubuntu(folder / "ubuntu"))
 
 
 ANSWER = '[{"path": "fileId=https%3A//github.com/NAME/blob/main/notebooks/03_sampling.ipynb", "name": "03_sampling.ipynb"}]'

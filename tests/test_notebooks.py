@@ -16,6 +16,7 @@ import nbformat
 import pytest
 import yaml
 from nbformat import NotebookNode
+from packaging.requirements import Requirement
 
 from colddiff_nb import notebook as package
 from colddiff_nb.checkpoint import load_weights
@@ -198,6 +199,14 @@ def test_setup_installs_only_what_is_missing(monkeypatch: pytest.MonkeyPatch, ca
         package.setup()
 
 
+def test_setup_says_why_pip_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(package.NEEDED, "a_module_that_is_not_there", "not-there>=1")
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-color"), ("PIP_NO_INDEX", "1")):  # the first two are so in every kernel
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RuntimeError, match=r"install not-there>=1 \(ERROR: No matching distribution found for not-there>=1\)"):
+        package.install()
+
+
 def put_metadata(folder: Path, name: str, version: str, stem: str = "") -> None:
     """What pip leaves of an installed package that importlib.metadata reads."""
     info = folder / f"{stem or name}-{version}.dist-info"
@@ -226,6 +235,14 @@ def test_what_setup_asks_for_is_what_the_requirements_say() -> None:
     lines = {line.split("#")[0].strip() for line in (HOME / "requirements.txt").read_text().splitlines()}
     assert set(package.NEEDED.values()) <= lines
     assert not any("mlxtend" in requirement for requirement in package.NEEDED.values())
+
+
+def test_colab_meets_every_requirement() -> None:
+    colab = importlib.import_module("colab")
+    versions = dict(package.split("==") for package in [*colab.PACKAGES, *colab.NOT_ON_TPU] if "==" in package)
+    required = [Requirement(line.split("#")[0]) for line in (HOME / "requirements.txt").read_text().splitlines()[1:]]
+    met = {wish.name: wish.specifier.contains(versions[wish.name]) for wish in required if wish.name in versions}
+    assert {"ipykernel", "ipywidgets", "numpy"} <= set(met) and all(met.values()), met
 
 
 def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
