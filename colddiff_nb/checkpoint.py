@@ -106,7 +106,7 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
         file.write(MAGIC + _hash(file, file.tell()))
 
     with explained(folder, MEND):
-        remove_temporary(folder)
+        remove_temporary(folder, "step-")
         others = [other for other in _checkpoints(folder) if other.name == _name(_step(other)) and other != path]
         previous = next((other for other in others if _damage(other) is None), None)
         if previous and _step(previous) > step:

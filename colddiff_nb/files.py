@@ -1,13 +1,15 @@
 """Writing into a run folder: all or nothing, one writer at a time, and errors that say what to do.
 
-A file is written under a temporary name in its folder, flushed to the disk, then renamed. A kill at any moment leaves the old
-file, the new one, or a temporary file that the next `lock` or `checkpoint.save` removes.
+A file is written under a temporary name of its own in its folder, flushed to the disk, then renamed. A kill at any moment leaves
+the old file, the new one, or a temporary file that the next `lock` or `checkpoint.save` removes.
 """
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = ".colddiff-tmp"
-HEARTBEAT, STALE = 20.0, 300.0  # seconds: how often a writer shows that it lives; the silence after which another host takes over
+HEARTBEAT, STALE = 20.0, 300.0  # seconds: how often a writer shows that it lives; the silence after which another system takes over
+WRITING = 5.0  # seconds that an unreadable lock file counts: it is being written
+SOMEBODY = "another process that starts or ends just now"
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
 MEND = "free space there or mount it again, or go on in another folder with --run DIR"
 
@@ -51,7 +55,7 @@ def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
     The folder must exist: making it here would fill the empty mount point of a Drive that went away.
     """
-    temporary = path.with_name(path.name + TEMPORARY)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         with open(temporary, "w+b") as file:
             write(file)
@@ -92,9 +96,11 @@ def make_folder(path: str | Path) -> None:
     Path(path).mkdir(parents=True, exist_ok=True)
 
 
-def remove_temporary(folder: Path) -> None:
-    for path in folder.glob("*" + TEMPORARY):
-        path.unlink(missing_ok=True)
+def remove_temporary(folder: Path, *names: str) -> None:
+    """Remove what was left of files whose names begin so. They must be of the caller alone: others may be being written."""
+    for name in names:
+        for path in folder.glob(f"{name}*{TEMPORARY}"):
+            path.unlink(missing_ok=True)
 
 
 def _process(pid: int) -> str | None:
@@ -113,58 +119,108 @@ def _process(pid: int) -> str | None:
     return "running"
 
 
-def _holder(path: Path) -> str | None:
-    """Who holds this lock file, in words; None when it is not there, or left behind by a process that was killed."""
+def _system() -> str:
+    """What differs between machines and containers of one host name: a process number means another process there."""
+    parts = []
+    with suppress(OSError):
+        parts.append(Path("/etc/machine-id").read_text())
+    with suppress(OSError):
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> bytes | None:
     try:
-        silence = time.time() - path.stat().st_mtime
-        owner = json.loads(path.read_text())
-        here = owner["host"] == platform.node()
-        alive = _process(int(owner["pid"])) == owner["process"] if here else silence < STALE
-        return f"process {owner['pid']} on {owner['host']} since {owner['since']}" if alive else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return path.read_bytes()
+    except FileNotFoundError:
         return None
 
 
-@contextmanager
-def lock(folder: str | Path) -> Iterator[None]:
-    """Hold `folder` (made when missing) as its only writer; a second one gets a CheckpointError that names the first.
+def _holder(content: bytes, silence: float) -> str | None:
+    """Who holds a lock file of this content, in words; None where a process that was killed left it."""
+    try:
+        owner = json.loads(content)
+        here = (owner["host"], owner.get("system")) == (platform.node(), _system())
+        alive = _process(int(owner["pid"])) == owner["process"] if here else silence < STALE
+        return f"process {owner['pid']} on {owner['host']} since {owner['since']}" if alive else None
+    except (ValueError, KeyError, TypeError):
+        return SOMEBODY if silence < WRITING else None
 
-    File locks do not work on Drive, so `run.lock` names host and process. On its own host it counts while that process runs: a
-    run that was killed starts again at once. From another host it counts until it was not touched for STALE seconds.
+
+def _take(path: Path, mine: bytes) -> str | None:
+    """Make this lock file ours; else say who holds it.
+
+    A file that was left behind is replaced only under a second lock, named after what the file says. So one process gets it
+    of all that find it at the same time, and none replaces what another has just put there.
     """
-    folder = Path(folder)
-    path = folder / "run.lock"
-    since = time.strftime("%Y-%m-%d %H:%M:%S")
-    mine = json.dumps({"host": platform.node(), "pid": os.getpid(), "process": _process(os.getpid()), "since": since}).encode()
+    try:
+        with open(path, "xb") as file:
+            file.write(mine)
+    except FileExistsError:
+        try:
+            silence, left = time.time() - path.stat().st_mtime, path.read_bytes()
+        except FileNotFoundError:
+            return SOMEBODY
+        second = path.with_name(f"{path.name}.{hashlib.sha256(left).hexdigest()[:8]}{TEMPORARY}")
+        if holder := _holder(left, silence) or _take(second, mine):
+            return holder
+        try:
+            if _read(path) == left:
+                replace(path, lambda file: file.write(mine))
+        finally:
+            second.unlink(missing_ok=True)
+    return None if _read(path) == mine else SOMEBODY
+
+
+@contextmanager
+def held(path: Path, wait: float = 0) -> Iterator[Callable[[], None]]:
+    """Hold a lock file (its folder is made when missing), after up to `wait` seconds; a CheckpointError names who holds it.
+
+    File locks do not work on Drive, so the file names host and process. On its own system it counts while that process runs: one
+    that was killed is followed at once. From another system it counts until it was not touched for STALE seconds.
+    Gives a function to call before each write: it raises CheckpointError where another process took the lock over.
+    """
+    folder, until = path.parent, time.monotonic() + wait
+    mine = json.dumps({"host": platform.node(), "system": _system(), "pid": os.getpid(), "process": _process(os.getpid()),
+                       "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": secrets.token_hex(4)}).encode()
     with explained(folder, MEND):
         make_folder(folder)
-        holder = _holder(path)
-        if holder is None:
-            path.unlink(missing_ok=True)
-            try:
-                with open(path, "xb") as file:
-                    file.write(mine)
-            except FileExistsError:
-                holder = "another process that starts just now"
-        if holder:
-            raise CheckpointError(f"{folder} is in use by {holder}: stop it, or choose another --run DIR (if it is gone, delete {path})")
-        remove_temporary(folder)
+        while holder := _take(path, mine):
+            if time.monotonic() >= until:
+                raise CheckpointError(f"{folder} is in use by {holder}: stop it, or choose another --run DIR (if it is gone, delete {path})")
+            time.sleep(0.05)
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT):
-            with suppress(OSError):
-                if path.read_bytes() == mine:
-                    with open(path, "r+b") as file:  # the same bytes again: a new time, and never an empty file
-                        file.write(mine)
+            with suppress(OSError), open(path, "r+b") as file:
+                if file.read() == mine:  # the same bytes again: a new time, and never an empty file
+                    file.seek(0)
+                    file.write(mine)
+
+    def check() -> None:
+        with explained(folder, MEND):
+            content = _read(path)
+        if content != mine and folder.is_dir():
+            raise CheckpointError(f"another process took {folder} over: this one writes nothing more there")
 
     heart = threading.Thread(target=beat, daemon=True)
     heart.start()
     try:
-        yield
+        yield check
     finally:
         ended.set()
         heart.join()
         with suppress(OSError):
             if path.read_bytes() == mine:
                 path.unlink()
+
+
+@contextmanager
+def lock(folder: str | Path) -> Iterator[Callable[[], None]]:
+    """Hold a run's `folder` (made when missing) as its only writer: see `held`, whose check it gives."""
+    folder = Path(folder)
+    with held(folder / "run.lock") as check:
+        with explained(folder, MEND):
+            remove_temporary(folder, "run.lock", "step-", "curve.csv", "weights.safetensors")
+        yield check

@@ -224,10 +224,12 @@ def _record(folder: str | Path, cell: dict[str, Any]) -> None:
         same_weights = other["provenance"] == cell["provenance"] | {"inception": inception}
         return place(other) == place(cell) and not (same_weights and inception not in (None, cell["provenance"].get("inception")))
 
-    files.make_folder(folder)
-    others = [other for other in _read(folder) if not replaced(other)]
-    text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
-    files.replace(Path(folder, "metrics.json"), lambda file: file.write(text.encode()))
+    path = Path(folder, "metrics.json")
+    with files.held(path.with_name("metrics.lock"), wait=2 * files.STALE):  # nobody holds it for more than a moment
+        files.remove_temporary(path.parent, path.name)
+        others = [other for other in _read(folder) if not replaced(other)]
+        text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
+        files.replace(path, lambda file: file.write(text.encode()))
 
 
 def fid_protocol(cell: Mapping[str, Any]) -> str | None:

@@ -1,16 +1,23 @@
 """Evaluation: what it scores, what it refuses, how it goes on after a stop, and the tables built from it."""
 import json
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from colddiff_nb import degradations, results
+from colddiff_nb import degradations, files, results
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degraded import degraded_rows
 from colddiff_nb.networks import build
 from colddiff_nb.recipes import recipe
 from colddiff_nb.results import evaluate
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # RMSE and SSIM of D(x0, T) on the 1,000 test images of the offline sets, computed by `degraded_rows`.
 DEGRADED = {
@@ -164,6 +171,40 @@ def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path
     for one, other in zip(resumed["cells"], whole["cells"], strict=True):
         assert {key: one[key] for key in SCORES} == {key: other[key] for key in SCORES}
     assert json.loads((tmp_path / "metrics.json").read_text()) == resumed
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+
+
+WRITER = """
+import sys, time
+sys.path.insert(0, "tests")
+from test_results import identity, quiet, some_images
+from colddiff_nb import degradations
+from colddiff_nb.results import evaluate
+
+images, degrade = some_images(), degradations.make("inpaint")
+while time.time() < float(sys.argv[3]):
+    pass
+for n in range(2 + int(sys.argv[2]), 26, 3):
+    evaluate(identity, degrade, images, sys.argv[1], methods=("degraded", "direct"), n=n, weights="abc", log=quiet)
+"""
+
+
+def test_three_evaluations_into_one_folder_lose_no_cell(tmp_path):
+    start = str(time.time() + 10)
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(number), start], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+                                env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}) for number in range(3)]
+    errors = [writer.communicate(timeout=200)[1] for writer in writers]
+    assert all(writer.returncode == 0 for writer in writers), errors
+    cells = json.loads((tmp_path / "metrics.json").read_text())["cells"]
+    assert sorted((cell["n"], cell["method"]) for cell in cells) == [(n, method) for n in range(2, 26) for method in ("degraded", "direct")]
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_what_killed_evaluations_left_does_not_stop_the_next_one(images, degrade, tmp_path):
+    for name in ("metrics.lock", f"metrics.json.1234{files.TEMPORARY}"):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (0, 0))
+    evaluate(identity, degrade, images, tmp_path, methods=("direct",), log=quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
 
 
