@@ -78,8 +78,9 @@ def new_runtime(folder: Path, python: str | Path, *behind: Path) -> Path:
 
 
 def build_replica(torch: str) -> None:
-    """Install Colab's packages into build/colab, unless they are there."""
-    if (REPLICA / "ready").exists():
+    """Install Colab's packages into build/colab, unless just these are there."""
+    ready, wanted = REPLICA / "ready", " ".join([PIP, *PACKAGES, *NOT_ON_TPU, torch])
+    if ready.exists() and ready.read_text() == wanted:
         return
     shutil.rmtree(REPLICA, ignore_errors=True)
     python = newest_python()
@@ -90,7 +91,7 @@ def build_replica(torch: str) -> None:
     call(*install, *PACKAGES, *torch.split())
     call(*install, "--no-deps", "--target", REPLICA / "not_on_tpu", *NOT_ON_TPU)
     ubuntu(REPLICA / "ubuntu")
-    (REPLICA / "ready").touch()
+    ready.write_text(wanted)
 
 
 def alone(name: str, project: Path) -> nbformat.NotebookNode:
