@@ -1,5 +1,5 @@
-"""What a degradation is: `Degradation` to subclass, `Drawn` with its randomness fixed, `Separable` for linear ones, and
-`check_degradation`, which says in words what is wrong with one of your own:
+"""What a degradation is: `Degradation` to subclass, `Drawn` with its randomness fixed, and `check_degradation`, which says in words
+what is wrong with one of your own:
 
     class Fade(Degradation):
         def __init__(self, size, options, T):
@@ -130,32 +130,6 @@ class Drawn:
         self.degrade.check(x_T, t)
         with torch.autocast(x_T.device.type, enabled=False):
             return self.degrade.project_at(x0_hat.float(), x_T.float(), t, self.randomness.to(x_T.device), measurement)
-
-
-class Separable(Degradation):
-    """D(x0, t) = A_t x0 A_t^T with one matrix per severity: `matrices` is (T + 1, size, size), float64. For float32 images the
-    result is rounded once: the rounding of two float32 products would be as large as what blurred MNIST still holds."""
-
-    matrices: Tensor
-
-    def __init__(self, steps: list[Tensor], size: int, options: dict[str, Any]):
-        super().__init__(len(steps), size, options)
-        recursive = [torch.eye(size, dtype=torch.float64)]
-        for step in steps:
-            recursive.append(step @ recursive[-1])
-        self.register_buffer("matrices", torch.stack(recursive), persistent=False)
-
-    def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        A = self.matrices[t].unsqueeze(1)  # (B, 1, size, size)
-        return (A @ x0.double() @ A.mT).to(x0.dtype)
-
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement: str) -> Tensor:
-        """In the singular value decomposition A_t = U S V^T, x_t has the coefficients U^T x_t U = outer(S, S) * (V^T x0 V)."""
-        U, S, Vh = torch.linalg.svd(self.matrices[t])
-        gains = S.outer(S)
-        known = gains > TRUSTED[measurement]
-        coefficients = torch.where(known, U.mT @ x_t.double() @ U / gains.where(known, 1), Vh @ x0_hat.double() @ Vh.mT)
-        return (Vh.mT @ coefficients @ Vh).float()
 
 
 def check_whole(value: Any, least: int, most: int, message: str) -> None:

@@ -2,7 +2,7 @@
 
 Every degradation of the paper here is linear, so the t-fold recursion of the paper has a closed form whose cost does not depend on t:
 blur and pixelation are A_t x A_t^T with one (size, size) matrix per severity, masks are one table over the squared distance
-to the mask's centre. Conventions: x0 is float32 in [-1, 1], shape (B, C, size, size); t is an int or a LongTensor (B,) in
+to the mask's centre. All three only scale coefficients in a basis of their own (bases.py). Conventions: x0 is float32 in [-1, 1], shape (B, C, size, size); t is an int or a LongTensor (B,) in
 0..T; D(x0, 0) is x0 bit for bit.
 """
 from __future__ import annotations
@@ -14,14 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colddiff_nb.contract import Degradation, Separable, check_measurement, check_whole
+from colddiff_nb.bases import Linear, Separable, cosines, haar, waves
+from colddiff_nb.contract import Degradation, check_measurement, check_whole
 from colddiff_nb.more_degradations import Decolour, Line, Noise, Snow, blur_to_the_mean
 from colddiff_nb.names import GREY_DATASETS, data_set
 
 TASKS = ("deblur", "superres", "inpaint")  # the paper's, with tables and shipped weights
 
 
-class Masks(Degradation):
+class Masks(Linear):
     """Inpainting: x_t = x0 * prod_{i <= t} (1 - exp(-|p - c|^2 / (2 sigma_i^2))), sigma_i = first + step * (i - 1) pixels.
 
     The product depends on |p - c|^2 alone, an integer: `table` is (T + 1, largest squared distance + 1). The centre c is drawn
@@ -55,14 +56,33 @@ class Masks(Degradation):
             + (self.pixels.view(1, 1, -1) - centers[:, 1].view(-1, 1, 1)) ** 2  # (B, size, size)
         return self.table[t.view(-1, 1, 1), squared].unsqueeze(1)
 
-    def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        centers = randomness if self.center is None else torch.tensor([self.center], device=x0.device).expand(len(x0), 2)
-        return x0 * self.mask(t, centers)
+    def gains_at(self, t: Tensor, randomness: Tensor) -> Tensor:
+        centers = randomness if self.center is None else torch.tensor([self.center], device=t.device).expand(len(t), 2)
+        return self.mask(t, centers)
 
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement: str) -> Tensor:
-        """0.05 whatever the measurement: in float32 all but the centre could be divided out, which is no inpainting any more."""
-        mask = self.apply_at(torch.ones_like(x_t[:, :1]), torch.full((len(x_t),), t, device=x_t.device), randomness)
-        return torch.where(mask > 0.05, x_t / mask, x0_hat)
+    def trusted(self, measurement: str) -> float:
+        """In float32 all but the centre could be divided out, which is no inpainting any more."""
+        return 0.05
+
+
+class Bicubic(Degradation):
+    """Pixelation as the official command line makes it: bicubic to half the resolution, then nearest upsampling, t times. No basis
+    is common to all severities, so it has no projection."""
+
+    matrices: Tensor
+
+    def __init__(self, T: int, size: int, options: dict[str, Any]):
+        super().__init__(T, size, options)
+        A = torch.eye(size, dtype=torch.float64).view(1, size, size, 1)  # channel i is what becomes of an impulse at i
+        matrices = [A]
+        for s in range(1, T + 1):
+            small = F.interpolate(matrices[-1], size=(size // 2 ** s, 1), mode="bicubic")
+            matrices.append(F.interpolate(small, size=(size, 1), mode="nearest"))
+        self.register_buffer("matrices", torch.cat(matrices).squeeze(-1).mT.contiguous(), persistent=False)
+
+    def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
+        A = self.matrices[t].unsqueeze(1)
+        return (A @ x0.double() @ A.mT).to(x0.dtype)
 
 
 def measure(x_T: Tensor, measurement: str) -> Tensor:
@@ -124,30 +144,25 @@ def _blur(size: int, plain: dict[str, Any], T: int, kernel: int, sigma: Any, pad
         raise ValueError(f"padding = {padding!r}: choose circular or reflect")
     misfit = f"kernel = {kernel!r} does not fit images of size {size}: it must be odd and at most {2 * size - 1}"
     check_whole(kernel, 1, 2 * size - 1, misfit)
-    half = kernel // 2
     if kernel % 2 == 0:
         raise ValueError(misfit)
-    taps = torch.arange(-half, half + 1, dtype=torch.float64)
-    rows = F.pad(torch.eye(size, dtype=torch.float64).unsqueeze(0), (half, half), mode=padding)  # (1, size, size + kernel - 1)
-    steps = []
-    for width in _sigmas(sigma, T):
-        weights = torch.exp(-taps ** 2 / (2 * width ** 2))
-        blurred = F.conv1d(rows.transpose(0, 1), (weights / weights.sum()).view(1, 1, -1))  # row i: the impulse at i, blurred
-        steps.append(blurred.squeeze(1).mT)
-    return Separable(steps, size, plain)
+    basis, angles = (waves if padding == "circular" else cosines)(size)
+    taps = torch.arange(kernel, dtype=torch.float64) - kernel // 2
+    weights = torch.exp(-taps ** 2 / (2 * _sigmas(sigma, T).unsqueeze(1) ** 2))  # (T, kernel)
+    weights /= weights.sum(1, keepdim=True)
+    steps = weights @ (taps.unsqueeze(1) * angles).cos()  # (T, size): the gain of each wave in each step
+    return Separable(basis, torch.cat([torch.ones(1, size), steps]).cumprod(0), plain)
 
 
-def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Separable:
+def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Degradation:
     if pooling not in ("area", "bicubic"):
         raise ValueError(f"pooling = {pooling!r}: choose area or bicubic")
     if size % 2 ** T:
         raise ValueError(f"size = {size} cannot be halved T = {T} times: choose a multiple of {2 ** T}, or a smaller T")
-    columns = torch.eye(size, dtype=torch.float64).view(1, size, size, 1)  # channel i is the impulse at i
-    steps = []
-    for s in range(1, T + 1):
-        small = F.interpolate(columns, size=(size // 2 ** s, 1), mode=pooling)
-        steps.append(F.interpolate(small, size=(size, 1), mode="nearest").view(size, size).mT)
-    return Separable(steps, size, plain)
+    if pooling == "bicubic":
+        return Bicubic(T, size, plain)
+    basis, sides = haar(size, T)
+    return Separable(basis, (sides >= 2 ** torch.arange(T + 1).unsqueeze(1)).double(), plain)
 
 
 def _inpaint(size: int, plain: dict[str, Any], T: int, sigma: Any, center: tuple[int, int] | None) -> Masks:

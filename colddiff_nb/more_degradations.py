@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colddiff_nb.contract import Degradation, Drawn, Separable
+from colddiff_nb.bases import Separable, waves
+from colddiff_nb.contract import Degradation, Drawn
 from colddiff_nb.names import GREY_DATASETS
 
 
@@ -61,11 +62,10 @@ class Noise(Degradation):
 def blur_to_the_mean(size: int, options: dict[str, Any], T: int) -> Separable:
     """Heat flow on a ring of pixels, a blur whose width grows geometrically from half a pixel to 3/4 of the image; x_T is the mean colour."""
     widths = torch.cat([torch.zeros(1), 0.5 * (1.5 * size) ** torch.linspace(0, 1, T)]).double()  # (T + 1,): of x_0, ..., x_T
-    cooling = (2 * math.pi * torch.fft.fftfreq(size, dtype=torch.float64)).cos() - 1  # (size,): of each frequency
-    gains = torch.exp(widths.square().diff().unsqueeze(1) * cooling)  # (T, size): of each step
-    gains[-1, 1:] = 0  # the last step keeps the mean alone
-    impulses = torch.fft.fft(torch.eye(size, dtype=torch.float64), dim=0)
-    return Separable([torch.fft.ifft(gain.unsqueeze(1) * impulses, dim=0).real for gain in gains], size, options)
+    basis, angles = waves(size)
+    steps = torch.exp(widths.square().diff().unsqueeze(1) * (angles.cos() - 1))  # (T, size): the gain of each wave in each step
+    steps[-1, 1:] = 0  # the last step keeps the mean alone
+    return Separable(basis, torch.cat([torch.ones(1, size), steps]).cumprod(0), options)
 
 
 class Line(Degradation):

@@ -5,6 +5,7 @@ t as a LongTensor (B,) in 1..T, and return images of the same shape.
 """
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colddiff_nb.bases import Separable
 from colddiff_nb.contract import check_images
-from colddiff_nb.degradations import Degradation, Separable
+from colddiff_nb.degradations import Degradation
 from colddiff_nb.names import channels
 from colddiff_nb.recipes import Recipe
 
 # Standard deviation of the rounding error of a measurement of order 1: what float32 leaves after D, and that of 256 levels in [-1, 1].
 # A preconditioner tuned to float32 reads details that 8 bits have erased, and takes rounding for signal when given 8 bits.
 NOISE = {"float32": 2e-8, "8bit": 2 / 255 / 12 ** 0.5, "both": 2e-8}
+LEAST_SPREAD = 0.01  # of a coefficient: one that never moved in the images looked at may do so in others
 
 
 class Preconditioner(nn.Module):
@@ -33,9 +36,6 @@ class Preconditioner(nn.Module):
     gain: Tensor
     mean: Tensor
     spread: Tensor
-    U: Tensor
-    V: Tensor
-    S2: Tensor
 
     def __init__(self, degrade: Degradation, channels: int, measurement: str):
         super().__init__()
@@ -43,46 +43,40 @@ class Preconditioner(nn.Module):
         self.register_buffer("gain", torch.ones(degrade.T + 1))
         self.inverts = isinstance(degrade, Separable)
         if isinstance(degrade, Separable):
-            U, S, Vh = torch.linalg.svd(degrade.matrices)
-            self.register_buffer("U", U, persistent=False)
-            self.register_buffer("V", Vh.mT.contiguous(), persistent=False)
-            self.register_buffer("S2", S.unsqueeze(-1) * S.unsqueeze(-2), persistent=False)  # (T + 1, size, size)
+            self.linear = copy.deepcopy(degrade)
             self.register_buffer("mean", torch.zeros(channels, degrade.size, degrade.size))
-            self.register_buffer("spread", torch.ones(degrade.T + 1, degrade.size, degrade.size))
+            self.register_buffer("spread", torch.ones(degrade.size, degrade.size))
 
     @torch.no_grad()
     def fit(self, degrade: Degradation, x0: Tensor) -> None:
         """Learn from training images x0 (n, C, H, W): gain(t), one over the spread of D(x0, t) within an image; the mean image; and the
-        standard deviation of each coefficient V^T x0 V about it."""
+        standard deviation of each coefficient about the mean's, over images and channels."""
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         for t in range(degrade.T + 1):
             x_t = drawn(x0, t)
             self.gain[t] = 1 / (x_t - x_t.mean((-1, -2), keepdim=True)).std().clamp(min=1e-6)  # x_t may be flat
         if self.inverts:
             self.mean.copy_(x0.mean(0))
-            for t, V in enumerate(self.V):
-                self.spread[t] = (V.mT @ (x0 - self.mean).double() @ V).square().mean((0, 1)).sqrt()
+            spread = self.linear.analyse(x0 - self.mean).square().mean((0, 1)).sqrt()
+            self.spread.copy_(spread.clamp(min=LEAST_SPREAD))
 
     def trust(self, t: Tensor) -> Tensor:
-        """How far a measured coefficient of x_t is believed, 0 (lost in rounding) to 1: (B, 1, size, size), float64.
-
-        With the singular value decomposition A_t = U S V^T the two-dimensional operator has the gains S2 = outer(S, S)."""
-        signal = (self.S2[t] * self.spread[t]).square()
-        return (signal / (signal + self.noise ** 2)).unsqueeze(1)
+        """How far a measured coefficient of x_t is believed, 0 (lost in rounding) to 1: (B, 1, size, size), float64."""
+        signal = (self.linear.gains_at(t) * self.spread).square()
+        return signal / (signal + self.noise ** 2)
 
     def linear_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """The best linear estimate of x0 (B, C, H, W) that takes its coefficients V^T x0 V as independent: each is that of the mean image
-        plus trust / S2 times what U^T x_t U is off the mean's."""
-        U, V, S2 = (buffer[t].unsqueeze(1) for buffer in (self.U, self.V, self.S2))  # (B, 1, size, size)
-        mean = V.mT @ self.mean.double() @ V  # (B, C, size, size)
-        return (V @ (mean + self.trust(t) / S2.clamp(min=1e-30) * (U.mT @ x_t.double() @ U - S2 * mean)) @ V.mT).float()
+        """The best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent: each is that of the mean image plus
+        trust / gain (written without a division by zero) times what that of x_t is off the degraded mean's."""
+        gains, mean, variance = self.linear.gains_at(t), self.linear.analyse(self.mean), self.spread.double().square()
+        offset = self.linear.analyse(x_t) - gains * mean
+        return self.linear.synthesise(mean + gains * variance / (gains.square() * variance + self.noise ** 2) * offset).float()
 
     def unmeasured(self, correction: Tensor, t: Tensor) -> Tensor:
         """What of a correction (B, C, H, W) to the linear estimate concerns coefficients that x_t does not tell: the measured ones stay as
         measured, to their last digit. Algorithm 2 needs that: from a handful of exact numbers the network infers a whole digit, and steps
         that overwrite them with predictions a percent off would lose it."""
-        V = self.V[t].unsqueeze(1)
-        return (V @ ((1 - self.trust(t)) * (V.mT @ correction.double() @ V)) @ V.mT).float()
+        return self.linear.synthesise((1 - self.trust(t)) * self.linear.analyse(correction)).float()
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(x_t.device.type, enabled=False):
