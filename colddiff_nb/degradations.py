@@ -1,9 +1,9 @@
 """Degradations D(x0, t) of the paper (section 5.1-5.3): blur, pixelation, growing masks; and `make`, which finds every task.
 
-Every degradation of the paper here is linear, so the t-fold recursion of the paper has a closed form whose cost does not depend on t:
-blur and pixelation are A_t x A_t^T with one (size, size) matrix per severity, masks are one table over the squared distance
-to the mask's centre. All three only scale coefficients in a basis of their own (bases.py). Conventions: x0 is float32 in [-1, 1], shape (B, C, size, size); t is an int or a LongTensor (B,) in
-0..T; D(x0, 0) is x0 bit for bit.
+Every degradation of the paper is linear, so its t-fold recursion has a closed form whose cost does not depend on t: blur and pixelation
+are A_t x A_t^T with one (size, size) matrix per severity, masks are one table over the squared distance to the mask's centre. All three
+only scale coefficients, in a basis of their own (bases.py). Conventions: x0 is float32 in [-1, 1], shape (B, C, size, size); t is an
+int or a LongTensor (B,) in 0..T; D(x0, 0) is x0 bit for bit.
 """
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def statistics(images: Images) -> Statistics:
 
 
 class LinearEstimator:
-    """A restorer for x_T alone: restore(x_T, T). Computed in float64 on the CPU; returns x_T's dtype and device.
+    """A restorer for x_T alone: restore(x_T, T), or as samplers call it. Computed in float64 on the CPU; returns x_T's dtype and device.
 
     noise: variance that the measurement's error is taken to have, see `fit`. Raises ValueError for what is no blur, pixelation or mask."""
 
@@ -56,7 +56,7 @@ class LinearEstimator:
         other.noise = noise
         return other
 
-    def __call__(self, x_T: Tensor, t: int | Tensor) -> Tensor:
+    def __call__(self, x_T: Tensor, t: int | Tensor, start: Tensor | None = None) -> Tensor:
         if not bool((torch.as_tensor(t) == self.T).all()):
             raise ValueError(f"t = {t}: the linear estimator was made for t = {self.T} alone")
         difference = x_T.double().cpu() - self.expected  # (B, C, H, W)

@@ -1,13 +1,12 @@
 """The networks R(x_t, t) -> x0_hat: a small U-Net for CPUs behind a float32 preconditioner, and `build` for every recipe.
 
-The paper's own two networks are in official.py; they take x_t alone. All are called with images (B, C, H, W) and the severity
-t as a LongTensor (B,) in 1..T, and return images of the same shape.
+The paper's own two networks are in official.py; they take x_t alone. All are called with images x_t (B, C, H, W), their severities t and
+the severities that the sampler started from, LongTensors (B,) in 1..T, and return images of the same shape.
 """
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -114,7 +113,7 @@ class SmallUNet(nn.Module):
 
     forward(x_t (B, C, H, W), t (B,)) -> x0_hat (B, C, H, W): the preconditioner's linear estimate plus a correction of what was not
     measured, or for masks x_t * exp(gain) plus a correction, as a mask attenuates. H and W must be divisible by 8. The last layer starts at zero.
-    time, skips: switch off for the ablations. keeps: see `Recipe` and `started_at`.
+    time, skips: switch off for the ablations. keeps: see `Recipe` and `forward`.
     """
 
     def __init__(self, degrade: Degradation, channels: int, measurement: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
@@ -135,14 +134,14 @@ class SmallUNet(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def started_at(self, T: int) -> Callable[[Tensor, Tensor], Tensor]:
-        """The restorer for the states of a sampler that started from x_T = D(x0, T). Only what x_T told was measured: all else in x_s was
-        written by predictions, and with keeps="measurement" stays open to correction."""
-        return (lambda x_s, s: self(x_s, s, torch.full_like(s, T))) if self.keeps == "measurement" else self
-
     def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
-        """start (B,): the severities that samplers started from to reach x_t; where it is left out, x_t is D(x0, t) itself."""
+        """start (B,): the severities that samplers started from to reach x_t; t itself where x_t is D(x0, t). With keeps="measurement"
+        it must be given: only what x_T told was measured, all else in x_t was written by predictions and stays open to correction."""
         check_images(x_t, self.channels, 8)
+        if start is None and self.keeps == "measurement":
+            raise ValueError("this network must know where the sampler started: call it as restore(x_s, s, start), "
+                             "with start = s where x_s is D(x0, s) itself")
+        kept = start if start is not None and self.keeps == "measurement" else t
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)
@@ -154,7 +153,7 @@ class SmallUNet(nn.Module):
         out = F.pixel_shuffle(self.head(x), 2).float()  # (B, C or 2 C, H, W)
         if self.precondition.inverts:
             with torch.autocast(x_t.device.type, enabled=False):
-                return features[:, -self.channels:] + self.precondition.unmeasured(out, t if start is None else start)
+                return features[:, -self.channels:] + self.precondition.unmeasured(out, kept)
         gain, correction = out.chunk(2, dim=1)
         undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # more only amplifies noise
         return undone.clamp(-2, 2) + correction  # bounded: Algorithm 1 would feed a runaway back

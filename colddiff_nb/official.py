@@ -103,7 +103,7 @@ class ConvNextUNet(nn.Module):
             self.ups.append(ConvNextLevel(2 * inputs, outputs, dim, nn.ConvTranspose2d(outputs, outputs, 4, stride=2, padding=1)))
         self.final_conv = nn.Sequential(ConvNextBlock(widths[0], dim, None), nn.Conv2d(dim, channels, 1))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
         check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves them
         time = self.time_mlp(time_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
@@ -199,7 +199,7 @@ class ResNetUNet(nn.Module):
             below = outputs
         self.norm_out, self.conv_out = nn.GroupNorm(32, below, eps=1e-6), nn.Conv2d(below, channels, 3, padding=1)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
         check_images(x, self.channels, 2 ** (len(self.down) - 1))
         time = self.temb["dense"](time_embedding(t - 1, self.width))  # (B, 4 * width)

@@ -22,7 +22,7 @@ from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import MAKERS, make, measure
 from colddiff_nb.names import PREFIX
 from colddiff_nb.runtime import true_float32
-from colddiff_nb.sampling import SAMPLERS
+from colddiff_nb.sampling import SAMPLERS, Restore
 
 METHODS: dict[str, Callable] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
 CONTAINS = {  # splits whose images also have another name
@@ -34,14 +34,14 @@ METRICS = {  # the better end, and the digits shown
     "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
 
 
-def evaluate(restore: Callable[[Tensor, Tensor], Tensor] | None, degrade: Degradation, images: Images,
+def evaluate(restore: Restore | None, degrade: Degradation, images: Images,
              folder: str | Path | None = None, *, methods: Sequence[str] = tuple(METHODS), measurement: str = "float32",
              batch: int = 100, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
              classifier: Any = None, fid: bool | Callable = False, n: int | None = None, feature_cache: str | Path | None = None,
              log: Callable[[str], object] = print) -> dict[str, Any]:
     """Score the methods on a split: {"cells": [...]}, one dict a method; with `folder`, also kept in its metrics.json.
 
-    restore(x_t, t) -> x0_hat; None will do for methods=("degraded",). Work is done on the device of `degrade`'s buffers.
+    restore(x_s, s, start) -> x0_hat, see sampling.py; None will do for methods=("degraded",). Work is done on the device of `degrade`'s buffers.
     measurement: "8bit" rounds x_T to the 256 levels of an image file before restoring. seed: of the one draw for the whole split
     and of the bootstrap intervals. n: score that many images, spread evenly over the split.
     trained_on: provenance of the images the weights were trained on (one dict, or several); weights: their checksum. A cell in

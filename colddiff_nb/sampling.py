@@ -1,9 +1,10 @@
 """Direct reconstruction and the paper's Algorithms 1 and 2 (section 3), and what lies between and beyond: one signature.
 
-restore(x_s, s) -> x0_hat is any callable (the network, R in the paper), s a LongTensor (B,); degrade(x0, s) -> x_s is D with
-its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or the decreasing severities
-to visit, such as [40, 20, 3, 2, 1], to skip steps. A restorer that has `started_at` is told where the sampler started. No sampler
-but `consistent` clamps: scores clamp the final image once.
+restore(x_s, s, start) -> x0_hat is any callable (the network, R in the paper); s and start are LongTensors (B,): the severity of x_s,
+and the one that the sampler started from, so that a network knows what of x_s was measured and what predictions wrote.
+degrade(x0, s) -> x_s is D with its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or
+the decreasing severities to visit, such as [40, 20, 3, 2, 1], to skip steps. No sampler but `consistent` clamps: scores clamp the
+final image once.
 
 Algorithm 2 adds T small differences to x_T, so it keeps x_s in float64: in float32 their rounding adds up to a multiple of x_T's own, and
 on blurred images, where the network reads details of that size, it would spoil the result. The network still sees x_T's own precision.
@@ -18,7 +19,7 @@ from operator import index
 import torch
 from torch import Tensor, nn
 
-Restore = Callable[[Tensor, Tensor], Tensor]
+Restore = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,14 @@ def ddim(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None =
     return _sample(update, restore, x_T, severities(degrade, T), trajectory)
 
 
-def started_at(restore: Restore, T: int) -> Restore:
-    """The restorer for a sampler that starts at T: its own `started_at(T)` where it has one."""
-    return restore.started_at(T) if hasattr(restore, "started_at") else restore
-
-
 def consistent(sampler: Callable, measurement: str = "float32") -> Callable:
     """The sampler with every prediction clamped to [-1, 1] and then made to agree with x_T, by `degrade.project`. It assumes that x_T is
     D(x0, T) as exactly as `measurement` ("float32" or "8bit") says. restore must be in eval mode."""
     def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
-        start = severities(degrade, T)[0]
-        predict = started_at(restore, start)
+        measured_at = severities(degrade, T)[0]
 
-        def agreeing(x_s: Tensor, s: Tensor) -> Tensor:
-            return degrade.project(predict(x_s, s).clamp(-1, 1), x_T, start, measurement)
+        def agreeing(x_s: Tensor, s: Tensor, start: Tensor) -> Tensor:
+            return degrade.project(restore(x_s, s, start).clamp(-1, 1), x_T, measured_at, measurement)
         return sampler(agreeing, degrade, x_T, T, trajectory)
     return sample
 
@@ -103,10 +98,8 @@ def mirrored(sampler: Callable) -> Callable:
     assumes a D that treats left and right alike, and images whose mirror images are as likely: photographs, not digits. restore must be
     in eval mode."""
     def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
-        predict = started_at(restore, severities(degrade, T)[0])
-
-        def both(x_s: Tensor, s: Tensor) -> Tensor:
-            return (predict(x_s, s) + predict(x_s.flip(-1), s).flip(-1)) / 2
+        def both(x_s: Tensor, s: Tensor, start: Tensor) -> Tensor:
+            return (restore(x_s, s, start) + restore(x_s.flip(-1), s, start).flip(-1)) / 2
         return sampler(both, degrade, x_T, T, trajectory)
     return sample
 
@@ -134,10 +127,11 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
     network = restore if isinstance(restore, nn.Module) and restore.training else None
     if network:
         network.eval()
-    predict, record, x_s = started_at(restore, visited[0]), Trajectory(x=[x_T]), x_T.double()
+    record, x_s = Trajectory(x=[x_T]), x_T.double()
+    start = torch.full((len(x_T),), visited[0], device=x_T.device)
     try:
         for s, s_next in zip(visited, [*visited[1:], 0]):
-            x0_hat = predict(x_s.to(x_T.dtype), torch.full((len(x_s),), s, device=x_s.device))
+            x0_hat = restore(x_s.to(x_T.dtype), torch.full_like(start, s), start)
             x_s = update(x_s, x0_hat, s, s_next)
             if trajectory:
                 record.severities.append(s)

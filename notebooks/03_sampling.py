@@ -73,16 +73,17 @@ restore, degrade, label = model("superres", "mnist")
 
 # %% [markdown]
 # Pixelation halves the resolution T = 3 times: 32 → 16 → 8 → 4 pixels a side. This is all of Algorithm 2; only the last line of the
-# loop tells it from Algorithm 1, which would be `x_s = D(x0_hat, s - 1)`.
+# loop tells it from Algorithm 1, which would be `x_s = D(x0_hat, s - 1)`. R is told two severities: s of the state it looks at, and where the
+# loop started. What was measured there is certain; all else in $x_s$ was written by R itself, and it may correct that.
 
 # %%
 x0 = to_float(images["mnist"].pixels[:2])  # (2, 1, 32, 32) in [-1, 1]
 D = degrade.draw(len(x0))  # D for these two images; where D is random, this is where the dice fall
 x_T = D(x0, D.T)
-x_s = x_T
+x_s, start = x_T, torch.full((len(x0),), D.T)  # the severity that was measured
 with torch.no_grad():
     for s in range(D.T, 0, -1):
-        x0_hat = restore(x_s, torch.full((len(x0),), s))  # R's guess, from what is known so far
+        x0_hat = restore(x_s, torch.full_like(start, s), start)  # R's guess, from what is known so far
         x_s = x_s - D(x0_hat, s) + D(x0_hat, s - 1)
 by_hand = x_s
 print(f"{D.T} calls of the network, {tuple(by_hand.shape)} restored")
@@ -162,7 +163,7 @@ print(f"ok: {explorer.steps + 1} slider positions, {explorer.steps + 1} pictures
 # %%
 restore, degrade, label = model("superres", "mnist")
 generator = torch.Generator().manual_seed(0)
-networks = {"the trained network": restore, "one that guesses at random": lambda x_s, s: torch.randn(x_s.shape, generator=generator)}
+networks = {"the trained network": restore, "one that guesses at random": lambda x_s, s, start: torch.randn(x_s.shape, generator=generator)}
 print("What you saw: pixelated again, the results differ from the measurement by at most")
 for name, network in networks.items():
     results = {"direct": direct(network, D, x_T), "Algorithm 1": algorithm1(network, D, x_T), "Algorithm 2": algorithm2(network, D, x_T)}

@@ -74,7 +74,7 @@ for name, chosen in models.items():
 # %%
 def restorer(name):
     """The network of a data set, told at most the largest severity it knows."""
-    return lambda x_s, s: models[name].restore(x_s, s.clamp(max=TRAINED))
+    return lambda x_s, s, start: models[name].restore(x_s, s.clamp(max=TRAINED), start.clamp(max=TRAINED))
 
 
 def radius(s):
@@ -390,8 +390,8 @@ def rectangle(top, left, bottom, right):
 
 def fill(name, sampler, x, hole):
     """Images x (n, C, 32, 32), erased where hole is True, filled in by a sampler; all other pixels stay as they are."""
-    def known_kept(x_s, s):
-        return torch.where(hole, restorer(name)(x_s, s).clamp(-1, 1), x)
+    def known_kept(x_s, s, start):
+        return torch.where(hole, restorer(name)(x_s, s, start).clamp(-1, 1), x)
     D = Hole(hole)
     return torch.where(hole, sampler(known_kept, D, D(x, D.T)).clamp(-1, 1), x)
 

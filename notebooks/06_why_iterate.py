@@ -138,7 +138,7 @@ class Shift:
         return x + s * self.e
 
 
-def guess_at_random(x_s, s):
+def guess_at_random(x_s, s, start=None):
     return torch.rand(x_s.shape, generator=torch.Generator().manual_seed(int(s[0]))) * 2 - 1
 
 
@@ -450,7 +450,7 @@ abar = torch.cos(steps.double() / 20 * 0.98 * torch.pi / 2) ** 2  # 1 at s = 0, 
 digits = to_float(test["mnist"].pixels[:200]).double()
 
 
-def posterior_mean(x_s, s):
+def posterior_mean(x_s, s, start=None):
     far = (x_s.flatten(1)[:, None] - abar[s].sqrt() * digits.flatten(1)[None]).square().sum(2) / (2 * (1 - abar[s]))
     return (torch.softmax(-far, dim=1) @ digits.flatten(1)).view_as(x_s)
 

@@ -310,7 +310,7 @@ noise, guess = make("noise", DATA, T=20), x0[:4].flip(0)
 x_s = noise.draw(4, torch.Generator().manual_seed(0))(x0[:4], 12)
 estimated = noise.estimate(x_s, guess, 12)
 assert torch.allclose(estimated(guess, 12), x_s, atol=1e-5)
-step = ddim(lambda x, s: guess, noise, x_s, T=[12, 11], trajectory=True).x[1]
+step = ddim(lambda x, s, start: guess, noise, x_s, T=[12, 11], trajectory=True).x[1]
 assert torch.allclose(step, x_s - estimated(guess, 12) + estimated(guess, 11), atol=1e-5)
 print("ok: DDIM is Algorithm 2 with the noise estimated anew in each step, whatever the network guesses")
 
@@ -342,7 +342,7 @@ def check_seen():
             return "not yet: where the pixel was seen, it must be that of x_t, at every severity, even if it is 0"
         if not (answer[gone] == 0.25).all():
             return "not yet: where the pixel is gone, the guess must stay"
-    better = rmse(consistent(direct)(lambda x, s: guess, drawn, x_t, T=t), true) < rmse(guess, true)
+    better = rmse(consistent(direct)(lambda x, s, start: guess, drawn, x_t, T=t), true) < rmse(guess, true)
     return "ok: what was seen is kept, and the error can only fall" if better else "not yet: the error must fall"
 print(check_seen())
 
@@ -381,7 +381,7 @@ def check_sound():
         for block in (slice(0, 2 ** t), slice(-2 ** t, None)):
             if (D(chord, t)[..., block] - chord[..., block].mean(-1, keepdim=True)).abs().max() > 1e-6:
                 return f"not yet: at t = {t} the first {2 ** t} samples must be their mean, and so must the last {2 ** t}"
-    heard = algorithm2(lambda x, s: torch.randn(x.shape, generator=torch.Generator().manual_seed(int(s[0]))), D, D(chord, 4))
+    heard = algorithm2(lambda x, s, start: torch.randn(x.shape, generator=torch.Generator().manual_seed(int(s[0]))), D, D(chord, 4))
     return "ok: even with random guesses Algorithm 2 returns a sound that agrees with the recording" if torch.allclose(
         D(heard, 4), D(chord, 4), atol=1e-4) else "not yet: each severity must be a coarsening of the one before"
 print(check_sound())

@@ -149,7 +149,7 @@ def sampler_door(files: Files, case: dict[str, Any]) -> None:
     x_T = case["x_T"]
     if isinstance(x_T, torch.Tensor) and x_T.is_floating_point():
         x_T = measure(x_T, case["measurement"])
-    x_0 = sampling.SAMPLERS[case["sampler"]](lambda x, s: x, degrade, x_T, case["T"])
+    x_0 = sampling.SAMPLERS[case["sampler"]](lambda x, s, start: x, degrade, x_T, case["T"])
     assert x_0.shape == x_T.shape
 
 

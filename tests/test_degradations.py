@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from colddiff_nb import degradations, metrics
+from colddiff_nb.bases import cosines, haar, waves
 from colddiff_nb.contract import TRUSTED, Degradation, check_degradation
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
@@ -283,3 +284,27 @@ def test_eight_bits_keep_256_levels():
     rounded = measure(x, "8bit")
     assert len(rounded.unique()) == 256 and (rounded - x).abs().max() <= 1 / 255 + 1e-6
     assert torch.equal(measure(rounded, "8bit"), rounded) and torch.equal(measure(x, "float32"), x)
+
+
+@pytest.mark.parametrize("task, dataset, options", [
+    ("deblur", "mnist", {}), ("deblur", "cifar10", {}), ("deblur", "cifar10", {"size": 2, "kernel": 3}), ("deblur", "mnist", {"size": 7, "kernel": 3}),
+    ("superres", "mnist", {}), ("superres", "cifar10", {"size": 24, "T": 2}), ("mean", "cifar10", {}), ("inpaint", "mnist", {})])
+def test_linear_degradations_only_scale_coefficients_in_one_basis(task, dataset, options):
+    degrade = make(task, dataset, **options)
+    drawn = degrade.draw(2, torch.Generator().manual_seed(0))
+    x0 = torch.randn(2, 3, degrade.size, degrade.size, dtype=torch.float64)
+    assert torch.allclose(degrade.synthesise(degrade.analyse(x0)), x0, atol=1e-12)
+    for t in (1, degrade.T):
+        gains = degrade.gains_at(torch.full((2,), t), drawn.randomness)
+        assert torch.allclose(degrade.analyse(drawn(x0, t)), gains * degrade.analyse(x0), atol=1e-6 if task == "inpaint" else 1e-12)
+
+
+def test_the_bases_are_well_conditioned():
+    for basis, _ in (waves(32), waves(31), haar(32, 5)):
+        assert torch.allclose(basis[0].mT @ basis[0], torch.eye(len(basis[0]), dtype=torch.float64), atol=1e-12)
+    assert torch.linalg.cond(cosines(32)[0][0]) < 1.5
+
+
+def test_bicubic_pixelation_has_no_projection():
+    with pytest.raises(ValueError, match="has no projection"):
+        make("superres", pooling="bicubic").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32))

@@ -35,7 +35,7 @@ def test_the_hybrid_is_blur_and_a_little_noise():
         assert float((drawn(x0, t) - blur(x0, t)).std()) == pytest.approx(0.05 * t / 20, rel=0.03)
     estimated = hybrid.estimate(drawn(x0, 20), x0, 20)
     assert torch.allclose(estimated.randomness, drawn.randomness, atol=1e-4)
-    perfect = experiment.noise_estimated_once(lambda x, s: x0, hybrid, drawn(x0, 20), 20)
+    perfect = experiment.noise_estimated_once(lambda x, s, start: x0, hybrid, drawn(x0, 20), 20)
     assert torch.allclose(perfect, x0, atol=1e-5)
 
 

@@ -243,9 +243,9 @@ from colddiff_nb.training import train
 choice = recipe("small", "superres", "cifar10", steps=2, evaluate_every=2)
 network = train(choice, sys.argv[1], images=some_images(50_000, channels=3), log=lambda line: None)
 batches = []
-def restore(x, t):  # by the network once: another batch takes no more memory, but seconds
+def restore(x, t, start):  # by the network once: another batch takes no more memory, but seconds
     batches.append(len(x))
-    return network(x, t) if len(batches) == 1 else x
+    return network(x, t, start) if len(batches) == 1 else x
 scored = evaluate(restore, choice.degradation(), some_images(10_000, channels=3), methods=("direct",), log=lambda line: None)
 assert scored["cells"][0]["n"] == sum(batches) == 10_000
 if sys.platform == "linux":  # there ru_maxrss would also count what the process that started this one had in memory

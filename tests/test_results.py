@@ -51,7 +51,7 @@ def degrade():
     return degradations.make("superres")
 
 
-def identity(x_t, t):
+def identity(x_t, t, start):
     return x_t
 
 
@@ -79,7 +79,7 @@ def test_a_perfect_restorer_scores_perfectly(images):
     degrade = degradations.make("inpaint", "mnist")
     x0, position = to_float(images.pixels), [0]
 
-    def perfect(x_t, t):
+    def perfect(x_t, t, start):
         start = position[0]
         position[0] = (start + len(x_t)) % len(x0)
         return x0[start:start + len(x_t)]
@@ -111,7 +111,7 @@ def test_the_batch_size_does_not_matter_and_the_seed_fixes_the_masks(images):
     degrade = degradations.make("inpaint", "mnist")
 
     def run(batch, seed):
-        return evaluate(lambda x, t: x / 2, degrade, images, methods=("direct", "algorithm2"), batch=batch, seed=seed, log=quiet)["cells"]
+        return evaluate(lambda x, t, start: x / 2, degrade, images, methods=("direct", "algorithm2"), batch=batch, seed=seed, log=quiet)["cells"]
 
     assert [{key: cell[key] for key in SCORES} for cell in run(30, 0)] == [{key: cell[key] for key in SCORES} for cell in run(30, 0)]
     for whole, streamed, other in zip(run(30, 0), run(7, 0), run(30, 1), strict=True):
@@ -124,7 +124,7 @@ def test_eight_bits_destroy_what_float32_keeps(images):
     degrade = degradations.make("deblur", "photos", T=5)
     inverse = torch.linalg.inv(degrade.matrices[degrade.T].double())
 
-    def deconvolve(x_t, t):
+    def deconvolve(x_t, t, start):
         return (inverse @ x_t.double() @ inverse.mT).float()
 
     exact, rounded = (evaluate(deconvolve, degrade, images, methods=("degraded", "direct"), measurement=measurement, log=quiet)
@@ -140,7 +140,7 @@ def test_a_subset_is_spread_over_the_split(degrade):
     seen = []
     pixels = torch.arange(100).view(100, 1, 1, 1).expand(100, 1, 32, 32).to(torch.uint8)
     ramp = Images(pixels, torch.zeros(100, dtype=torch.long), "mnist5k", "test", "ramp")
-    cell = evaluate(lambda x, t: seen.append(x) or x, degrade, ramp, methods=("direct",), n=10, log=quiet)["cells"][0]
+    cell = evaluate(lambda x, t, start: seen.append(x) or x, degrade, ramp, methods=("direct",), n=10, log=quiet)["cells"][0]
     assert ((torch.cat(seen)[:, 0, 0, 0] + 1) * 127.5).round().tolist() == list(range(0, 100, 10))
     assert cell["n"] == cell["provenance"]["n"] == 10 and cell["provenance"]["images"]["n"] == 100
     for n in (1, 101):
@@ -151,7 +151,7 @@ def test_a_subset_is_spread_over_the_split(degrade):
 def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path):
     asked = []
 
-    def breaks_in_algorithm1(x_t, t):
+    def breaks_in_algorithm1(x_t, t, start):
         asked.append(int(t[0]))
         if len(asked) == 4:
             raise KeyboardInterrupt
@@ -211,7 +211,7 @@ def test_what_killed_evaluations_left_does_not_stop_the_next_one(images, degrade
 def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_path):
     calls = []
 
-    def restore(x_t, t):
+    def restore(x_t, t, start):
         calls.append(len(x_t))
         return x_t
 
@@ -293,7 +293,7 @@ def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(deg
     from colddiff_nb import metrics
 
     images = some_images(n=200)
-    cell, = evaluate(lambda x, t: x / 2, degrade, images, methods=("direct",), log=quiet)["cells"]
+    cell, = evaluate(lambda x, t, start: x / 2, degrade, images, methods=("direct",), log=quiet)["cells"]
     x0 = to_float(images.pixels)
     x_T = degrade(x0, 3)
     before, after = metrics.squared_errors(x_T, x0), metrics.squared_errors(x_T / 2, x0)
@@ -305,14 +305,14 @@ def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(deg
 
 def test_of_a_measurement_without_error_the_gain_is_0(degrade, tmp_path):
     black = Images(torch.zeros(5, 1, 32, 32, dtype=torch.uint8), torch.zeros(5), "black", "test", "")
-    cell, = evaluate(lambda x, t: x / 2, degrade, black, tmp_path, methods=("direct",), log=quiet)["cells"]
+    cell, = evaluate(lambda x, t, start: x / 2, degrade, black, tmp_path, methods=("direct",), log=quiet)["cells"]
     assert cell["gain"] == 0 and "gain_interval" not in cell
 
 
 def test_identity_and_frechet_with_a_classifier(images, degrade):
     from colddiff_nb import metrics
 
-    cells = by_method(evaluate(lambda x, t: x / 2, degrade, images, methods=("degraded", "direct"), batch=8,
+    cells = by_method(evaluate(lambda x, t, start: x / 2, degrade, images, methods=("degraded", "direct"), batch=8,
                                classifier=Classifier(), log=quiet))
     low, high = cells["direct"]["identity_interval"]
     assert cells["direct"]["identity"] == pytest.approx(0.1) and low < 0.1 < high
@@ -341,18 +341,18 @@ class FakeInception(Classifier):
 def test_fid_caches_the_originals_and_is_kept(images, degrade, tmp_path):
     inception = FakeInception()
     run = {"methods": ("direct",), "weights": "abc", "feature_cache": tmp_path / "cache", "log": quiet}
-    cell = evaluate(lambda x, t: x / 2, degrade, images, tmp_path, fid=inception, **run)["cells"][0]
+    cell = evaluate(lambda x, t, start: x / 2, degrade, images, tmp_path, fid=inception, **run)["cells"][0]
     assert inception.calls == 2 and cell["fid"] > 0.01 and cell["resize"] == "none"
-    other = evaluate(lambda x, t: x / 2, degrade, images, fid=inception, **run)["cells"][0]
+    other = evaluate(lambda x, t, start: x / 2, degrade, images, fid=inception, **run)["cells"][0]
     assert inception.calls == 3, "the features of the originals come from the cache"
     assert other["fid"] == cell["fid"]
-    without = evaluate(lambda x, t: x / 2, degrade, images, tmp_path, **run)["cells"][0]
+    without = evaluate(lambda x, t, start: x / 2, degrade, images, tmp_path, **run)["cells"][0]
     assert without == cell, "a cell with FID is not replaced by one without"
     inception.name = "quarters, bfloat16"
     for _ in range(2):
-        evaluate(lambda x, t: x / 2, degrade, images, tmp_path, fid=inception, **run)
+        evaluate(lambda x, t, start: x / 2, degrade, images, tmp_path, fid=inception, **run)
     assert results.table(tmp_path)["resize"].tolist() == ["none", "none, bfloat16"], "each Inception keeps its cell"
-    evaluate(lambda x, t: x / 3, degrade, images, tmp_path, **run | {"weights": "def"})
+    evaluate(lambda x, t, start: x / 3, degrade, images, tmp_path, **run | {"weights": "def"})
     assert results.table(tmp_path)["FID"].tolist() == ["not run: it was not asked for"], "other weights replace both"
 
 
@@ -373,7 +373,7 @@ def test_one_line_errors(images, degrade):
     with pytest.raises(ValueError, match="no restorer"):
         evaluate(None, degrade, images)
     with pytest.raises(ValueError, match="direct gave values that are not finite"):
-        evaluate(lambda x, t: x / 0 * 0, degrade, images, methods=("direct",), log=quiet)
+        evaluate(lambda x, t, start: x / 0 * 0, degrade, images, methods=("direct",), log=quiet)
 
 
 @pytest.mark.parametrize(

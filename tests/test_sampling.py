@@ -26,7 +26,7 @@ def untrained():
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_perfect_restorer_gives_the_original(task, dataset, name):
     x0, drawn, x_T = setting(task, dataset)
-    restored = SAMPLERS[name](lambda x, s: x0, drawn, x_T)
+    restored = SAMPLERS[name](lambda x, s, start: x0, drawn, x_T)
     assert torch.allclose(restored, x0, atol=1e-5)
 
 
@@ -42,8 +42,8 @@ def test_algorithm_2_is_exact_for_any_restorer_where_d_is_linear_in_t():
 
     network = untrained().double()
     x_T = Linear()(x0, 10)
-    assert torch.allclose(algorithm2(lambda x, s: network(x), Linear(), x_T), x0, atol=1e-10)
-    assert not torch.allclose(algorithm1(lambda x, s: network(x), Linear(), x_T), x0, atol=0.1)
+    assert torch.allclose(algorithm2(lambda x, s, start: network(x), Linear(), x_T), x0, atol=1e-10)
+    assert not torch.allclose(algorithm1(lambda x, s, start: network(x), Linear(), x_T), x0, atol=0.1)
 
 
 @pytest.mark.parametrize("task, dataset", TASKS)
@@ -51,7 +51,7 @@ def test_algorithm_2_unrolls_to_a_sum_for_linear_d(task, dataset):
     """x_0 = x_T + sum over s of (A_{s-1} - A_s) x0_hat_s, rounded once: rounding each of T states would be off by several times 1e-7."""
     x0, drawn, x_T = setting(task, dataset)
     network = untrained()
-    path = algorithm2(lambda x, s: network(x), drawn, x_T, trajectory=True)
+    path = algorithm2(lambda x, s, start: network(x), drawn, x_T, trajectory=True)
     predictions = zip(path.severities, [x0_hat.double() for x0_hat in path.x0_hat])
     total = x_T.double() + sum(drawn(x0_hat, s - 1) - drawn(x0_hat, s) for s, x0_hat in predictions)
     assert torch.allclose(path.result.double(), total, rtol=1e-7, atol=1e-8)
@@ -60,7 +60,7 @@ def test_algorithm_2_unrolls_to_a_sum_for_linear_d(task, dataset):
 def test_super_resolution_repixelates_to_its_input_for_an_untrained_network():
     x0, drawn, x_T = setting("superres", "mnist")
     network = untrained()
-    restored = algorithm2(lambda x, s: network(x), drawn, x_T)
+    restored = algorithm2(lambda x, s, start: network(x), drawn, x_T)
     assert not torch.allclose(restored, x0, atol=0.1)
     assert torch.allclose(F.interpolate(F.avg_pool2d(restored, 8), scale_factor=8), x_T, atol=1e-5)
 
@@ -70,7 +70,8 @@ def test_trajectory_holds_every_state(name, predictions):
     x0, drawn, x_T = setting("superres", "mnist")
     asked = []
 
-    def restore(x, s):
+    def restore(x, s, start):
+        assert torch.equal(start, torch.full((2,), 3))
         asked.append(s)
         return x * 0.5
 
@@ -83,19 +84,19 @@ def test_trajectory_holds_every_state(name, predictions):
 
 def test_steps_can_be_skipped_and_started_lower():
     x0, drawn, _ = setting("deblur", "cifar10")
-    path = algorithm2(lambda x, s: x, drawn, drawn(x0, 20), T=[20, 7, 1], trajectory=True)
+    path = algorithm2(lambda x, s, start: x, drawn, drawn(x0, 20), T=[20, 7, 1], trajectory=True)
     assert path.severities == [20, 7, 1]
     x0_hat = path.x0_hat[0].double()
     expected = (path.x[0].double() - drawn(x0_hat, 20) + drawn(x0_hat, 7)).float()
     assert torch.equal(path.x[1], expected)
-    assert algorithm1(lambda x, s: x, drawn, drawn(x0, 5), T=5, trajectory=True).severities == [5, 4, 3, 2, 1]
+    assert algorithm1(lambda x, s, start: x, drawn, drawn(x0, 5), T=5, trajectory=True).severities == [5, 4, 3, 2, 1]
 
 
 @pytest.mark.parametrize("T", [0, 51, [], [3, 3], [1, 2], [60, 1], [2, 0], 3.5, "40", {}])
 def test_impossible_severities_get_one_line(T):
     _, drawn, x_T = setting("deblur", "cifar10")
     with pytest.raises(ValueError, match=r"give a severity in 1..50"):
-        direct(lambda x, s: x, drawn, x_T, T=T)
+        direct(lambda x, s, start: x, drawn, x_T, T=T)
 
 
 def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
@@ -107,7 +108,7 @@ def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
             self.conv = nn.Conv2d(3, 3, 1)
             self.modes = []
 
-        def forward(self, x, s):
+        def forward(self, x, s, start):
             self.modes.append(self.training)
             return self.conv(x)
 
@@ -124,7 +125,7 @@ def test_the_family_and_the_mix_have_the_known_samplers_as_their_ends(task, data
     _, drawn, x_T = setting(task, dataset)
     network = untrained()
 
-    def restore(x, s):
+    def restore(x, s, start):
         return 0.5 * network(x)
 
     ends = {name: sampler(restore, drawn, x_T) for name, sampler in SAMPLERS.items()}
@@ -142,14 +143,14 @@ def test_consistent_predictions_agree_with_the_measurement(task, dataset):
     x0, drawn, x_T = setting(task, dataset)
     network = untrained()
     for sampler in (direct, algorithm1, algorithm2):
-        path = consistent(sampler)(lambda x, s: network(x), drawn, x_T, trajectory=True)
-        plain = sampler(lambda x, s: network(x), drawn, x_T, trajectory=True)
+        path = consistent(sampler)(lambda x, s, start: network(x), drawn, x_T, trajectory=True)
+        plain = sampler(lambda x, s, start: network(x), drawn, x_T, trajectory=True)
         assert torch.allclose(path.x0_hat[0], drawn.project(plain.x0_hat[0].clamp(-1, 1), x_T), atol=1e-6)
         if (task, sampler) == ("superres", algorithm2):  # which keeps the measurement by itself
             assert torch.allclose(path.result, plain.result, atol=1e-4)
         else:
             assert (path.result - x0).norm() < (plain.result - x0).norm()
-    started_lower = consistent(direct, "8bit")(lambda x, s: 0 * x, drawn, drawn(x0, 2), T=2)
+    started_lower = consistent(direct, "8bit")(lambda x, s, start: 0 * x, drawn, drawn(x0, 2), T=2)
     assert torch.equal(started_lower, drawn.project(0 * x0, drawn(x0, 2), 2, "8bit"))
 
 
@@ -157,11 +158,11 @@ def test_mirrored_predictions_treat_left_and_right_alike():
     _, drawn, x_T = setting("deblur", "cifar10")
     network = untrained()
 
-    def restore(x, s):
+    def restore(x, s, start):
         return network(x)
 
     restored = mirrored(direct)(restore, drawn, x_T)
-    assert torch.allclose(restored, (restore(x_T, 50) + restore(x_T.flip(-1), 50).flip(-1)) / 2, atol=1e-6)
+    assert torch.allclose(restored, (network(x_T) + network(x_T.flip(-1)).flip(-1)) / 2, atol=1e-6)
     assert torch.allclose(mirrored(algorithm2)(restore, drawn, x_T.flip(-1), T=[50, 1]), mirrored(algorithm2)(restore, drawn, x_T, T=[50, 1]).flip(-1), atol=1e-4)
     assert not torch.allclose(direct(restore, drawn, x_T.flip(-1)), direct(restore, drawn, x_T).flip(-1), atol=1e-2)
 
@@ -169,7 +170,7 @@ def test_mirrored_predictions_treat_left_and_right_alike():
 def test_ddim_is_algorithm_2_with_the_noise_estimated_anew():
     degrade, network = make("noise", "cifar10", T=10), untrained()
     x_T = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    path = ddim(lambda x, s: network(x), degrade, x_T, trajectory=True)
+    path = ddim(lambda x, s, start: network(x), degrade, x_T, trajectory=True)
     for k, s in enumerate(path.severities):
         estimated = degrade.estimate(path.x[k], path.x0_hat[k], s)
         assert torch.allclose(estimated(path.x0_hat[k], s), path.x[k], atol=1e-5)

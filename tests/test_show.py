@@ -13,7 +13,7 @@ def toy(task="superres", dataset="mnist", size=32, **options):
     """A comparison with a restorer that predicts a softened input."""
     degrade = degradations.make(task, dataset, size=size, **options).draw(1, torch.Generator().manual_seed(1))
     x0 = torch.rand(1, 1 if dataset == "mnist" else 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    return show.compare(lambda x, s: 0.7 * x + 0.3 * x0, degrade, x0, title="toy, T_a = 3")
+    return show.compare(lambda x, s, start: 0.7 * x + 0.3 * x0, degrade, x0, title="toy, T_a = 3")
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def test_compare_runs_every_sampler_from_the_same_start(comparison):
     assert torch.equal(comparison.algorithm2.x[0][0], comparison.x_T)
     degrade = degradations.make("superres", "mnist")
     for name, sampled in (("direct", comparison.direct), ("algorithm1", comparison.algorithm1.result[0]), ("algorithm2", comparison.algorithm2.result[0])):
-        alone = SAMPLERS[name](lambda x, s: 0.7 * x + 0.3 * comparison.x0[None], degrade, comparison.x_T[None])
+        alone = SAMPLERS[name](lambda x, s, start: 0.7 * x + 0.3 * comparison.x0[None], degrade, comparison.x_T[None])
         assert torch.equal(sampled, alone[0])
 
 
 def test_compare_8bit_rounds_the_measurement(comparison):
     degrade = degradations.make("superres", "mnist")
-    rounded = show.compare(lambda x, s: x, degrade, comparison.x0[None], measurement="8bit").x_T
+    rounded = show.compare(lambda x, s, start: x, degrade, comparison.x0[None], measurement="8bit").x_T
     levels = (rounded + 1) * 127.5
     assert (levels - levels.round()).abs().max() < 1e-3
     assert 0 < (rounded - comparison.x_T).abs().max() <= 0.5 / 127.5 + 1e-6
@@ -50,14 +50,14 @@ def test_compare_8bit_rounds_the_measurement(comparison):
 
 def test_compare_starts_at_a_given_severity_and_skips_steps(comparison):
     degrade = degradations.make("superres", "mnist")
-    skipping = show.compare(lambda x, s: x, degrade, comparison.x0[None], T=[2, 1])
+    skipping = show.compare(lambda x, s, start: x, degrade, comparison.x0[None], T=[2, 1])
     assert torch.equal(skipping.x_T, degrade(comparison.x0[None], 2)[0])
     assert show.readout(skipping, 0).startswith("step 0 of 2, s = 2,")
 
 
 @pytest.mark.parametrize("options, message", [({"measurement": "16bit"}, "'16bit'.*8bit"), ({"x0": torch.zeros(2, 1, 32, 32)}, r"\(2, 1, 32, 32\).*one image")])
 def test_compare_refuses(comparison, options, message):
-    arguments = {"restore": lambda x, s: x, "degrade": degradations.make("superres", "mnist"), "x0": comparison.x0[None]} | options
+    arguments = {"restore": lambda x, s, start: x, "degrade": degradations.make("superres", "mnist"), "x0": comparison.x0[None]} | options
     with pytest.raises(ValueError, match=message) as error:
         show.compare(**arguments)
     assert "\n" not in str(error.value)

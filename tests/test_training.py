@@ -206,7 +206,7 @@ def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
                 if s in seen[i]:
                     assert torch.allclose(seen[i][s], expected[0], atol=1e-5)
         with torch.no_grad():
-            walkers.step(batch, x_t, network(x_t.float(), batch.t, walkers.starts(batch.t) if keeps == "measurement" else None))
+            walkers.step(batch, x_t, network(x_t.float(), batch.t, walkers.starts(batch.t)))
     assert max(len(states) for states in seen) > 1
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations import Degradation, Separable, make
+from colddiff_nb.bases import Separable
+from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.sampling import algorithm2
 
 from .clock import HERE, in_turns, ratio
@@ -29,7 +30,7 @@ def compare(name: str, degrade: Separable, plain: SequentialBlur, channels: int)
     assert (degrade(x0, t) - plain(x0, t)).abs().max() < 1e-5, "the closed form and the convolutions differ"
 
     def walk(D: Degradation | SequentialBlur) -> Tensor:
-        return algorithm2(lambda x_s, s: x_s, D, x_T)
+        return algorithm2(lambda x_s, s, start: x_s, D, x_T)
 
     def in_float32() -> Tensor:  # faster, but blurred images hold details that it would round away
         A = degrade.matrices[t].unsqueeze(1).float()

@@ -64,7 +64,7 @@ def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: 
             x0 = next(images).to(HERE)
             t = torch.randint(1, degrade.T + 1, (size,), device=HERE)
             with torch.autocast(HERE.type, torch.bfloat16, enabled=bfloat16):
-                x0_hat = network(degrade(x0, t), t).float()
+                x0_hat = network(degrade(x0, t), t, t).float()
             (F.l1_loss(x0_hat, x0) / accumulate).backward()
         optimizer.step()
         optimizer.zero_grad()

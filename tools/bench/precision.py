@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
 from colddiff_nb.pretrained import load_pretrained
-from colddiff_nb.sampling import algorithm2, direct, started_at
+from colddiff_nb.sampling import Restore, algorithm2, direct
 
 from .clock import HERE
 from .findings import Finding, finding
 
-Network = Callable[[Tensor, Tensor], Tensor]
 BEHIND = "bfloat16 behind the preconditioner"
 
 
@@ -34,29 +33,29 @@ def changes(dataset: str, offline: str, n: int = 100) -> dict[str, Finding]:
     x0 = to_float(load(offline, "test").pixels[:n]).to(HERE)
     x_T, name = degrade(x0, degrade.T), f"RMSE of deblurring {dataset}"
 
-    def rmse(restore: Network, sampler: Callable = direct) -> float:
+    def rmse(restore: Restore, sampler: Callable = direct) -> float:
         return metrics.rmse(sampler(restore, degrade, x_T).cpu(), x0.cpu())
     exact = rmse(network)
     found = {f"{name}, {how}": finding(rmse(restore) / exact - 1, "change") for how, restore in lower_precisions(network).items()}
     safe = f"{name}, {BEHIND}"
     found[safe] = finding(found[safe]["value"], "change", most=0.01)
-    sampled = rmse(in_bfloat16(started_at(network, degrade.T)), algorithm2) / rmse(network, algorithm2) - 1
+    sampled = rmse(in_bfloat16(network), algorithm2) / rmse(network, algorithm2) - 1
     return found | {f"{safe}, by Algorithm 2": finding(sampled, "change")}
 
 
-def lower_precisions(network: nn.Module) -> dict[str, Network]:
+def lower_precisions(network: nn.Module) -> dict[str, Restore]:
     low = in_bfloat16(network)
     return {BEHIND: low,
-            "bfloat16 without it": lambda x_t, t: low(x_t.bfloat16().float(), t),
-            "bfloat16 without it, after a float32 first layer": lambda x_t, t: low(through_first_layer(x_t), t),
+            "bfloat16 without it": lambda x_t, t, start: low(x_t.bfloat16().float(), t, start),
+            "bfloat16 without it, after a float32 first layer": lambda x_t, t, start: low(through_first_layer(x_t), t, start),
             "TF32 (emulated) behind the preconditioner": in_tf32(network),
-            "TF32 (emulated) without it": lambda x_t, t: in_tf32(network)(to_tf32(x_t), t)}
+            "TF32 (emulated) without it": lambda x_t, t, start: in_tf32(network)(to_tf32(x_t), t, start)}
 
 
-def in_bfloat16(network: Network) -> Network:
-    def restore(x_t: Tensor, t: Tensor) -> Tensor:
+def in_bfloat16(network: Restore) -> Restore:
+    def restore(x_t: Tensor, t: Tensor, start: Tensor) -> Tensor:
         with torch.autocast(HERE.type, torch.bfloat16):
-            return network(x_t, t).float()
+            return network(x_t, t, start).float()
     return restore
 
 
@@ -72,10 +71,10 @@ def to_tf32(values: Tensor) -> Tensor:
     return ((values.contiguous().view(torch.int32) + (1 << 12)) & ~((1 << 13) - 1)).view(torch.float32)
 
 
-def in_tf32(network: nn.Module) -> Network:
-    def restore(x_t: Tensor, t: Tensor) -> Tensor:
+def in_tf32(network: nn.Module) -> Restore:
+    def restore(x_t: Tensor, t: Tensor, start: Tensor) -> Tensor:
         with rounded_convolutions(network):
-            return network(x_t, t)
+            return network(x_t, t, start)
     return restore
 
 

@@ -27,10 +27,10 @@ def share_outside(task: str, dataset: str, rounds: int = 5) -> float:
     x_T = drawn(torch.rand(64, 1 if dataset == "mnist" else 3, 32, 32, device=HERE) * 2 - 1, degrade.T)
     inside = 0.0
 
-    def restore(x_s: Tensor, s: Tensor) -> Tensor:
+    def restore(x_s: Tensor, s: Tensor, start: Tensor) -> Tensor:
         nonlocal inside
         began = now()
-        x0_hat = network(x_s, s)
+        x0_hat = network(x_s, s, start)
         inside += now() - began
         return x0_hat
     shares = []

@@ -103,7 +103,7 @@ def distance(name: str, choice: Recipe, images: Images, times: dict[str, list[fl
     network = build(choice, choice.degradation()).to(HERE)
     x0, t = to_float(images.pixels[:1]).to(HERE), torch.ones(1, dtype=torch.long, device=HERE)
     with FlopCounterMode(display=False) as counter:
-        network(x0, t).sum().backward()
+        network(x0, t, t).sum().backward()
     flops = counter.get_total_flops()
     step, product = flops * choice.batch * choice.accumulate, 2 * MATRIX ** 3
     share = step / product * ratio(times["matmul"], times["train"])
