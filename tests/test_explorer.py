@@ -18,7 +18,7 @@ def images(name: str, channels: int) -> Images:
     return Images(pixels, torch.arange(4), name, "test", "none")
 
 
-def halve(x_t, t):
+def halve(x_t, t, start):
     return 0.5 * x_t + 0.1
 
 

@@ -173,7 +173,6 @@ def test_bad_recipes_get_one_line(call, message):
     assert "\n" not in str(caught.value)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("network", ["small", "paper"])
 @pytest.mark.parametrize(("dataset", "shape", "message"), [
     ("mnist", (1, 3, 32, 32), r"images have shape \(1, 3, 32, 32\): this network takes \(B, 1, H, W\)"),
@@ -188,9 +187,6 @@ def test_images_that_a_network_cannot_take_get_one_line(network, dataset, shape,
         build(choice, choice.degradation(28))
 
 
-@pytest.mark.parametrize("task", ["mean", "noise", "line", "snow", "decolour"])
-def test_every_task_can_be_trained(task):
-=======
 class Wrapped(torch.nn.Module):
     """As DistributedDataParallel and torch.compile wrap a network."""
 
@@ -217,7 +213,6 @@ def test_a_wrapped_network_restores_the_same_or_says_that_it_cannot():
 @pytest.mark.parametrize("task, options", [("mean", {}), ("noise", {}), ("line", {}), ("snow", {}), ("decolour", {}),
                                            ("superres", {"pooling": "bicubic"})])
 def test_every_task_can_be_trained(task, options):
->>>>>>> 2f3e552 (Samplers tell a restorer where they started by an argument: restore(x_s, s, start); a wrapped network gives the same or an error)
     """The preconditioner of a flat x_T is finite too."""
     choice = recipe("smoke", task, "photos", **options)
     degrade = choice.degradation()
