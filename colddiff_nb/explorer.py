@@ -8,6 +8,7 @@ Moving the slider only shows bytes that are there. Core ipywidgets alone, of ver
 """
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -21,7 +22,7 @@ from . import show
 from .data import Images, to_float
 from .degradations import TASKS
 from .files import make_folder
-from .own_image import open_image, to_x0, uploaded
+from .own_image import open_image, take_upload, to_x0
 
 Load = Callable[[str, str], tuple[Any, Any, str]]  # (task, data) -> restore, degrade, what titles say of the weights
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
@@ -51,7 +52,7 @@ class Explorer:
         few = min(thumbnails, *map(len, images.values()))
         self.numbers = {data: with_contrast(images, few) for data, images in self.images.items()}
         self.own: Image.Image | None = None
-        self.opened = self.number = 0
+        self.opened, self.number = "", 0
         self._build_selection(tasks, few)
         self._build_transport()
         pairs = [widgets.VBox(pair) for pair in zip(self.thumbnails, self.buttons.values())]
@@ -76,9 +77,10 @@ class Explorer:
         for i, button in self.buttons.items():
             button.on_click(lambda _, i=i: self._try(self.choose, i))
         self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "160px"})
-        self.upload.observe(lambda change: self._try(self._receive, change["new"]), "value")
+        self.upload.observe(lambda _: self._try(self._receive), "value")
         self.path = widgets.Text(placeholder="or its path, then Enter", continuous_update=False, layout={"width": "180px"})
-        self.path.observe(lambda change: self._try(self.open, change["new"]), "value")
+        self.path.observe(lambda _: self._try(self._open_path), "value")
+        self.path.on_msg(lambda *_: self._try(self._open_path))  # Enter, where the text is as it was
 
     def _build_transport(self) -> None:
         self.back, self.next = (widgets.Button(description=text, layout={"width": "70px"}) for text in ("◀ back", "next ▶"))
@@ -105,7 +107,7 @@ class Explorer:
     def open(self, source: str | Path | bytes, name: str = "") -> None:
         """Restore an image of the reader's, given by path or bytes. Raises as own_image.open_image does."""
         self.own = open_image(source, name)
-        self.opened += 1
+        self.opened = hashlib.sha256(repr(self.own.size).encode() + self.own.tobytes()).hexdigest()
         self.buttons[MINE].disabled = False
         self.choose(MINE)
 
@@ -166,10 +168,14 @@ class Explorer:
         device = next(parameters, x0).device
         return show.compare(restore, drawn, x0.to(device), f"{NAMES.get(task, task)}, {name}, T = {degrade.T}: {label}")
 
-    def _receive(self, value: Any) -> None:
-        file = uploaded(value)
+    def _receive(self) -> None:
+        file = take_upload(self.upload)
         if file:
             self.open(file[1], file[0])
+
+    def _open_path(self) -> None:
+        if self.path.value:
+            self.open(self.path.value)
 
     def _try(self, action: Callable[..., Any], *values: Any) -> None:
         """For callbacks: the front end shows no errors, so they become the line under the slider."""

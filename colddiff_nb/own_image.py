@@ -121,3 +121,11 @@ def uploaded(value: Any) -> tuple[str, bytes] | None:
     """Name and bytes of the file in FileUpload.value, if any: ipywidgets 8 gives a tuple of dicts, 7 a dict of dicts by name."""
     files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else list(value)
     return (files[-1]["name"], bytes(files[-1]["content"])) if files else None
+
+
+def take_upload(upload: Any) -> tuple[str, bytes] | None:
+    """Name and bytes of the file in a FileUpload, if any. It is emptied: else the same file again would be no change."""
+    file = uploaded(upload.value)
+    if file:
+        upload.set_trait("value", type(upload.value)())
+    return file

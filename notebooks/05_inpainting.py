@@ -419,12 +419,12 @@ show(picture, "Digits and colour images under the reader's own mask, restored in
 print("What you saw:", sentence)
 
 # %% [markdown]
-# The same with a widget: give four numbers, or upload a picture whose dark parts are to be erased, and press *restore*. Without a widget, change `HOLE` or `OWN_MASK` in the parameters
+# The same with a widget: give four numbers and press *restore*, or upload a picture whose dark parts are to be erased. Without a widget, change `HOLE` or `OWN_MASK` in the parameters
 # and run the two cells above again.
 
 # %%
 import ipywidgets as widgets
-from colddiff_nb.own_image import uploaded
+from colddiff_nb.own_image import take_upload
 
 numbers = [widgets.BoundedIntText(value, min=0, max=31, description=text, layout={"width": "170px"}) for value, text in zip(HOLE, ("top", "left", "bottom", "right"))]
 upload = widgets.FileUpload(accept="image/*", description="own mask")
@@ -432,16 +432,25 @@ button, said, canvas = widgets.Button(description="restore"), widgets.Label(), w
 
 
 def restore_own(_):
+    file = take_upload(upload)
     try:
-        file = uploaded(upload.value)
-        hole = to_x0(open_image(file[1], file[0]), 1)[0, 0] < 0 if file else rectangle(*[number.value for number in numbers])
+        if file:
+            hole = to_x0(open_image(file[1], file[0]), 1)[0, 0] < 0
+        else:
+            hole = rectangle(*[number.value for number in numbers])
         picture, said.value = restored_by_own(hole)
         canvas.value = png(picture)
     except ValueError as error:
         said.value = str(error)
 
 
+def receive(change):
+    if change["new"]:  # empty as soon as the upload is taken
+        restore_own(change)
+
+
 button.on_click(restore_own)
+upload.observe(receive, "value")
 widgets.VBox([widgets.HBox(numbers, layout={"flex_flow": "row wrap"}), widgets.HBox([upload, button]), said, canvas])
 
 # %% tags=["nbval-check-output"]

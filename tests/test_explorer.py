@@ -1,7 +1,9 @@
 """The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
 import io
 import random
+from pathlib import Path
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,8 @@ from colddiff_nb import degradations, show
 from colddiff_nb.data import Images
 from colddiff_nb.explorer import MINE, Explorer, with_contrast
 from colddiff_nb.own_image import open_image, to_x0, uploaded
+
+HOME = Path(__file__).resolve().parents[1]
 
 
 def images(name: str, channels: int) -> Images:
@@ -271,18 +275,118 @@ OWN = png(Image.linear_gradient("L"))
     {"own.png": {"metadata": {"name": "own.png"}, "content": OWN}},  # ipywidgets 7
     ({"name": "own.png", "type": "image/png", "size": len(OWN), "content": memoryview(OWN)},),  # ipywidgets 8
 ])
-def test_uploads_of_both_ipywidgets(explorer, value):
+def test_uploads_of_both_ipywidgets(value):
     assert uploaded(value) == ("own.png", OWN)
-    explorer._receive(value)
+
+
+def upload(widget, content: bytes, name: str = "own.png") -> None:
+    """What the front end of either ipywidgets sends when a file is chosen."""
+    about = {"name": name, "type": "image/png", "size": len(content), "last_modified": 1_600_000_000_000}
+    if widgets.__version__[0] == "7":
+        widget.set_state({"_counter": widget._counter + 1, "metadata": [about], "data": [memoryview(content)], "error": ""})
+    else:
+        widget.set_state({"value": [about | {"content": memoryview(content)}], "error": ""})
+
+
+def enter(widget, text: str) -> None:
+    """What it sends when Enter is pressed: first the key, then the text, if that is new."""
+    widget._handle_custom_msg({"event": "submit"}, [])
+    if text != widget.value:
+        widget.set_state({"value": text})
+
+
+def shown(explorer) -> bytes:
+    return bytes(explorer.picture.value)
+
+
+def test_an_upload_is_shown(explorer):
+    upload(explorer.upload, OWN)
     assert explorer.number == MINE and explorer.buttons[MINE].button_style == "primary"
     assert torch.equal(explorer.comparison.x0[None], to_x0(open_image(OWN), 1))
     assert "your own image" in explorer.comparison.title
 
 
-def test_no_upload_is_nothing(explorer):
+def test_no_upload_is_nothing():
     assert uploaded({}) is None and uploaded(()) is None
-    explorer._receive(())
-    assert explorer.number == 0
+
+
+def test_the_same_upload_again_is_shown_again_and_clears_the_error(explorer):
+    start = shown(explorer)
+    upload(explorer.upload, OWN)
+    mine = shown(explorer)
+    explorer.choose(0)
+    assert shown(explorer) == start != mine
+    upload(explorer.upload, OWN)
+    assert shown(explorer) == mine
+    for _ in range(2):
+        explorer.status.value = ""
+        upload(explorer.upload, b"broken")
+        assert "'own.png' is no image" in explorer.status.value and shown(explorer) == mine
+    explorer.choose(0)
+    upload(explorer.upload, b"broken")
+    upload(explorer.upload, OWN)
+    assert shown(explorer) == mine and explorer.status.value == ""
+
+
+def test_enter_on_the_same_path_shows_what_lies_there_now(explorer, tmp_path):
+    path = tmp_path / "own.png"
+    enter(explorer.path, "")
+    assert explorer.status.value == "" and explorer.number == 0
+    enter(explorer.path, str(path))
+    assert "there is no file" in explorer.status.value
+    path.write_bytes(OWN)
+    enter(explorer.path, str(path))
+    mine = shown(explorer)
+    assert explorer.status.value == "" and explorer.number == MINE
+    explorer.choose(1)
+    other = shown(explorer)
+    enter(explorer.path, str(path))
+    assert shown(explorer) == mine != other
+    path.write_bytes(png(Image.radial_gradient("L")))
+    enter(explorer.path, str(path))
+    changed = shown(explorer)
+    assert changed not in (mine, other)
+    path.write_bytes(b"broken")
+    enter(explorer.path, str(path))
+    assert "is no image" in explorer.status.value and shown(explorer) == changed
+    path.write_bytes(OWN)
+    enter(explorer.path, str(path))
+    assert shown(explorer) == mine and explorer.status.value == ""
+
+
+def test_an_image_that_was_restored_is_not_restored_again(explorer, tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(OWN)
+    enter(explorer.path, str(tmp_path / "a.png"))
+    monkeypatch.setattr(show, "compare", pytest.fail)
+    enter(explorer.path, str(tmp_path / "a.png"))
+    upload(explorer.upload, OWN)
+    assert explorer.number == MINE and explorer.status.value == ""
+
+
+def test_the_widgets_of_notebook_05_show_what_was_asked_for_last():
+    cells = (HOME / "notebooks" / "05_inpainting.py").read_text().split("\n# %%")
+    (cell,) = [cell.partition("\n")[2] for cell in cells if "FileUpload" in cell]
+    names = {"HOLE": (6, 12, 24, 18), "rectangle": lambda *sides: sides, "png": lambda picture: str(picture).encode(),
+             "restored_by_own": lambda hole: (hole, f"restored {hole}"), "open_image": open_image,
+             "to_x0": lambda image, channels: np.full((1, 1), len(image.getbands()) - 4)}
+    exec(cell, names)
+    said, canvas = names["said"], names["canvas"]
+
+    def expect(message: str) -> None:
+        assert said.value == f"restored {message}" and bytes(canvas.value).decode() == message
+
+    for _ in range(2):
+        names["button"].click()
+        expect("(6, 12, 24, 18)")
+        for _ in range(2):
+            upload(names["upload"], b"broken", "mask.png")
+            assert "'mask.png' is no image" in said.value
+            said.value = ""
+        upload(names["upload"], OWN)
+        expect("True")
+    names["numbers"][0].value = 3
+    names["button"].click()
+    expect("(3, 12, 24, 18)")
 
 
 def test_own_image_by_path_in_grey_and_colour_and_inverted(explorer, tmp_path):
