@@ -206,7 +206,7 @@ def test_a_hostile_pickle_never_runs_wherever_it_comes_in(tmp_path):
     assert str(hostile) in lines[0] and "resumed at step 2" in lines[1]
     hostile.write_bytes(content + checkpoint.MAGIC + hashlib.sha256(content).digest())
     assert "cannot be loaded" in refused(CheckpointError, tmp_path / "run")
-    assert "was not written by export_weights" in refused(CheckpointError, tmp_path / "new", init=hostile)
+    assert "is a checkpoint, not weights" in refused(CheckpointError, tmp_path / "new", init=hostile)
     for upload in (content, pickle.dumps(Hostile(victim))):
         with pytest.raises(ValueError, match="no image"):
             open_image(upload)
