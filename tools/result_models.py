@@ -22,18 +22,23 @@ def models(published: Published) -> str:
     for name, metadata in published.models.items():
         options = metadata["recipe"]
         scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
-        current = MISSING if not scored else "yes" if scored == {metadata["checksum"]} else "**no, older weights**"
+        current = "yes" if scored == {metadata["checksum"]} else "yes, before the refit" if scored <= of(metadata) else "**no, older weights**"
         rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
                      f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
-                     f"{options['sampler_states']:.0%}", keeps(options), options["loss"].upper(), current))
+                     f"{options['sampler_states']:.0%}", keeps(options), options["loss"].upper(), current if scored else MISSING))
     return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | walkers | keeps | loss | "
                     "rows are of these weights", rows)
 
 
+def of(metadata: dict[str, Any]) -> set[str | None]:
+    """The checksums of these weights, and of the same ones before their preconditioner was fitted again."""
+    return {metadata["checksum"], metadata.get("before_refit")}
+
+
 def stages(metadata: dict[str, Any]) -> str:
-    """The images of an earlier stage, if there was one, and the steps x batch of the last."""
-    before = f"{metadata['init']['images_seen']:,} + " if metadata["init"] else ""
-    return f"{before}{metadata['step']:,} x {metadata['recipe']['batch'] * metadata['recipe']['accumulate']}"
+    """Steps x batch of each stage."""
+    return " + ".join(f"{stage['step']:,} x {stage['recipe']['batch'] * stage['recipe']['accumulate']}"
+                      for stage in (*metadata["earlier"], metadata))
 
 
 def card(published: Published, name: str) -> str:
@@ -52,16 +57,16 @@ def card(published: Published, name: str) -> str:
         network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
         images_seen=metadata["images_seen"], share=published.share(name), loss=options["loss"].upper(),
         walkers=f"{options['sampler_states']:.0%}", kept="" if task == "inpaint" else f", and the network keeps what the {options['keeps']} tells",
-        seed=options["seed"], minutes=sum(stage["seconds"] for stage in (metadata["earlier"], metadata) if stage) / 60, images=data["n"],
+        seed=options["seed"], minutes=sum(stage["seconds"] for stage in (*metadata["earlier"], metadata)) / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
-        commands="\n".join(f"      {command(stage)}" for stage in (metadata["earlier"], metadata) if stage), rounded=from_8_bits(published, name),
+        commands="\n".join(f"      {command(stage)}" for stage in (*metadata["earlier"], metadata)), rounded=from_8_bits(published, name),
         unshipped=" (the weights of the stage before, EARLIER, are not shipped)" if metadata["earlier"] else "")
 
 
 def from_8_bits(published: Published, name: str) -> str:
     """What 8 bits make of a model made for float32, on the samplers' validation images."""
     cells = [cell for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]
-             if cell["method"] == "direct" and cell["provenance"]["weights"] == published.models[name]["checksum"]]
+             if cell["method"] == "direct" and cell["provenance"]["weights"] in of(published.models[name])]
     exact = {cell["variant"]: cell["rmse"] for cell in cells if cell["measurement"] == "float32"}
     rounded = [cell for cell in cells if cell["measurement"] == "8bit" and cell["variant"] in exact]
     if not rounded or published.models[name]["recipe"]["measurement"] != "float32":

@@ -79,14 +79,14 @@ class Published:
 
     @cached_property
     def models(self) -> dict[str, dict[str, Any]]:
-        """Metadata of the shipped weights by folder, with the number of parameters that were trained, and the `earlier` stage's, if any."""
+        """Metadata of the shipped weights by folder, with the number of parameters that were trained, and that of the `earlier` stages."""
         found = {}
         for name in (f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")):
             path = self.folder / name / "weights.safetensors"
             if path.is_file():
                 weights, metadata = load_weights(path)
-                earlier = (self.read(f"earlier/{name}.json") or {"metadata": None})["metadata"]
-                for stage in filter(None, (metadata, earlier)):
+                earlier = (self.read(f"earlier/{name}.json") or {"stages": []})["stages"]
+                for stage in (*earlier, metadata):
                     stage["recipe"] = asdict(Recipe()) | stage["recipe"]  # a setting younger than the training had its default
                 trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
                 found[name] = metadata | {"parameters": sum(trained), "earlier": earlier}
