@@ -32,8 +32,9 @@ OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 
 class Run:
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device, init: str | Path | None,
-                 resume_from: str | Path | None, log: Callable[[str], None]):
-        self.recipe, self.images, self.folder, self.log = recipe, images, folder, log
+                 resume_from: str | Path | None, log: Callable[[str], None],
+                 check_lock: Callable[[], None] = lambda: None):
+        self.recipe, self.images, self.folder, self.log, self.check_lock = recipe, images, folder, log, check_lock
         if images.pixels.shape[1] != channels(recipe.dataset):
             raise ValueError(f"images have {images.pixels.shape[1]} channels, and those of {recipe.dataset} "
                              f"have {channels(recipe.dataset)}: name a data set like them in the recipe")
@@ -139,6 +140,7 @@ class Run:
         writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
+        self.check_lock()
         with explained(self.folder, MEND):
             if self.rows:
                 replace(path, lambda file: file.write(text.getvalue().encode()))
@@ -157,8 +159,9 @@ class Run:
 
     @contextmanager
     def rescued(self, seconds: float) -> Iterator[None]:
-        """Where what is done inside fails for the folder's sake, save a checkpoint in the temporary folder and say how to go on."""
+        """If the folder cannot be written, or another process took it over, save in the temporary folder and say how to go on."""
         try:
+            self.check_lock()
             yield
         except CheckpointError as error:
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -22,8 +22,9 @@ from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import measure
 from colddiff_nb.files import lock
 from colddiff_nb.interrupts import Interrupts
+from colddiff_nb.ranks import check_same, in_turn, together, without_settings_of_accelerate
 from colddiff_nb.recipes import Recipe
-from colddiff_nb.run import OnEvaluate, Run
+from colddiff_nb.run import OnEvaluate, Run, flatten
 from colddiff_nb.walkers import Batch
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
@@ -93,6 +94,7 @@ def all_finite(loss: Tensor, network: nn.Module) -> bool:
     return bool(torch.stack([loss, *torch._foreach_norm(list(network.parameters()))]).isfinite().all())
 
 
+@without_settings_of_accelerate()
 def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, data_root: str | Path = "data",
           init: str | Path | None = None, resume_from: str | Path | None = None, until: int | None = None,
           on_evaluate: OnEvaluate | None = None, log: Callable[[str], None] = print) -> nn.Module:
@@ -113,21 +115,26 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
     device, rank, world, main = accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
     if recipe.batch % world:
         raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")
-    images = load(recipe.dataset, "train", data_root) if images is None else images
+    if images is None:
+        images = in_turn(accelerator, lambda: load(recipe.dataset, "train", data_root))
     folder, stop = Path(folder), False
-    with (lock(folder) if main else nullcontext(), Interrupts() as interrupts, runtime.true_float32(),
+    with (ExitStack() as held, Interrupts() as interrupts, runtime.true_float32(),
           torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):
-        run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None)
-        if main:
-            run.write_curve()
-            if run.moved:  # the other folder may be gone tomorrow
-                run.save(0.0)
+        with together():
+            check_lock = held.enter_context(lock(folder)) if main else lambda: None
+            run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None, check_lock)
+        last = recipe.steps if until is None else min(until, recipe.steps)
         if world > 1:
+            check_same(flatten(run.identity()) | {"step": run.step, "last step": last, "seconds trained": run.seconds})
             run.log(f"{world} processes share each batch of {recipe.batch}")
+        with together():
+            if main:
+                run.write_curve()
+            if main and run.moved:  # the other folder may be gone tomorrow
+                run.save(0.0)
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)
-        last = recipe.steps if until is None else min(until, recipe.steps)
         share = recipe.batch // world
         parts = [slice(first + rank * share, first + (rank + 1) * share)
                  for first in range(0, recipe.batch * recipe.accumulate, recipe.batch)]  # this process's part of each micro-batch
@@ -165,16 +172,19 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             asked = torch.tensor(float(interrupts.received is not None), device=device)
             stop = bool(accelerator.reduce(asked, "sum"))  # all processes stop at the same step
             progress.show(run)
-            if main and (step % recipe.evaluate_every == 0 or step == recipe.steps):
-                run.evaluate(on_evaluate, progress.seconds)
-            if main and (step % recipe.save_every == 0 or step == last or stop):
-                run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
-                run.save(progress.seconds)
+            scoring = step % recipe.evaluate_every == 0 or step == recipe.steps
+            saving = step % recipe.save_every == 0 or step == last or stop
+            with together() if scoring or saving else nullcontext():
+                if main and scoring:
+                    run.evaluate(on_evaluate, progress.seconds)
+                if main and saving:
+                    run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
+                    run.save(progress.seconds)
             if stop:
                 break
-        if main and run.step == recipe.steps:
-            run.export(progress.seconds)
-        accelerator.wait_for_everyone()
+        with together():
+            if main and run.step == recipe.steps:
+                run.export(progress.seconds)
         if stop or interrupts.received:  # the signal may also have come before the first step, or while the last one was saved
             run.log(f"stopped at step {run.step} and saved: the same command goes on from there")
             interrupts.end(f"stopped at step {run.step} and saved")

@@ -15,6 +15,7 @@ from colddiff_nb.recipes import recipe
 from colddiff_nb.training import train
 
 ROOT = Path(__file__).resolve().parents[1]
+LAUNCH = (sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2")
 CHOICE = {"T": 5, "steps": 8, "batch": 8, "accumulate": 2, "widths": (8, 8, 8), "evaluate_every": 1, "save_every": 8,
           "sampler_states": 0.5, "precision": "float32"}
 
@@ -27,11 +28,19 @@ def launched(folder, until, *options):
     """An `accelerate launch` of that training that has been started."""
     fields = [word for name, value in CHOICE.items()
               for word in (f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, tuple) else [value]))]
-    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2", *options,
-               "-m", "colddiff_nb", "train", "smoke", "--task", "inpaint", "--dataset", "mnist5k", *fields, "--run", str(folder),
-               "--until", str(until)]
+    command = [*LAUNCH, *options, "-m", "colddiff_nb", "train", "smoke", "--task", "inpaint", "--dataset", "mnist5k", *fields,
+               "--run", str(folder), "--until", str(until)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HOME": str(folder.parent)}  # and no settings of the user's
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def on_two_machines(first, second, until):
+    """One process on each of two machines, which this one plays both; each is told a folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    return [launched(folder, until, "--num_machines", "2", "--machine_rank", rank, "--main_process_ip", "127.0.0.1",
+                     "--main_process_port", port) for folder, rank in ((first, "0"), (second, "1"))]
 
 
 def output(launch):
@@ -55,7 +64,11 @@ def first_moments(folder):
     return torch.cat([state["exp_avg"].flatten() for state in checkpoint["state"]["optimizer"]["state"].values()])
 
 
-@pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(), reason="on the CPU, where gloo finds its network on Linux only")
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(),
+                              reason="on the CPU, where gloo finds its network on Linux only")
+
+
+@ON_LINUX
 def test_two_processes_train_like_one_and_either_goes_on_where_the_other_stopped(tmp_path):
     one, two, by_turns = tmp_path / "one", tmp_path / "two", tmp_path / "by turns"
     alone(one, 1)
@@ -67,11 +80,7 @@ def test_two_processes_train_like_one_and_either_goes_on_where_the_other_stopped
     assert torch.allclose(first_moments(two), expected, rtol=1e-5, atol=1e-6 * expected.abs().max())
 
     alone(one, 5)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    machines = [launched(by_turns, 5, "--num_machines", "2", "--machine_rank", rank, "--main_process_ip", "127.0.0.1", "--main_process_port", port)
-                for rank in "01"]
+    machines = on_two_machines(by_turns, by_turns, until=5)
     assert "2 processes share each batch" in "".join(map(output, machines))
     assert losses(by_turns) == pytest.approx(losses(one), rel=1e-5) and len(losses(by_turns)) == 5
 
@@ -79,3 +88,64 @@ def test_two_processes_train_like_one_and_either_goes_on_where_the_other_stopped
     alone(by_turns, 8)
     assert losses(by_turns) == pytest.approx(losses(one), rel=1e-4) and len(losses(by_turns)) == 8
     assert names(by_turns) == ["curve.csv", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]
+
+
+@ON_LINUX
+def test_processes_that_see_different_folders_stop_with_one_line_before_the_first_step(tmp_path):
+    alone(tmp_path / "first", 1)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()}
+    launches = on_two_machines(tmp_path / "first", tmp_path / "second", until=3)
+    for launch in launches:
+        printed, _ = launch.communicate(timeout=120)
+        assert launch.returncode and "error: process 1 differs from process 0 (" in printed and "step: 0 there, 1 here)" in printed
+        assert "Traceback" not in printed.split("error: process 1")[0]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()} == before
+    assert not (tmp_path / "second").exists()
+
+
+IN_TURN = """
+import sys, time
+from pathlib import Path
+from accelerate import Accelerator
+from colddiff_nb.ranks import check_same, in_turn, together
+
+accelerator = Accelerator(cpu=True)
+rank, downloaded = accelerator.process_index, Path(sys.argv[1], "downloaded")
+
+def load():
+    if rank == 0:
+        time.sleep(1)
+        downloaded.write_text("whole")
+    return downloaded.read_text()
+
+def fail_in_one():
+    if rank == 1:
+        raise ValueError("no room\\nat all")
+
+def said(act):
+    try:
+        act()
+    except (OSError, ValueError) as error:
+        return f"{type(error).__name__} {error}"
+
+assert in_turn(accelerator, load) == "whole"
+with together():
+    pass
+print(rank, said(lambda: in_turn(accelerator, fail_in_one)), flush=True)
+print(rank, said(lambda: check_same({"recipe.seed": 0, "data.checksum": "a", "step": 4})), flush=True)
+print(rank, said(lambda: check_same({"recipe.seed": rank, "data.checksum": "ab"[rank], "step": 4})), flush=True)
+accelerator.end_training()
+"""
+
+
+@ON_LINUX
+def test_one_process_loads_first_and_what_fails_in_one_stops_all(tmp_path):
+    (tmp_path / "in_turn.py").write_text(IN_TURN)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [*LAUNCH, "--main_process_port", "0", tmp_path / "in_turn.py", tmp_path]
+    printed = output(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    lines = [[line[2:] for line in printed.splitlines() if line.startswith(f"{rank} ")] for rank in "01"]
+    assert lines[0][0] == "OSError process 1 failed, so all stop: ValueError: no room at all"
+    assert lines[1][0] == "ValueError no room" and lines[0][1] == lines[1][1] == "None"
+    assert lines[0][2] == lines[1][2] and lines[0][2].startswith(
+        "ValueError process 1 differs from process 0 (data.checksum: b there, a here; recipe.seed: 1 there, 0 here): give all the same")

@@ -105,6 +105,35 @@ def test_folders_that_cannot_be_used(tmp_path):
         assert f"held is in use by process {os.getpid()}" in refused(CheckpointError, tmp_path / "held")
 
 
+@pytest.mark.parametrize("moment", ["scores at 4", "scores at 8", "save at 8"])
+def test_a_run_whose_folder_another_process_took_over_writes_nothing_more_there(tmp_path, monkeypatch, moment):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run(tmp_path / "whole", on_evaluate=weight)
+    folder, real = tmp_path / "run", checkpoint.save
+
+    def take_over(now):
+        if now == moment:
+            (folder / "run.lock").write_text("of another process, after a long silence of this one")
+            kept.update({path.name: path.read_bytes() for path in folder.iterdir()})
+
+    def on_evaluate(step, network):
+        take_over(f"scores at {step}")
+        return weight(step, network)
+
+    def save(place, step, state):
+        real(place, step, state)
+        take_over(f"save at {step}")
+
+    kept = {}
+    monkeypatch.setattr(checkpoint, "save", save)
+    message = refused(CheckpointError, folder, on_evaluate=on_evaluate)
+    monkeypatch.setattr(checkpoint, "save", real)
+    assert f"another process took {folder} over: this one writes nothing more there; step {moment[-1]} was saved in" in message
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept and "weights.safetensors" not in kept
+    run(tmp_path / "new", resume_from=re.search(r"--resume-from (\S+)$", message)[1], on_evaluate=weight)
+    assert difference(end_state(tmp_path / "new"), end_state(tmp_path / "whole")) is None
+
+
 def test_the_newer_of_two_folders_goes_on(tmp_path):
     run(tmp_path / "old", until=2)
     run(tmp_path / "rescue", until=6)

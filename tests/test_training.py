@@ -1,5 +1,6 @@
 """The training loop: it learns, resumes bit for bit, accumulates, averages, starts from other weights, and refuses what does not fit."""
 import csv
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,8 @@ from colddiff_nb.validation import validation_scores
 from colddiff_nb.walkers import Walkers
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "sampler_states": 0.5, "precision": "float32"}
+
+ACCUMULATED = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 4}, accumulate=2)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,23 @@ def test_the_loss_is_the_recipes(digits, tmp_path):
 def test_two_precisions_in_one_process(digits, tmp_path):
     for precision in ("bf16", "float32", "bf16"):
         train(recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "precision": precision}), tmp_path / precision, images=digits, log=quiet)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(digits, tmp_path_factory):
+    return train(ACCUMULATED, tmp_path_factory.mktemp("undisturbed"), images=digits, log=quiet).state_dict()
+
+
+@pytest.mark.parametrize("name, value", [
+    ("GRADIENT_ACCUMULATION_STEPS", "4"), ("MIXED_PRECISION", "bf16"), ("USE_DEEPSPEED", "true"), ("TORCH_DEVICE", "meta")])
+def test_no_setting_of_accelerates_changes_what_is_trained(digits, tmp_path, monkeypatch, undisturbed, name, value):
+    from accelerate.state import PartialState
+
+    monkeypatch.setattr(PartialState, "_shared_state", {})  # as in a process that trains for the first time
+    monkeypatch.setenv(f"ACCELERATE_{name}", value)
+    trained = train(ACCUMULATED, tmp_path, images=digits, log=quiet).state_dict()
+    assert all(torch.equal(trained[key], undisturbed[key]) for key in undisturbed)
+    assert os.environ[f"ACCELERATE_{name}"] == value
 
 
 def test_training_starts_from_other_weights_and_counts_their_images(digits, tmp_path):
