@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from colddiff_nb import runtime
-from colddiff_nb.contract import check_whole
 from colddiff_nb.names import channels
 from colddiff_nb.recipes import RECIPES, Recipe, recipe
 
@@ -26,20 +25,21 @@ else:  # a choice of the named recipes on the command line, each field of which 
 
 
 def at_least_1(**numbers: int | None) -> None:
-    """Raise ValueError for a number below 1, before any work."""
+    """Raise ValueError for a number below 1."""
     for name, value in numbers.items():
-        check_whole(1 if value is None else value, 1, 2 ** 32, f"{name} = {value}: it must be at least 1")
+        if value is not None and value < 1:
+            raise ValueError(f"{name} = {value}: it must be at least 1")
 
 
 def images_for(metadata: dict, weights: Path, dataset: str | None, split: str, data: Path) -> Images:
-    """Load the images to restore; raise ValueError, before that, where weights are for another colour."""
+    """Load the images to restore; raise ValueError first where the weights are for another colour."""
     from colddiff_nb.data import load
     trained_on = metadata["recipe"]["dataset"]
     dataset = dataset or trained_on
     if channels(dataset) != channels(trained_on):
         grey = channels(trained_on) == 1
-        theirs, kind, mend = ("grey", "in colour", "mnist5k") if grey else ("colour", "grey", "photos")
-        raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {kind}: "
+        theirs, other, mend = ("grey", "in colour", "mnist5k") if grey else ("colour", "grey", "photos")
+        raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {other}: "
                          f"choose a {theirs} data set, such as {mend}")
     return load(dataset, split, data, size=metadata["size"])
 
@@ -101,8 +101,8 @@ class Evaluate:
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
         if self.T is not None:
-            refusal = f"T = {self.T}: these weights were trained for severities 1..{degrade.T}"
-            check_whole(self.T, 1, degrade.T, refusal)
+            if not 1 <= self.T <= degrade.T:
+                raise ValueError(f"T = {self.T}: these weights were trained for severities 1..{degrade.T}")
             trained = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
             degrade = replace(trained, T=self.T).degradation(metadata["size"])
         images = images_for(metadata, self.weights, self.dataset, self.split, self.data)

@@ -18,7 +18,9 @@ Basis = tuple[Tensor, Tensor]  # B, whose columns are the basis vectors, and B^-
 
 
 def waves(size: int) -> tuple[Basis, Tensor]:
-    """Sines and cosines on a ring of pixels, and the angle per pixel (size,) of each: a circular blur scales them."""
+    """Return the sines and cosines on a ring of pixels, and the angle per pixel (size,) of each.
+
+    A circular blur scales them."""
     k = (torch.arange(size) + 1) // 2  # 0, 1, 1, 2, 2, ...: a cosine and a sine of each frequency
     angles = 2 * math.pi * k.double() / size
     phases = angles * torch.arange(size).double().unsqueeze(1)  # (pixels, columns)
@@ -29,8 +31,10 @@ def waves(size: int) -> tuple[Basis, Tensor]:
 
 
 def cosines(size: int) -> tuple[Basis, Tensor]:
-    """The cosines that fit between two mirrors (DCT-I), and the angle per pixel (size,) of each: a blur with reflected borders
-    scales them. The mirrors stand on the outer pixels, so B is not orthogonal, but its condition number is below 1.5."""
+    """Return the cosines between two mirrors (DCT-I), and the angle per pixel (size,) of each.
+
+    A blur with reflected borders scales them. The mirrors stand on the outer pixels, so B is not orthogonal, but its
+    condition number is below 1.5."""
     if size == 1:
         return waves(1)
     angles = math.pi * torch.arange(size, dtype=torch.float64) / (size - 1)
@@ -41,8 +45,9 @@ def cosines(size: int) -> tuple[Basis, Tensor]:
 
 
 def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
-    """Means of blocks of 2^levels pixels and the differences within them, and the side (size,) of the blocks in which each is seen:
-    average pooling by more than that drops it."""
+    """Return the means of blocks of 2^levels pixels and the differences within them, and a side (size,) for each.
+
+    Average pooling by more than that side drops it, by less keeps it."""
     columns, sides = [], []
     for level in range(levels, -1, -1):
         half = 2 ** level
@@ -73,7 +78,7 @@ class Linear(Degradation):
         return c
 
     def trusted(self, measurement: str) -> float:
-        """The smallest gain, but for its sign, that `project` divides by."""
+        """The smallest absolute gain that `project` divides by."""
         return TRUSTED[measurement]
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
@@ -89,17 +94,20 @@ class Linear(Degradation):
 class Separable(Linear):
     """D(x0, t) = A_t x0 A_t^T with A_t = B diag(g_t) B^-1, the same along rows and columns.
 
-    `basis` B and `inverse` B^-1 (size, size), `gains` g_t (T + 1, size) and `matrices` A_t (T + 1, size, size) are float64. For float32
-    images D is rounded once: the rounding of two float32 products would be as large as what blurred MNIST still holds."""
+    steps (T, size): what step t multiplies each coefficient by, so g_t is the product of the first t.
+    `basis` B and `inverse` B^-1 (size, size), `gains` g_t (T + 1, size) and `matrices` A_t (T + 1, size, size) are
+    float64. For float32 images D is rounded once: the rounding of two float32 products would be as large as what
+    blurred MNIST still holds."""
 
     basis: Tensor
     inverse: Tensor
     gains: Tensor
     matrices: Tensor
 
-    def __init__(self, basis: Basis, gains: Tensor, options: dict[str, Any]):
+    def __init__(self, basis: Basis, steps: Tensor, options: dict[str, Any]):
         B, inverse = basis
-        super().__init__(len(gains) - 1, len(B), options)
+        super().__init__(len(steps), len(B), options)
+        gains = torch.cat([torch.ones_like(steps[:1]), steps]).cumprod(0)
         matrices = B * gains.unsqueeze(1) @ inverse
         for name, buffer in {"basis": B, "inverse": inverse, "gains": gains, "matrices": matrices}.items():
             self.register_buffer(name, buffer, persistent=False)

@@ -137,13 +137,17 @@ def check_whole(value: Any, least: int, most: int, message: str) -> None:
         raise ValueError(message)
 
 
-def check_images(x: Tensor, channels: int, multiple: int) -> None:
-    """Raise ValueError for images (B, C, H, W) that a network of so many channels cannot take."""
+def check_images(x: Tensor, channels: int, multiple: int, size: int | None = None) -> None:
+    """Raise ValueError for images x (B, C, H, W) that a network cannot take.
+
+    H and W must be multiples of `multiple`; with `size` they must be that."""
     if x.ndim != 4 or x.shape[1] != channels:
         raise ValueError(f"images have shape {tuple(x.shape)}: this network takes (B, {channels}, H, W)")
-    if x.shape[-2] % multiple or x.shape[-1] % multiple:
-        size = f"{x.shape[-2]} x {x.shape[-1]}"
-        raise ValueError(f"images of {size} do not fit this network: use multiples of {multiple}")
+    H, W = x.shape[-2:]
+    if H % multiple or W % multiple:
+        raise ValueError(f"images of {H} x {W} do not fit this network: use multiples of {multiple}")
+    if size and (H, W) != (size, size):
+        raise ValueError(f"images of {H} x {W} do not fit this network: it was made for {size} x {size}")
 
 
 def check_measurement(measurement: str) -> None:

@@ -151,7 +151,7 @@ def _blur(size: int, plain: dict[str, Any], T: int, kernel: int, sigma: Any, pad
     weights = torch.exp(-taps ** 2 / (2 * _sigmas(sigma, T).unsqueeze(1) ** 2))  # (T, kernel)
     weights /= weights.sum(1, keepdim=True)
     steps = weights @ (taps.unsqueeze(1) * angles).cos()  # (T, size): the gain of each wave in each step
-    return Separable(basis, torch.cat([torch.ones(1, size), steps]).cumprod(0), plain)
+    return Separable(basis, steps, plain)
 
 
 def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Degradation:
@@ -162,7 +162,7 @@ def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Degrada
     if pooling == "bicubic":
         return Bicubic(T, size, plain)
     basis, sides = haar(size, T)
-    return Separable(basis, (sides >= 2 ** torch.arange(T + 1).unsqueeze(1)).double(), plain)
+    return Separable(basis, (sides >= 2 ** torch.arange(1, T + 1).unsqueeze(1)).double(), plain)  # kept or dropped
 
 
 def _inpaint(size: int, plain: dict[str, Any], T: int, sigma: Any, center: tuple[int, int] | None) -> Masks:

@@ -60,7 +60,7 @@ def read_all(paths: Sequence[Path], read: Callable[[Path], Content]) -> list[Con
     return contents
 
 
-def count_and_names(paths: Sequence[Path], folder: Path, most: int = 10) -> str:
-    """Return the number of files and the first names, from `folder` on: "2 ('a.txt', 'b/c.txt')"."""
-    names = [repr(path.relative_to(folder).as_posix()) for path in paths[:most]]
-    return f"{len(paths)} ({', '.join(names)}{', ...' if len(paths) > most else ''})"
+def count_and_names(paths: Sequence[Path], folder: Path) -> str:
+    """Return the number of files and the first ten names, from `folder` on: "2 ('a.txt', 'b/c.txt')"."""
+    names = [repr(path.relative_to(folder).as_posix()) for path in paths[:10]]
+    return f"{len(paths)} ({', '.join(names)}{', ...' if len(paths) > 10 else ''})"

@@ -65,7 +65,7 @@ def blur_to_the_mean(size: int, options: dict[str, Any], T: int) -> Separable:
     basis, angles = waves(size)
     steps = torch.exp(widths.square().diff().unsqueeze(1) * (angles.cos() - 1))  # (T, size): the gain of each wave in each step
     steps[-1, 1:] = 0  # the last step keeps the mean alone
-    return Separable(basis, torch.cat([torch.ones(1, size), steps]).cumprod(0), options)
+    return Separable(basis, steps, options)
 
 
 class Line(Degradation):

@@ -1,7 +1,7 @@
 """The networks R(x_t, t) -> x0_hat: a small U-Net for CPUs behind a float32 preconditioner, and `build` for every recipe.
 
-The paper's own two networks are in official.py; they take x_t alone. All are called with images x_t (B, C, H, W), their severities t and
-the severities that the sampler started from, LongTensors (B,) in 1..T, and return images of the same shape.
+The paper's own two networks are in official.py; they see x_t as it is. All are called with images x_t (B, C, H, W), their
+severities t and the severities that the sampler started from, LongTensors (B,) in 1..T, and return images of the same shape.
 """
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LEAST_SPREAD = 0.01  # of a coefficient: one that never moved in the images look
 class Preconditioner(nn.Module):
     """Turns what little a severe degradation leaves into float32 channels of order 1, before anything is rounded to bfloat16.
 
-    Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation an estimate of x0, `linear_estimate`; for masks the logarithm of
-    x_t with its sign, in which attenuation by a mask is a smooth sum: asinh(x_t / noise), scaled.
+    Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation an estimate of x0, `linear_estimate`; for all others the
+    logarithm of x_t with its sign, in which attenuation by a mask is a smooth sum: asinh(x_t / noise), scaled.
     """
 
     gain: Tensor
@@ -42,7 +42,7 @@ class Preconditioner(nn.Module):
         self.register_buffer("gain", torch.ones(degrade.T + 1))
         self.inverts = isinstance(degrade, Separable)
         if isinstance(degrade, Separable):
-            self.linear = copy.deepcopy(degrade)
+            self.linear = copy.deepcopy(degrade)  # moves with the network, not with the reader's degradation
             self.register_buffer("mean", torch.zeros(channels, degrade.size, degrade.size))
             self.register_buffer("spread", torch.ones(degrade.size, degrade.size))
 
@@ -111,8 +111,9 @@ class Block(nn.Module):
 class SmallUNet(nn.Module):
     """About 1 M parameters and 0.1 GFLOP for a 32 x 32 image: pixel-unshuffle to half resolution, then three levels.
 
-    forward(x_t (B, C, H, W), t (B,)) -> x0_hat (B, C, H, W): the preconditioner's linear estimate plus a correction of what was not
-    measured, or for masks x_t * exp(gain) plus a correction, as a mask attenuates. H and W must be divisible by 8. The last layer starts at zero.
+    For blur and pixelation x0_hat is the preconditioner's linear estimate plus a correction of what was not
+    measured: images must have the size of the degradation. For all others it is x_t * exp(gain) plus a correction,
+    as a mask attenuates: H and W must be divisible by 8. The last layer starts at zero.
     time, skips: switch off for the ablations. keeps: see `Recipe` and `forward`.
     """
 
@@ -123,6 +124,7 @@ class SmallUNet(nn.Module):
         embedding = 2 * top
         self.channels, self.top, self.time, self.skips, self.keeps = channels, top, time, skips, keeps
         self.precondition = Preconditioner(degrade, channels, measurement)
+        self.only_size = degrade.size if self.precondition.inverts else None
         self.embed = nn.Sequential(nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
         self.stem = nn.Conv2d(12 * channels, top, 1)
         self.down = nn.ModuleList([nn.Conv2d(top, middle, 2, stride=2), nn.Conv2d(middle, bottom, 2, stride=2)])
@@ -135,9 +137,12 @@ class SmallUNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
-        """start (B,): the severities that samplers started from to reach x_t; t itself where x_t is D(x0, t). With keeps="measurement"
-        it must be given: only what x_T told was measured, all else in x_t was written by predictions and stays open to correction."""
-        check_images(x_t, self.channels, 8)
+        """Restore x_t (B, C, H, W), float32, of severities t (B,): same shape.
+
+        start (B,): the severities that samplers started from to reach x_t; t itself where x_t is D(x0, t).
+        With keeps="measurement" it must be given: only what x_T told was measured. Predictions wrote all else in
+        x_t, and it stays open to correction."""
+        check_images(x_t, self.channels, 8, self.only_size)
         if start is None and self.keeps == "measurement":
             raise ValueError("this network must know where the sampler started: call it as restore(x_s, s, start), "
                              "with start = s where x_s is D(x0, s) itself")

@@ -128,7 +128,7 @@ def present() -> list[str]:
 
 
 def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
-    """Return the folder for long runs, on Google Drive if that is wanted and can be mounted, and a sentence that says which."""
+    """Return the folder for long runs, and a sentence that says whether it is on Google Drive, and why not."""
     if not use_drive:
         return settings.runs, "USE_DRIVE is False: runs stay on this machine."
     try:

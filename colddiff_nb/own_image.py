@@ -124,7 +124,7 @@ def uploaded(value: Any) -> tuple[str, bytes] | None:
 
 
 def take_upload(upload: Any) -> tuple[str, bytes] | None:
-    """Name and bytes of the file in a FileUpload, if any. It is emptied: else the same file again would be no change."""
+    """Take name and bytes of the file out of a FileUpload, if any: then the same file again is a change."""
     file = uploaded(upload.value)
     if file:
         upload.set_trait("value", type(upload.value)())

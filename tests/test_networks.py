@@ -187,6 +187,15 @@ def test_images_that_a_network_cannot_take_get_one_line(network, dataset, shape,
         build(choice, choice.degradation(28))
 
 
+@pytest.mark.parametrize("task", ["superres", "deblur"])
+def test_a_network_with_a_basis_takes_images_of_its_size_only(task):
+    choice = recipe("smoke", task, "mnist")
+    network = build(choice, choice.degradation())
+    s = torch.tensor([1])
+    with pytest.raises(ValueError, match="images of 40 x 40 do not fit this network: it was made for 32 x 32"):
+        network(torch.zeros(1, 1, 40, 40), s, s)
+
+
 class Wrapped(torch.nn.Module):
     """As DistributedDataParallel and torch.compile wrap a network."""
 
