@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colddiff_nb import metrics
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.degradations import Degradation, Masks, Separable, measure
+from colddiff_nb.degradations import Bicubic, Degradation, Masks, Separable, measure
 
 # Tried, times the measured noise variance. What was measured need not be the best: it is no white noise, and a matrix fitted to
 # finitely many images wants a firmer hand, by many orders of magnitude where float32 rounds little away.
@@ -43,7 +43,9 @@ def statistics(images: Images) -> Statistics:
 
 
 class LinearEstimator:
-    """A restorer for x_T alone: restore(x_T, T), or as samplers call it. Computed in float64 on the CPU; returns x_T's dtype and device.
+    """A restorer for x_T alone: restore(x_T, T), or as samplers call it.
+
+    Computed in float64 on the CPU; returns x_T's dtype and device.
 
     noise: variance that the measurement's error is taken to have, see `fit`. Raises ValueError for what is no blur, pixelation or mask."""
 
@@ -69,7 +71,7 @@ def _decompose(degrade: Degradation, data: Statistics) -> tuple[Tensor, Tensor, 
     degrade = copy.deepcopy(degrade).cpu()
     if isinstance(degrade, Masks) and degrade.random:
         return _decompose_masks(degrade, data)
-    if isinstance(degrade, Separable | Masks):
+    if isinstance(degrade, Separable | Bicubic | Masks):
         return _decompose_matrix(degrade, data)
     raise ValueError(f"{degrade.task} has no linear estimator here: choose deblur, superres or inpaint")
 

@@ -107,8 +107,9 @@ def small(n=200, size=8, channels=1):
     return data.Images(torch.randint(0, 256, (n, channels, size, size), generator=generator).to(torch.uint8), torch.zeros(n), "noise", "train", "")
 
 
-def test_the_estimator_is_the_formula():
-    images, degrade, noise = small(), make("superres", size=8, T=2), 0.01
+@pytest.mark.parametrize("pooling", ["area", "bicubic"])
+def test_the_estimator_is_the_formula(pooling):
+    images, degrade, noise = small(), make("superres", size=8, T=2, pooling=pooling), 0.01
     x = data.to_float(images.pixels).double().flatten(1)
     A = torch.kron(degrade.matrices[2].double(), degrade.matrices[2].double())
     C, mean = torch.cov(x.mT, correction=0), x.mean(0)
