@@ -180,13 +180,13 @@ def held(path: Path, wait: float = 0) -> Iterator[Callable[[], None]]:
     that was killed is followed at once. From another system it counts until it was not touched for STALE seconds.
     Gives a function to call before each write: it raises CheckpointError where another process took the lock over.
     """
-    folder, until = path.parent, time.monotonic() + wait
+    folder, began = path.parent, time.monotonic()
     mine = json.dumps({"host": platform.node(), "system": _system(), "pid": os.getpid(), "process": _process(os.getpid()),
                        "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": secrets.token_hex(4)}).encode()
     with explained(folder, MEND):
         make_folder(folder)
         while holder := _take(path, mine):
-            if time.monotonic() >= until:
+            if time.monotonic() - began >= max(wait, 2 * WRITING if holder == SOMEBODY else 0):
                 raise CheckpointError(f"{folder} is in use by {holder}: stop it, or choose another --run DIR (if it is gone, delete {path})")
             time.sleep(0.05)
     ended = threading.Event()

@@ -487,15 +487,15 @@ def test_the_lock_file_is_touched_while_held_and_not_taken_back(tmp_path, monkey
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"host": 1, "pid": "x"}'])
-def test_a_half_written_lock_shuts_the_folder_for_seconds_only(tmp_path, content):
-    path = tmp_path / "run.lock"
-    path.write_bytes(content)
+def test_a_half_written_lock_is_waited_for_and_then_taken_over(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(files, "WRITING", 0.2)
+    (tmp_path / "run.lock").write_bytes(content)
+    with lock(tmp_path):
+        assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()
+    (tmp_path / "run.lock").write_bytes(content)
+    monkeypatch.setattr(files, "_take", lambda path, mine: files.SOMEBODY)
     with pytest.raises(CheckpointError, match="in use by another process that starts or ends just now"), lock(tmp_path):
         pytest.fail("two writers")
-    old = time.time() - files.WRITING - 1
-    os.utime(path, (old, old))
-    with lock(tmp_path):
-        pass
 
 
 def left_behind(folder, **changes):

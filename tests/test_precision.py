@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from colddiff_nb import runtime
+from colddiff_nb.checkpoint import load_weights
+from colddiff_nb.networks import Block
 from colddiff_nb.recipes import recipe
 from colddiff_nb.training import train
 
@@ -85,6 +87,20 @@ def test_fp16_on_a_cpu_is_refused_before_anything_is_written(tmp_path, monkeypat
             train(recipe("smoke", "superres", "mnist5k", network=network, precision="fp16"), tmp_path / "run")
         assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("precision, computed_in", [("bf16", torch.bfloat16), ("float32", torch.float32)])
+def test_a_cpu_computes_in_the_precision_that_is_written_into_the_file(tmp_path, monkeypatch, precision, computed_in):
+    seen, forward = set(), Block.forward
+
+    def spy(self, x, embedding):
+        seen.add(x.dtype)
+        return forward(self, x, embedding)
+
+    monkeypatch.setattr(runtime, "device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(Block, "forward", spy)
+    train(recipe("smoke", "superres", "mnist5k", steps=1, widths=(8, 8, 8), precision=precision), tmp_path, log=lambda line: None)
+    assert computed_in in seen and load_weights(tmp_path / "weights.safetensors")[1]["recipe"]["precision"] == precision
 
 
 @pytest.mark.parametrize("capability, native", [((7, 5), False), ((8, 0), True), ((9, 0), True)])
