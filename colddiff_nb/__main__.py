@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from colddiff_nb import runtime
+from colddiff_nb.files import make_folder
 from colddiff_nb.names import channels
 from colddiff_nb.recipes import RECIPES, Recipe, recipe
 
@@ -136,6 +137,7 @@ class Sample:
         at_least_1(n=self.n)
         network, degrade, metadata = load_model(self.weights)
         images = images_for(metadata, self.weights, self.dataset, "test", self.data)
+        make_folder(self.output.parent)
         grid(restorations(network, degrade, images.pixels[:self.n], "8bit" if metadata["recipe"]["measurement"] == "8bit" else "float32",
                           self.seed)).save(self.output)
         print(f"wrote {self.output}")

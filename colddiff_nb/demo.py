@@ -54,14 +54,16 @@ def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
     """Deblurring (T = 20), super-resolution and inpainting of the offline digits; some five minutes on two CPU cores."""
     from colddiff_nb.results import markdown, table
 
+    tasks = {"superres": None, "inpaint": None, "deblur": 20}
+    recipes = [recipe(recipe_name, task, "mnist5k", T=T) for task, T in tasks.items()]
     train_digits, test_digits = load("mnist5k", "train"), load("mnist5k", "test")
     print("A classifier learns the 4,000 training digits, to read the restored ones ...", flush=True)
     classifier = train_classifier(train_digits)
     folders, pictures = [], []
-    for task, T in (("superres", None), ("inpaint", None), ("deblur", 20)):
-        print(f"\nRestoring digits from {TITLES[task]}: training", flush=True)
-        folders.append(Path(runs, f"{recipe_name}-{task}-mnist5k"))
-        pictures.append(run_task(recipe(recipe_name, task, "mnist5k", T=T), folders[-1], classifier))
+    for chosen in recipes:
+        print(f"\nRestoring digits from {TITLES[chosen.task]}: training", flush=True)
+        folders.append(Path(runs, f"{recipe_name}-{chosen.task}-mnist5k"))
+        pictures.append(run_task(chosen, folders[-1], classifier))
     beside(pictures).save(Path(runs, "restored.png"))
     accuracy = (classifier(to_float(test_digits.pixels)).argmax(1) == test_digits.labels).float().mean()
     Path(runs, "table.md").write_text(markdown(table(folders)) + "\n")

@@ -33,8 +33,9 @@ def test_evaluate_then_table(run, capsys):
 
 
 def test_sample_paints_a_picture(run, tmp_path):
-    assert main(["sample", str(run / "weights.safetensors"), "--output", str(tmp_path / "picture.png"), "--n", "2"]) == 0
-    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    picture = tmp_path / "a new folder" / "picture.png"
+    assert main(["sample", str(run / "weights.safetensors"), "--output", str(picture), "--n", "2"]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -129,6 +130,10 @@ def test_until_must_be_a_step(tmp_path, capsys):
         [*TRAIN, "--run", tmp_path / "new", "--until", "0"], capsys
     )
     assert not (tmp_path / "new").exists()
+
+
+def test_the_demo_refuses_a_recipe_that_is_not_there_before_it_trains(capsys):
+    assert "unknown recipe 'nope': choose one of smoke, quick" in refused(["demo", "--recipe", "nope"], capsys)
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "0" + "\nsize 2100000\n"
