@@ -17,7 +17,7 @@ from torch import Tensor
 from colddiff_nb.bases import Linear, Separable, cosines, haar, waves
 from colddiff_nb.contract import Degradation, check_measurement, check_whole
 from colddiff_nb.more_degradations import Decolour, Line, Noise, Snow, blur_to_the_mean
-from colddiff_nb.names import GREY_DATASETS, data_set
+from colddiff_nb.names import channels, data_set
 
 TASKS = ("deblur", "superres", "inpaint")  # the paper's, with tables and shipped weights
 
@@ -108,7 +108,7 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     for value, most in ((size, 128), (1 if T is None else T, 1_000)):
         check_whole(value, 1, most, f"size = {size!r}, T = {T!r}: both must be at least 1, at most 128 and 1,000")
     maker, defaults = MAKERS[task]
-    if task == "deblur" and dataset in GREY_DATASETS:
+    if task == "deblur" and channels(dataset) == 1:
         defaults = {"T": 40, "kernel": 11, "sigma": (7.0, 0.0), "padding": "circular"}
     unknown = set(options) - set(defaults)
     if unknown:

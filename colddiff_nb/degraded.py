@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from colddiff_nb.data import load
-from colddiff_nb.degradations import GREY_DATASETS, make
+from colddiff_nb.data import channels, load
+from colddiff_nb.degradations import make
 from colddiff_nb.results import evaluate, table
 
 
@@ -16,7 +16,7 @@ def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "c
     for name in names:
         images = load(name, "test", root)
         rows: list[tuple[str, dict]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
-        if name in GREY_DATASETS:
+        if channels(name) == 1:
             rows.insert(1, ("deblur", {"T": 20}))
         for task, options in rows:
             cells += evaluate(None, make(task, name, **options), images, methods=("degraded",), log=log)["cells"]

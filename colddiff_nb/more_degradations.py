@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colddiff_nb.bases import Separable, waves
 from colddiff_nb.contract import Degradation, Drawn
-from colddiff_nb.names import GREY_DATASETS
+from colddiff_nb.names import channels
 
 
 class Decolour(Degradation):
@@ -18,7 +18,7 @@ class Decolour(Degradation):
     luma: Tensor
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
-        if options["dataset"] in GREY_DATASETS:
+        if channels(options["dataset"]) == 1:
             raise ValueError(f"{options['dataset']} has no colour to lose: decolour takes a colour data set, such as cifar10")
         super().__init__(T, size, options)
         self.register_buffer("luma", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1), persistent=False)
@@ -38,7 +38,7 @@ class Noise(Degradation):
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
         super().__init__(T, size, options)
-        self.channels = 1 if options["dataset"] in GREY_DATASETS else 3
+        self.channels = channels(options["dataset"])
         angle = (torch.arange(T + 1, dtype=torch.float64) / T + 0.008) / 1.008 * math.pi / 2
         abar = (angle.cos() / angle[0].cos()) ** 2
         self.register_buffer("signal_level", abar.sqrt().float(), persistent=False)

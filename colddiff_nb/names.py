@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 CHANNELS = {"mnist": 1, "fashion": 1, "cifar10": 3, "mnist5k": 1, "photos": 3}
-GREY_DATASETS = tuple(name for name in CHANNELS if CHANNELS[name] == 1)  # with the paper's settings for MNIST
 PREFIX = "folder:"  # of the name of a folder of the reader's own
 
 

@@ -117,15 +117,13 @@ def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = Fals
     return -x0 if invert else x0
 
 
-def uploaded(value: Any) -> tuple[str, bytes] | None:
-    """Name and bytes of the file in FileUpload.value, if any: ipywidgets 8 gives a tuple of dicts, 7 a dict of dicts by name."""
-    files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else list(value)
-    return (files[-1]["name"], bytes(files[-1]["content"])) if files else None
-
-
 def take_upload(upload: Any) -> tuple[str, bytes] | None:
-    """Take name and bytes of the file out of a FileUpload, if any: then the same file again is a change."""
-    file = uploaded(upload.value)
-    if file:
-        upload.set_trait("value", type(upload.value)())
-    return file
+    """Take name and bytes of the file out of a FileUpload, if any: then the same file again is a change.
+
+    In ipywidgets 8 its value is a tuple of dicts, in 7 a dict of dicts by name."""
+    value = upload.value
+    files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else list(value)
+    if not files:
+        return None
+    upload.set_trait("value", type(value)())
+    return files[-1]["name"], bytes(files[-1]["content"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from colddiff_nb.degradations import MAKERS, Degradation, make
-from colddiff_nb.names import GREY_DATASETS, data_set
+from colddiff_nb.names import channels, data_set
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Recipe:
 
     @property
     def flips(self) -> bool:
-        return self.dataset not in GREY_DATASETS if self.flip is None else self.flip
+        return channels(self.dataset) == 3 if self.flip is None else self.flip
 
     @property
     def scored_from(self) -> str:

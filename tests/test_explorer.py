@@ -2,6 +2,7 @@
 import io
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from colddiff_nb import degradations, show
 from colddiff_nb.data import Images
 from colddiff_nb.explorer import MINE, Explorer, with_contrast
-from colddiff_nb.own_image import open_image, to_x0, uploaded
+from colddiff_nb.own_image import open_image, take_upload, to_x0
 
 HOME = Path(__file__).resolve().parents[1]
 
@@ -275,8 +276,10 @@ OWN = png(Image.linear_gradient("L"))
     {"own.png": {"metadata": {"name": "own.png"}, "content": OWN}},  # ipywidgets 7
     ({"name": "own.png", "type": "image/png", "size": len(OWN), "content": memoryview(OWN)},),  # ipywidgets 8
 ])
-def test_uploads_of_both_ipywidgets(value):
-    assert uploaded(value) == ("own.png", OWN)
+def test_an_upload_is_taken_from_both_ipywidgets(value):
+    widget = SimpleNamespace(value=value, set_trait=lambda name, new: setattr(widget, name, new))
+    assert take_upload(widget) == ("own.png", OWN) and widget.value == type(value)()
+    assert take_upload(widget) is None
 
 
 def upload(widget, content: bytes, name: str = "own.png") -> None:
@@ -304,10 +307,6 @@ def test_an_upload_is_shown(explorer):
     assert explorer.number == MINE and explorer.buttons[MINE].button_style == "primary"
     assert torch.equal(explorer.comparison.x0[None], to_x0(open_image(OWN), 1))
     assert "your own image" in explorer.comparison.title
-
-
-def test_no_upload_is_nothing():
-    assert uploaded({}) is None and uploaded(()) is None
 
 
 def test_the_same_upload_again_is_shown_again_and_clears_the_error(explorer):

@@ -19,8 +19,8 @@ from result_samplers import SAMPLERS, fewer
 
 from colddiff_nb import results, sampling
 from colddiff_nb.classifier import load_classifier
-from colddiff_nb.data import load
-from colddiff_nb.degradations import GREY_DATASETS, Degradation, make
+from colddiff_nb.data import channels, load
+from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.pretrained import load_model
 
 
@@ -32,7 +32,7 @@ def samplers(degrade: Degradation, measurement: str) -> dict[str, Callable]:
         "between": partial(sampling.between, keep=0.5), "mixed": partial(sampling.mixed, share=0.5),
         "fewer": partial(sampling.algorithm2, T=few), "projected direct": sampling.consistent(sampling.direct, measurement),
         "projected": sampling.consistent(sampling.algorithm2, measurement)}
-    if degrade.options["dataset"] not in GREY_DATASETS:
+    if channels(degrade.options["dataset"]) == 3:
         found["mirrored"] = sampling.mirrored(sampling.direct)
     assert set(found) <= set(SAMPLERS)
     return found if len(few) < degrade.T else {name: sampler for name, sampler in found.items() if name != "fewer"}

@@ -14,8 +14,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from colddiff_nb import results
-from colddiff_nb.data import load
-from colddiff_nb.degradations import GREY_DATASETS
+from colddiff_nb.data import channels, load
 from colddiff_nb.pretrained import RESULTS, load_model
 from colddiff_nb.recipes import Recipe, recipe
 from colddiff_nb.sampling import direct, mirrored
@@ -34,7 +33,7 @@ def score(choice: Recipe, folder: Path, root: Path, n: int) -> dict[str, float]:
     """Train where that was not done yet, and score on validation images: {"rmse_direct": ..., ...}"""
     train(choice, folder, data_root=root)
     network, degrade, metadata = load_model(folder / "weights.safetensors")
-    methods = ["direct", "algorithm2", *(["mirrored"] if choice.dataset not in GREY_DATASETS else [])]
+    methods = ["direct", "algorithm2", *(["mirrored"] if channels(choice.dataset) == 3 else [])]
     cells = results.evaluate(network, degrade, load(choice.dataset, "validation", root), folder, methods=methods, n=n,
                              trained_on=metadata["data"], weights=metadata["checksum"])["cells"]
     return {f"{metric}_{cell['method']}": cell[metric] for cell in cells for metric in METRICS}
