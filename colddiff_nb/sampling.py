@@ -124,9 +124,10 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
     if not isinstance(x_T, Tensor) or x_T.ndim != 4:
         shape = tuple(x_T.shape) if isinstance(x_T, Tensor) else type(x_T).__name__
         raise ValueError(f"x_T is {shape}: give degraded images as a tensor (B, C, H, W)")
-    network = restore if isinstance(restore, nn.Module) and restore.training else None
-    if network:
-        network.eval()
+    modules = restore.modules() if isinstance(restore, nn.Module) else ()
+    training = [module for module in modules if module.training]  # a wrapper's own mode may differ from its network's
+    for module in training:
+        module.training = False
     record, x_s = Trajectory(x=[x_T]), x_T.double()
     start = torch.full((len(x_T),), visited[0], device=x_T.device)
     try:
@@ -138,6 +139,6 @@ def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
                 record.x0_hat.append(x0_hat)
                 record.x.append(x_s.to(x_T.dtype))
     finally:
-        if network:
-            network.train()
+        for module in training:
+            module.training = True
     return record if trajectory else x_s.to(x_T.dtype)

@@ -118,6 +118,10 @@ def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
     with pytest.raises(RuntimeError):
         direct(network, drawn, x_T[:, :1])  # one channel is not enough for it
     assert network.training, "also where the network fails"
+    for training in (True, False):
+        wrapper = nn.DataParallel(network.train(training))  # as every new module it is in training itself
+        algorithm2(wrapper, drawn, x_T)
+        assert not any(network.modes) and network.training == training and wrapper.training
 
 
 @pytest.mark.parametrize("task, dataset", TASKS)
