@@ -108,10 +108,10 @@ def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> Non
 
 def _check_fits(restore: Any, degrade: Degradation, images: Images) -> None:
     """Raise ValueError where a network was made for images or severities that these are not."""
-    shape = tuple(images.pixels.shape[1:])
-    if getattr(restore, "channels", shape[0]) != shape[0]:
-        raise ValueError(f"{images.name} has {shape[0]} channels, and the network restores "
-                         f"{restore.channels}: choose another data set")
+    channels = images.pixels.shape[1]
+    if getattr(restore, "channels", channels) != channels:
+        raise ValueError(f"{images.name} has {channels} channels, and the network restores {restore.channels}: "
+                         "choose another data set")
     if getattr(restore, "T", degrade.T) < degrade.T:
         raise ValueError(f"T = {degrade.T}: the network was trained for severities 1..{restore.T}")
 

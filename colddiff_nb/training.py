@@ -148,7 +148,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             x0 = to_float(pixels[batch.index.to(device)])  # (B, C, size, size)
             x0 = torch.where(batch.flip.to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
             x_t, t = run.walkers.inputs(measured(recipe, batch.drawn(x0, batch.t))), batch.t.to(device)
-            arguments = x_t.float(), t, run.walkers.starts(t)
+            arguments = x_t.float(), t, run.walkers.starts(batch.t).to(device)
             predictions = []
             with out_of_memory_explained(recipe, share):
                 for part in parts:

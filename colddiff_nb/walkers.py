@@ -45,9 +45,11 @@ class Walkers:
             place[walking] = self.state[name][walking]
 
     def starts(self, t: Tensor) -> Tensor:
-        """The severities (B,) that the places of a batch with severities t (B,) started from: t itself but for those on their way."""
+        """The severities (B,) that the places of a batch with severities t (B,), on the CPU, started from.
+
+        That is t itself but for those on their way."""
         n = len(self.state["s"])
-        return torch.cat([torch.where(self.state["s"] > 0, self.state["start"], t[:n].cpu()), t[n:].cpu()]).to(t.device)
+        return torch.cat([torch.where(self.state["s"] > 0, self.state["start"], t[:n]), t[n:]])
 
     def inputs(self, x_t: Tensor) -> Tensor:
         """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the walkers' own states."""
