@@ -33,7 +33,7 @@ def at_least_1(**numbers: int | None) -> None:
 
 
 def images_for(metadata: dict, weights: Path, dataset: str | None, split: str, data: Path) -> Images:
-    """Load the images to restore; raise ValueError first where the weights are for another colour."""
+    """Load the images to restore; raise ValueError first for weights of another colour."""
     from colddiff_nb.data import load
     trained_on = metadata["recipe"]["dataset"]
     dataset = dataset or trained_on

@@ -45,9 +45,9 @@ def cosines(size: int) -> tuple[Basis, Tensor]:
 
 
 def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
-    """Return the means of blocks of 2^levels pixels and the differences within them, and a side (size,) for each.
+    """Return block means and the differences within blocks (Haar), and a side (size,) of each.
 
-    Average pooling by more than that side drops it, by less keeps it."""
+    The largest blocks have 2^levels pixels. Average pooling by up to that side keeps it, by more drops it."""
     columns, sides = [], []
     for level in range(levels, -1, -1):
         half = 2 ** level
@@ -63,7 +63,9 @@ def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
 
 
 class Linear(Degradation):
-    """A degradation that scales coefficients: analyse(D(x0, t)) = gains_at(t) * analyse(x0). Here coefficients are pixels."""
+    """A degradation that scales coefficients: analyse(D(x0, t)) = gains_at(t) * analyse(x0).
+
+    Here coefficients are pixels."""
 
     def gains_at(self, t: Tensor, randomness: Tensor) -> Tensor:
         """What D multiplies each coefficient by: t (B,) -> (B, 1, size, size)."""

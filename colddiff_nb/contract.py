@@ -1,5 +1,7 @@
-"""What a degradation is: `Degradation` to subclass, `Drawn` with its randomness fixed, and `check_degradation`, which says in words
-what is wrong with one of your own:
+"""What a degradation is.
+
+`Degradation` to subclass, `Drawn` with its randomness fixed, and `check_degradation`, which says in words what is wrong
+with one of your own:
 
     class Fade(Degradation):
         def __init__(self, size, options, T):

@@ -83,9 +83,9 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
 
 
 def short_name(name: str, checksum: str = "") -> str:
-    """Return what run folders call a data set: its name, or "folder-" and a checksum's first digits.
+    """Return what run folders call a data set: its name, or "folder-" and a checksum.
 
-    checksum: of the training images of a folder, which are loaded where it is not given."""
+    checksum: of the training images of a folder, which are loaded where it is not given. Eight digits are used."""
     name = data_set(name)
     return f"folder-{(checksum or load(name, 'train').checksum)[:8]}" if name.startswith(PREFIX) else name
 

@@ -66,8 +66,9 @@ class Masks(Linear):
 
 
 class Bicubic(Degradation):
-    """Pixelation as the official command line makes it: bicubic to half the resolution, then nearest upsampling, t times. No basis
-    is common to all severities, so it has no projection."""
+    """Pixelation as the official command line makes it: bicubic to half the resolution, t times.
+
+    Nearest upsampling brings each back to `size`. No basis is common to all severities, so it has no projection."""
 
     matrices: Tensor
 

@@ -78,9 +78,10 @@ def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def check_mounted(path: str | Path) -> None:
-    """Raise CheckpointError where `path` is on a Google Drive that is not mounted: what is written there would be lost.
+    """Raise CheckpointError for a path on a Google Drive that is not mounted.
 
-    Under /content/drive that must be a mount point; mounted elsewhere, Drive has a folder MyDrive, which is never made here.
+    What is written there would be lost. Under /content/drive that must be a mount point; mounted elsewhere, Drive has a
+    folder MyDrive, which is never made here.
     """
     path = Path(path).resolve()
     for folder in (path, *path.parents):
@@ -91,13 +92,15 @@ def check_mounted(path: str | Path) -> None:
 
 
 def make_folder(path: str | Path) -> None:
-    """Make a folder, and those above it, where they are missing. Raises as check_mounted, and OSError."""
+    """Make a folder, and those above it, if missing. Raises as check_mounted, and OSError."""
     check_mounted(path)
     Path(path).mkdir(parents=True, exist_ok=True)
 
 
 def remove_temporary(folder: Path, *names: str) -> None:
-    """Remove what was left of files whose names begin so. They must be of the caller alone: others may be being written."""
+    """Remove temporary files whose names begin so.
+
+    Name files that the caller alone writes: of others one may be being written."""
     for name in names:
         for path in folder.glob(f"{name}*{TEMPORARY}"):
             path.unlink(missing_ok=True)
@@ -120,7 +123,7 @@ def _process(pid: int) -> str | None:
 
 
 def _system() -> str:
-    """What differs between machines and containers of one host name: a process number means another process there."""
+    """What tells machines and containers of one host name apart: each counts its own processes."""
     parts = []
     with suppress(OSError):
         parts.append(Path("/etc/machine-id").read_text())
@@ -174,10 +177,11 @@ def _take(path: Path, mine: bytes) -> str | None:
 
 @contextmanager
 def held(path: Path, wait: float = 0) -> Iterator[Callable[[], None]]:
-    """Hold a lock file (its folder is made when missing), after up to `wait` seconds; a CheckpointError names who holds it.
+    """Hold a lock file, waiting up to `wait` seconds; a CheckpointError names who holds it.
 
-    File locks do not work on Drive, so the file names host and process. On its own system it counts while that process runs: one
-    that was killed is followed at once. From another system it counts until it was not touched for STALE seconds.
+    Its folder is made when missing. File locks do not work on Drive, so the file names host and process. On its own
+    system it counts while that process runs: after a kill the next one gets it at once. From another system it counts
+    until it was not touched for STALE seconds.
     Gives a function to call before each write: it raises CheckpointError where another process took the lock over.
     """
     folder, began = path.parent, time.monotonic()
@@ -218,7 +222,7 @@ def held(path: Path, wait: float = 0) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def lock(folder: str | Path) -> Iterator[Callable[[], None]]:
-    """Hold a run's `folder` (made when missing) as its only writer: see `held`, whose check it gives."""
+    """Hold a run's folder as its only writer: see `held`, whose check it gives."""
     folder = Path(folder)
     with held(folder / "run.lock") as check:
         with explained(folder, MEND):

@@ -1,4 +1,4 @@
-"""The files of a reader: found in any folder, and read so that one error names all that cannot be used."""
+"""A reader's files: found in any folder; one error names all that cannot be used."""
 from __future__ import annotations
 
 from collections import deque
@@ -13,7 +13,7 @@ Content = TypeVar("Content")
 
 
 def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list[Path]]:
-    """Return the regular files below `folder` with one of the endings, and the others; both sorted.
+    """Return the regular files below a folder with one of the endings, and the others, sorted.
 
     endings: in lower case. What is hidden, or lies in a folder named in SYSTEM, is in neither list. Links to
     folders are followed. Each folder is entered once, real ones before links: links cannot run in circles.
@@ -61,6 +61,6 @@ def read_all(paths: Sequence[Path], read: Callable[[Path], Content]) -> list[Con
 
 
 def count_and_names(paths: Sequence[Path], folder: Path) -> str:
-    """Return the number of files and the first ten names, from `folder` on: "2 ('a.txt', 'b/c.txt')"."""
+    """Return how many files, and ten of their names from `folder` on: "2 ('a.txt', 'b/c.txt')"."""
     names = [repr(path.relative_to(folder).as_posix()) for path in paths[:10]]
     return f"{len(paths)} ({', '.join(names)}{', ...' if len(paths) > 10 else ''})"

@@ -218,7 +218,7 @@ class Inception:
 
 def load_inception(resize: str = RESIZES[0], device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32,
                    rounded: bool = False) -> tuple[Inception | None, str]:
-    """(Inception, ""), or (None, one line that says why it cannot be had); ValueError for damaged weights."""
+    """(Inception, ""), or (None, why it cannot be had); ValueError for damaged weights."""
     try:
         return Inception(resize, device, dtype, rounded), ""
     except (OSError, ImportError, RuntimeError) as error:

@@ -23,9 +23,10 @@ class Chosen(NamedTuple):
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
-    """The newest <runs>/*<task>-<dataset>/weights.safetensors trained for both, those of smoke tests last.
+    """Return the newest weights in <runs>/*<task>-<dataset> that were trained for both.
 
-    An offline set also takes those of the set it stands for, a folder of your own those of equal images."""
+    Those of smoke tests come last. An offline set also takes those of the set it stands for, a folder of your own those
+    of equal images."""
     short = short_name(dataset)
     endings = tuple(f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short)))
     found = [path for path in Path(runs).glob("*/weights.safetensors") if path.parent.name.endswith(endings)]

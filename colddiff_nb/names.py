@@ -1,4 +1,4 @@
-"""Names of data sets: which there are, how many channels they have, and one spelling for each folder."""
+"""Names of data sets: which there are, their channels, and one spelling for each folder."""
 from __future__ import annotations
 
 import os
@@ -9,7 +9,7 @@ PREFIX = "folder:"  # of the name of a folder of the reader's own
 
 
 def data_set(name: str) -> str:
-    """Return the name of a data set in its one spelling; raise ValueError where there is none of that name.
+    """Return the name of a data set in its one spelling; raise ValueError for an unknown one.
 
     A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a."""
     if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):

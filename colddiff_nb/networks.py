@@ -65,8 +65,10 @@ class Preconditioner(nn.Module):
         return signal / (signal + self.noise ** 2)
 
     def linear_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """The best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent: each is that of the mean image plus
-        trust / gain (written without a division by zero) times what that of x_t is off the degraded mean's."""
+        """The best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent.
+
+        Each is that of the mean image plus trust / gain (written without a division by zero) times the difference
+        between that of x_t and that of the degraded mean."""
         gains, mean, variance = self.linear.gains_at(t), self.linear.analyse(self.mean), self.spread.double().square()
         offset = self.linear.analyse(x_t) - gains * mean
         return self.linear.synthesise(mean + gains * variance / (gains.square() * variance + self.noise ** 2) * offset).float()

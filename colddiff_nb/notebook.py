@@ -115,7 +115,7 @@ def install() -> list[str]:
 
 
 def present() -> list[str]:
-    """Return NAME==VERSION of what is installed: each name once, in the version that Python finds first."""
+    """Return NAME==VERSION of what is installed: each name once, as Python finds it."""
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
@@ -128,7 +128,7 @@ def present() -> list[str]:
 
 
 def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
-    """Return the folder for long runs, and a sentence that says whether it is on Google Drive, and why not."""
+    """Return the folder for long runs, and a sentence: is it on Google Drive, and if not, why."""
     if not use_drive:
         return settings.runs, "USE_DRIVE is False: runs stay on this machine."
     try:

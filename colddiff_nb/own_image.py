@@ -27,7 +27,7 @@ TURNS = dict(zip(range(2, 9), (  # what puts an image of orientation 2..8 uprigh
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
-    """Open an image file, given by its path or its bytes: upright, RGB, transparent parts on white.
+    """Open an image file by its path or its bytes: upright, RGB, transparent parts on white.
 
     A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size.
 
@@ -118,9 +118,10 @@ def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = Fals
 
 
 def take_upload(upload: Any) -> tuple[str, bytes] | None:
-    """Take name and bytes of the file out of a FileUpload, if any: then the same file again is a change.
+    """Take name and bytes of the file out of a FileUpload, if any.
 
-    In ipywidgets 8 its value is a tuple of dicts, in 7 a dict of dicts by name."""
+    It is left empty: then the same file again is a change. In ipywidgets 8 its value is a tuple of dicts, in 7 a dict of
+    dicts by name."""
     value = upload.value
     files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else list(value)
     if not files:

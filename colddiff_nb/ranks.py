@@ -1,4 +1,7 @@
-"""Several processes that train as one: they start from the same, stop together, and no setting of accelerate's changes what they do."""
+"""Several processes that train as one.
+
+They start from the same and stop together, and no setting of accelerate's changes what they do.
+"""
 from __future__ import annotations
 
 import os
@@ -16,7 +19,7 @@ Loaded = TypeVar("Loaded")
 
 @contextmanager
 def without_settings_of_accelerate() -> Iterator[None]:
-    """Hide ACCELERATE_* inside: a reader's configuration would divide gradients, compile, or split the network."""
+    """Hide ACCELERATE_* inside: they would divide gradients, compile, or split the network."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("ACCELERATE_")}
     try:
         yield
@@ -26,7 +29,7 @@ def without_settings_of_accelerate() -> Iterator[None]:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Wait at the end for all processes; where one of them failed inside, all stop with its one line."""
+    """Wait at the end for all processes; if one failed inside, all stop with its one line."""
     from accelerate import PartialState
     from accelerate.utils import gather_object
 
@@ -47,7 +50,9 @@ def together() -> Iterator[None]:
 
 
 def in_turn(accelerator: Accelerator, load: Callable[[], Loaded]) -> Loaded:
-    """Load in every process: first in one, which may download, then in one of each other machine, then in the rest."""
+    """Load in every process: first in one, which may download.
+
+    Then in one of each other machine, then in the rest."""
     turn = 0 if accelerator.is_main_process else 1 if accelerator.is_local_main_process else 2
     for now in range(3):
         with together():
@@ -57,7 +62,7 @@ def in_turn(accelerator: Accelerator, load: Callable[[], Loaded]) -> Loaded:
 
 
 def check_same(mine: dict[str, Any]) -> None:
-    """Raise ValueError in all processes where one is about to train something else than the first."""
+    """Raise ValueError in all processes if one is about to train something else."""
     from accelerate.utils import gather_object
 
     first, *others = gather_object([mine])

@@ -42,10 +42,11 @@ def mixed_precision(precision: str, network: str) -> str:
 
 @contextmanager
 def true_float32() -> Iterator[None]:
-    """Whole float32 inside, no TF32 on GPUs and no bfloat16 on CPUs: they round away what a blurred image still holds.
+    """Compute in whole float32 inside: no TF32 on GPUs, no bfloat16 on CPUs.
 
-    torch has two ways to set this, and refuses to read the older after the newer was used. So only the newer is touched, where
-    there is one (since 2.9): everything that does not follow from above it, which is exactly what has to be put back.
+    They round away what a blurred image still holds. torch has two ways to set this, and refuses to read the older after
+    the newer was used. So only the newer is touched where there is one (since 2.9). A place that follows another reads
+    "ieee" after that one is set. So only what was set by itself is set here, and put back.
     """
     backends: Any = torch.backends
     with ExitStack() as restored:

@@ -16,7 +16,7 @@ from colddiff_nb.sampling import algorithm2, direct
 
 
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
-    """Return on_evaluate for `training.train`: RMSE and SSIM of the first n validation images, or of all.
+    """Return on_evaluate for `training.train`: RMSE and SSIM of up to n validation images.
 
     They have the size of the training images, for which the network was built."""
     @cache

@@ -45,9 +45,9 @@ class Walkers:
             place[walking] = self.state[name][walking]
 
     def starts(self, t: Tensor) -> Tensor:
-        """The severities (B,) that the places of a batch with severities t (B,), on the CPU, started from.
+        """The severities (B,) that the places of a batch with severities t (B,) started from, on CPU.
 
-        That is t itself but for those on their way."""
+        That is t itself but for walkers on their way."""
         n = len(self.state["s"])
         return torch.cat([torch.where(self.state["s"] > 0, self.state["start"], t[:n]), t[n:]])
 
