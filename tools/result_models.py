@@ -106,4 +106,13 @@ def keeps(options: dict[str, Any]) -> str:
     return "–" if options["task"] == "inpaint" else options["keeps"]
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"models": models, "last_stage": last_stage}
+def refit(published: Published) -> str:
+    """How far scores moved when the preconditioners were fitted again, on the same validation images."""
+    rows = (published.read("refit.json") or {"rows": []})["rows"]
+    if not rows:
+        return MISSING
+    moved = max(abs(after - before) for row in rows for before, after in [row["rmse"]])
+    return f"on {rows[0]['n']:,} validation images no RMSE moved by more than {moved:.4f}"
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {"models": models, "last_stage": last_stage, "refit": refit}
