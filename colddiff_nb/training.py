@@ -28,6 +28,7 @@ from colddiff_nb.run import OnEvaluate, Run, flatten
 from colddiff_nb.walkers import Batch
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
+LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed
 
 
 def step_seed(recipe: Recipe, step: int) -> int:
@@ -45,7 +46,7 @@ def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -
         kind = torch.rand(size, generator=generator)
         rising = (T * torch.rand(size, generator=generator).sqrt()).ceil().long().clamp(1, T)
         t = torch.where(kind < 0.2, t, torch.where(kind < 0.4, rising, T))
-    return Batch(index, flip, t, degrade.draw(size, generator))
+    return Batch(index, flip, t, t.clone(), degrade.draw(size, generator))
 
 
 def measured(recipe: Recipe, x_t: Tensor) -> Tensor:
@@ -145,10 +146,11 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                 group["lr"] = learning_rate(recipe, step - 1)
             batch = draw_batch(recipe, run.degrade, len(images), step)
             run.walkers.join(batch)
-            x0 = to_float(pixels[batch.index.to(device)])  # (B, C, size, size)
-            x0 = torch.where(batch.flip.to(device).view(-1, 1, 1, 1), x0.flip(-1), x0)
-            x_t, t = run.walkers.inputs(measured(recipe, batch.drawn(x0, batch.t))), batch.t.to(device)
-            arguments = x_t.float(), t, run.walkers.starts(batch.t).to(device)
+            there = batch.to(device)
+            x0 = to_float(pixels[there.index])  # (B, C, size, size)
+            x0 = torch.where(there.flip.view(-1, 1, 1, 1), x0.flip(-1), x0)
+            x_t = run.walkers.inputs(there, measured(recipe, there.drawn(x0, there.t)))
+            arguments = x_t.float(), there.t, there.start
             predictions = []
             with out_of_memory_explained(recipe, share):
                 for part in parts:
@@ -162,18 +164,22 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                     accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
                 optimizer.step()
                 optimizer.zero_grad()
-            if not all_finite(run.loss_sum, run.network):
-                raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train in "
-                                         f"another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
-            run.walkers.step(batch, x_t, torch.cat(predictions))
+            run.walkers.step(batch, there, x_t, torch.cat(predictions))
             run.step, run.loss_count = step, run.loss_count + 1
 
-            asked = torch.tensor(float(interrupts.received is not None), device=device)
-            stop = bool(accelerator.reduce(asked, "sum"))  # all processes stop at the same step
-            progress.show(run)
+            # Looking at what the device has computed waits for it: on a GPU not at every step.
             scoring = step % recipe.evaluate_every == 0 or step == recipe.steps
-            saving = step % recipe.save_every == 0 or step == last or stop
+            saving = step % recipe.save_every == 0 or step == last
+            looking = device.type == "cpu" or step % LOOK_EVERY == 0 or scoring or saving
+            if looking and not all_finite(run.loss_sum, run.network):
+                raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train in "
+                                         f"another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
+            if looking:
+                asked = torch.tensor(float(interrupts.received is not None), device=device)
+                stop = bool(accelerator.reduce(asked, "sum"))  # all processes stop at the same step
+                progress.show(run)
+            saving |= stop
             with together() if scoring or saving else nullcontext():
                 if main and scoring:
                     run.evaluate(on_evaluate, progress.seconds)

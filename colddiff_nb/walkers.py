@@ -7,7 +7,7 @@ for its place, from x_t as measured.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,20 +17,27 @@ from colddiff_nb.contract import Degradation, Drawn
 
 @dataclass(frozen=True)
 class Batch:
-    """What one optimiser step takes, drawn at random for the global batch; walkers on their way keep what is theirs, see `join`. On the CPU."""
+    """What one optimiser step takes, for the global batch of B images; see `Walkers.join` for places that walk."""
 
     index: Tensor  # (B,) which images
     flip: Tensor  # (B,) bool
     t: Tensor  # (B,) severities
+    start: Tensor  # (B,) severities that were measured: t itself but for walkers on their way
     drawn: Drawn  # D with its randomness fixed
 
-    @property
-    def places(self) -> tuple[Tensor, ...]:
-        return self.index, self.flip, self.t, self.drawn.randomness
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device. A GPU copies it while both go on working: nobody waits."""
+        def move(values: Tensor) -> Tensor:
+            return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+        drawn = replace(self.drawn, randomness=move(self.drawn.randomness))
+        return Batch(move(self.index), move(self.flip), move(self.t), move(self.start), drawn)
 
 
 class Walkers:
-    """n walkers, which take the first n places of every batch. `state` is what a checkpoint keeps of them."""
+    """n walkers, which take the first n places of every batch. `state` is what a checkpoint keeps of them.
+
+    Where each one is was decided on the CPU; only the images x_s are on the device.
+    """
 
     def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
         nothing = torch.zeros(n, dtype=torch.long)
@@ -39,26 +46,26 @@ class Walkers:
                       "x_s": torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)}
 
     def join(self, batch: Batch) -> None:
-        """Put those still on their way into the batch, in place."""
+        """Put those still on their way into the batch on the CPU, in place."""
         walking = self.state["s"].nonzero().squeeze(1)
-        for place, name in zip(batch.places, ("index", "flip", "s", "randomness")):
+        places = {"index": batch.index, "flip": batch.flip, "s": batch.t, "start": batch.start, "randomness": batch.drawn.randomness}
+        for name, place in places.items():
             place[walking] = self.state[name][walking]
 
-    def starts(self, t: Tensor) -> Tensor:
-        """The severities (B,) that the places of a batch with severities t (B,) started from, on CPU.
+    def inputs(self, batch: Batch, x_t: Tensor) -> Tensor:
+        """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the walkers' own states.
 
-        That is t itself but for walkers on their way."""
+        batch: on the device of x_t."""
         n = len(self.state["s"])
-        return torch.cat([torch.where(self.state["s"] > 0, self.state["start"], t[:n]), t[n:]])
+        on_its_way = (batch.t < batch.start)[:n].view(-1, 1, 1, 1)
+        x_t = x_t.double()
+        return torch.cat([torch.where(on_its_way, self.state["x_s"], x_t[:n]), x_t[n:]])
 
-    def inputs(self, x_t: Tensor) -> Tensor:
-        """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the walkers' own states."""
-        walking = self.state["s"].nonzero().squeeze(1).to(x_t.device)
-        return x_t.double().index_copy(0, walking, self.state["x_s"][walking])
+    def step(self, batch: Batch, there: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
+        """One step of Algorithm 2 from x_s (B, C, H, W), float64, with the network's predictions x0_hat (B, C, H, W).
 
-    def step(self, batch: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
-        """One step of Algorithm 2 from x_s (B, C, H, W), float64, with the network's predictions x0_hat (B, C, H, W)."""
+        batch on the CPU, the same `there` on the device of x_s."""
         n = len(self.state["s"])
-        s, drawn, x0_hat = batch.t[:n], batch.drawn[:n], x0_hat[:n].double()
-        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": self.starts(s), "s": s - 1, "randomness": drawn.randomness,
-                      "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}
+        s, drawn, x0_hat = there.t[:n], there.drawn[:n], x0_hat[:n].double()
+        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": batch.start[:n], "s": batch.t[:n] - 1,
+                      "randomness": batch.drawn.randomness[:n], "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}

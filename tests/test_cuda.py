@@ -2,13 +2,14 @@
 import csv
 import math
 import multiprocessing
+import warnings
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from colddiff_nb import runtime
+from colddiff_nb import runtime, training
 from colddiff_nb.data import load
 from colddiff_nb.degradations import make
 from colddiff_nb.networks import Block
@@ -106,3 +107,20 @@ def test_ten_steps_and_ten_more_are_twenty_and_a_cpu_goes_on_from_a_gpu(digits, 
     assert go_on("moved") == ("cpu", True)
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-3)  # cuDNN may add in another order
     assert losses(tmp_path / "moved") == pytest.approx(losses(tmp_path / "whole"), rel=1e-2)
+
+
+def test_a_training_step_waits_for_nothing_between_two_looks(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "LOOK_EVERY", 1_000)
+
+    def waits(steps):
+        choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"steps": steps, "evaluate_every": steps, "save_every": steps})
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                train(choice, tmp_path / str(steps), images=digits, log=lambda line: None)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        return sum("synchroniz" in str(warning.message) for warning in seen)
+    waits(2)  # what is done once is done
+    assert waits(10) == waits(30)

@@ -215,7 +215,7 @@ def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
         fresh = (walkers.state["s"] == 0).tolist()
         walkers.join(batch)
         x0 = to_float(digits.pixels[batch.index])
-        x_t = walkers.inputs(batch.drawn(x0, batch.t))
+        x_t = walkers.inputs(batch, batch.drawn(x0, batch.t))
         assert torch.equal(x_t[4:], batch.drawn(x0, batch.t)[4:].double())  # only walkers have states of their own
         for i in range(4):
             seen[i] = {} if fresh[i] else seen[i]
@@ -226,7 +226,7 @@ def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
                 if s in seen[i]:
                     assert torch.allclose(seen[i][s], expected[0], atol=1e-5)
         with torch.no_grad():
-            walkers.step(batch, x_t, network(x_t.float(), batch.t, walkers.starts(batch.t)))
+            walkers.step(batch, batch, x_t, network(x_t.float(), batch.t, batch.start))
     assert max(len(states) for states in seen) > 1
 
 
