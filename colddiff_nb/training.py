@@ -164,9 +164,6 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                     accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
                 optimizer.step()
                 optimizer.zero_grad()
-            update_ema(recipe, run.ema, run.network, step)
-            run.walkers.step(batch, there, x_t, torch.cat(predictions))
-            run.step, run.loss_count = step, run.loss_count + 1
 
             # Looking at what the device has computed waits for it: on a GPU not at every step.
             scoring = step % recipe.evaluate_every == 0 or step == recipe.steps
@@ -175,6 +172,10 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             if looking and not all_finite(run.loss_sum, run.network):
                 raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train in "
                                          f"another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
+            update_ema(recipe, run.ema, run.network, step)
+            run.walkers.step(batch, there, x_t, torch.cat(predictions))
+            run.step, run.loss_count = step, run.loss_count + 1
+
             if looking:
                 asked = torch.tensor(float(interrupts.received is not None), device=device)
                 stop = bool(accelerator.reduce(asked, "sum"))  # all processes stop at the same step

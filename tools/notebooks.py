@@ -115,6 +115,9 @@ def build(source: Path) -> None:
     """Write NN_name.ipynb; print its size, its time and the weights it used. Raises ValueError where it is too large."""
     start = time.perf_counter()
     notebook = execute(inputs(source))
+    silent = [cell.id for cell in notebook.cells if "nbval-check-output" in cell.metadata.get("tags", []) and not cell.outputs]
+    if silent:  # it happens on a busy machine
+        raise ValueError(f"{source.stem}: the output of {', '.join(silent)} was lost: build it again")
     content = text(notebook)
     if len(content) > LARGEST:
         raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: show smaller or fewer pictures")
