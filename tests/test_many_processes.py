@@ -122,18 +122,20 @@ def fail_in_one():
     if rank == 1:
         raise ValueError("no room\\nat all")
 
-def said(act):
+def tell(act):
+    said = None
     try:
         act()
     except (OSError, ValueError) as error:
-        return f"{type(error).__name__} {error}"
+        said = f"{type(error).__name__} {error}"
+    sys.stdout.write(f"{rank} {said}\\n")  # a whole line at once, or those of two processes mix
 
 assert in_turn(accelerator, load) == "whole"
 with together():
     pass
-print(rank, said(lambda: in_turn(accelerator, fail_in_one)), flush=True)
-print(rank, said(lambda: check_same({"recipe.seed": 0, "data.checksum": "a", "step": 4})), flush=True)
-print(rank, said(lambda: check_same({"recipe.seed": rank, "data.checksum": "ab"[rank], "step": 4})), flush=True)
+tell(lambda: in_turn(accelerator, fail_in_one))
+tell(lambda: check_same({"recipe.seed": 0, "data.checksum": "a", "step": 4}))
+tell(lambda: check_same({"recipe.seed": rank, "data.checksum": "ab"[rank], "step": 4}))
 accelerator.end_training()
 """
 
