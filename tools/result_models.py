@@ -115,4 +115,16 @@ def refit(published: Published) -> str:
     return f"on {rows[0]['n']:,} validation images no RMSE moved by more than {moved:.4f}"
 
 
-SECTIONS: dict[str, Callable[[Published], str]] = {"models": models, "last_stage": last_stage, "refit": refit}
+def older(published: Published) -> str:
+    """Which models have been trained further since their samplers, their growth or their steps were measured."""
+    measured = [(row["model"], row["weights"]) for row in (published.read("growth.json") or {"rows": []})["rows"]]
+    measured += [(f"{row['task']}-{row['dataset']}", row["weights"]) for row in (published.read("steps.json") or {"rows": []})["rows"]]
+    for name in published.models:
+        cells = (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]
+        measured += [(name, cell["provenance"]["weights"]) for cell in cells]
+    found = sorted({name for name, weights in measured if name in published.models and weights not in of(published.models[name])})
+    return f"Rows of {' and '.join(found)} were measured before the last stage of training." if found else ""
+
+
+SECTIONS: dict[str, Callable[[Published], str]] = {
+    "models": models, "last_stage": last_stage, "refit": refit, "older": older}
