@@ -35,7 +35,7 @@ def comparisons() -> dict[maker.Key, show.Comparison]:
             for i in range(2 if task == "superres" else 1):
                 x0 = torch.rand(1, channels, 4, 4, generator=generator).repeat_interleave(8, 2).repeat_interleave(8, 3) * 2 - 1
                 drawn = degrade.draw(1, generator)
-                made[task, data, i] = show.compare(partial(lambda moved, x_s, s: moved, x0.roll(1, -1)), drawn, x0, f"{task} {data} {i}")
+                made[task, data, i] = show.compare(partial(lambda moved, x_s, s, start: moved, x0.roll(1, -1)), drawn, x0, f"{task} {data} {i}")
     return made
 
 
