@@ -224,7 +224,8 @@ print(f"ok: every severity of {len(pages)} degradations is shown without calling
 # what such a D does. The image is a sum of 1,024 patterns; pattern $(i, j)$ comes out multiplied by its **gain** $S_i S_j$, and never mixes with another. A gain of 1
 # leaves it as it was, 0 erases it, and 0.000001 leaves it there for whoever has enough digits.
 #
-# A number format rounds. Between -1 and 1 it is off by at most half a step: 1/255 for the 256 levels of an 8-bit image, $2^{-25}$ for float32 near 1, where its steps are $2^{-24}$.
+# A number format rounds, and is off by at most half a step. An 8-bit image has 256 levels between -1 and 1: half a step is 1/255. Just below 1, float32 has steps of $2^{-24}$: half
+# a step is $2^{-25}$.
 #
 # **Predict.** Of the 1,024 patterns of a digit blurred 40 times, how many keep a gain above 1/255, half a step of an 8-bit image?
 

@@ -73,8 +73,9 @@ restore, degrade, label = model("superres", "mnist")
 
 # %% [markdown]
 # Pixelation halves the resolution T = 3 times: 32 → 16 → 8 → 4 pixels a side. This is all of Algorithm 2; only the last line of the
-# loop tells it from Algorithm 1, which would be `x_s = D(x0_hat, s - 1)`. R is told two severities: s of the state it looks at, and where the
-# loop started. What was measured there is certain; all else in $x_s$ was written by R itself, and it may correct that.
+# loop tells it from Algorithm 1, which would be `x_s = D(x0_hat, s - 1)`. R is told two severities: `s`, that of the state
+# it looks at, and `start`, that of the measurement. What was measured is certain. All else in $x_s$ was written by R itself, and R may
+# correct it.
 
 # %%
 x0 = to_float(images["mnist"].pixels[:2])  # (2, 1, 32, 32) in [-1, 1]

@@ -200,7 +200,8 @@ for name in DATA:
 
 # %% [markdown]
 # **What you saw.** Inside the trained range a wider hole costs little more. Outside, the error grows faster, but no message tells you. Far outside (s = 100 in section 1) the
-# network paints a shape that is no digit. On colour images Algorithm 1 then ends with a larger error than the hole itself. A network does not know where its training ended. You
+# network paints a shape that is no digit. On colour images Algorithm 1 does harm soon after the
+# trained range: from s = 60 on its error is larger than that of the hole itself. A network does not know where its training ended. You
 # have to know it, and say it.
 #
 # ## 3 · Ring by ring
@@ -346,8 +347,8 @@ assert settings.smoke or {"narrow", "narrow, elsewhere"} <= set(harmed["one mask
 
 # %% [markdown]
 # **What you saw.** The same network, the same number of digits, the same loss. Trained on one wide mask it learned one task: undo that mask. Shown a narrow hole it changes
-# strokes all over the image: they become thinner, and faint ones break. The picture is of the digit that kept the least of its ink under the narrow mask. The result is worse than its input in RMSE and in SSIM. That is
-# the report's kind of failure: a narrow hole leaves little to win and a whole image to spoil.
+# strokes all over the image: they become thinner, and faint ones break. (The picture shows the digit that lost most of its ink.) So the result is worse than its input, in RMSE
+# and in SSIM. That is the report's kind of failure: a narrow hole leaves little to win and a whole image to spoil.
 #
 # Is it overfitting? Not to digits: these are test digits, and under the one mask all is well. It is the *degradation* that was not covered. Three things prevent it:
 #

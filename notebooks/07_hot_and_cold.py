@@ -264,7 +264,7 @@ print("What you saw: from easiest to hardest, restoration by RMSE:", ", ".join(o
 
 # %% [markdown]
 # ### What the numbers say
-# A difference counts here if it has the same sign in all three seeds. Each sentence below is checked against the record. All hold for 600 steps by L1.
+# A difference counts here if it has the same sign in all three seeds. Each sentence below is checked against the record. All of them are about 600 steps of training by the L1 loss.
 
 # %% tags=["nbval-check-output"]
 def lower(job, score, first, second):
@@ -290,7 +290,8 @@ print("ok: a noise of six grey levels makes blur worse at both jobs")
 # - **When is it better than noise, under this recipe?** *Restoring*, from the same RMSE: masks yes, blur and pixelation no. Noise spreads its damage evenly and leaves some of every frequency, and the digit can still be
 #   seen through it; from its own last state nothing can be restored at all. *Generating*: yes, all three. Their Gaussian already supplies what survives (4 x 4 means, a border, in float32 even a
 #   trace of every frequency), and the network makes the rest. With noise it must make all of the digit.
-# - **Is that a verdict on hot diffusion?** No. Its theory is about means, which a squared error asks for; L1 asks for medians. How much that costs noise here was not measured.
+# - **Is that a verdict on hot diffusion?** No. The theory of hot diffusion needs a network that predicts the mean. The squared error trains such a network, L1 trains one that predicts the
+#   median. How much that costs noise here was not measured.
 # - **What does cold pay?** Real x_T are not Gaussian: the step from the Frechet distance of restored images to that of generated ones is the price, and it is large. Noise does not pay it, as its draw is
 #   exact: it has only its network to improve. So the order may turn in longer trainings or with another loss. This experiment does not say.
 # - **And the hybrid?** Here it is the worst of both. It hides the trace that blur restores from, and nearly all of the digit is left to make, as with noise. One thing it does buy: its restored and its generated images

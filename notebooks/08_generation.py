@@ -165,8 +165,8 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 # So $x_T$ does not say where anything is, nor which digit: one number is to become 1,024, and sampling has no other randomness. The network answers with the one digit that is right on average for this
 # grey, and the generated images differ by their greys alone. Train one and see.
 #
-# Its training states are rounded to 8 bits (`measurement="8bit"`). So it does not read the last digits of float32 as measured detail. A network that does was tried: the smallest noise below ruins all its
-# images. Only the training rounds. The sampler keeps its states in float32.
+# Its training states are rounded to 8 bits (`measurement="8bit"`). So it does not read the last digits of float32 as measured detail. Without the rounding (tried, not shown here) the smallest noise below
+# ruins all images. Only the training rounds. The sampler starts from float32, except in the last row of the table.
 
 # %%
 from colddiff_nb.degradations import measure
@@ -231,9 +231,9 @@ panels[2].legend()
 show(figure, "Frechet distance, digits in use and spread of generated images against the noise on x_T; the spread of real digits as a dotted line.")
 
 # %% [markdown]
-# **What you saw.** Without noise few digits are in use, and the pixels spread less than those of real digits. A noise of a fortieth of a grey level (0.0002) brings most digits into use; more of it is taken
-# for strokes, the spread passes that of real digits, and the Frechet distance rises again: diversity alone is not quality. Such a noise lives in float32 alone. Round the same $x_T$ to 8 bits, and most of
-# them are even greys again: the last row of the table has few digits in use. How much noise is right depends on the network.
+# **What you saw.** Without noise few digits are in use, and the pixels spread less than those of real digits. With a noise of 0.0001, an eightieth of a grey level, the Frechet distance is smallest. With 0.0002
+# the most digits are in use, but the distance rises again: the network takes noise for strokes, and the spread passes that of real digits. Diversity alone is not quality. Such a noise needs float32.
+# Rounded to 8 bits, most of the same $x_T$ are even greys again, with all pixels equal: the last row of the table has few digits in use. How much noise is right depends on the network.
 #
 # Is noise then always a help? Only where the draw has too little randomness. The sixteen numbers of section 1 have enough:
 
