@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from itertools import pairwise
 from operator import index
 
@@ -119,11 +120,23 @@ def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
     return visited
 
 
+def check_restore(restore: Restore) -> None:
+    """Raise ValueError for a restorer that cannot be told where the sampler started."""
+    try:
+        signature(restore.forward if isinstance(restore, nn.Module) else restore).bind("x_s", "s", "start")
+    except TypeError:
+        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity that the sampler "
+                         "started from, and hand it on to the network inside, if there is one") from None
+    except ValueError:  # some callables do not show what they take
+        return
+
+
 @torch.no_grad()
 def _sample(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool):
     if not isinstance(x_T, Tensor) or x_T.ndim != 4:
         shape = tuple(x_T.shape) if isinstance(x_T, Tensor) else type(x_T).__name__
         raise ValueError(f"x_T is {shape}: give degraded images as a tensor (B, C, H, W)")
+    check_restore(restore)
     modules = restore.modules() if isinstance(restore, nn.Module) else ()
     training = [module for module in modules if module.training]  # a wrapper's own mode may differ from its network's
     for module in training:

@@ -165,8 +165,7 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 # So $x_T$ does not say where anything is, nor which digit: one number is to become 1,024, and sampling has no other randomness. The network answers with the one digit that is right on average for this
 # grey, and the generated images differ by their greys alone. Train one and see.
 #
-# Its training states are rounded to 8 bits (`measurement="8bit"`). So it does not read the last digits of float32 as measured detail. Without the rounding (tried, not shown here) the smallest noise below
-# ruins all images. Only the training rounds. The sampler starts from float32, except in the last row of the table.
+# Its training states are rounded to 8 bits (`measurement="8bit"`). So it does not read the last digits of float32 as measured detail. Only the training rounds. The sampler starts from float32, except in the last row of the table.
 
 # %%
 from colddiff_nb.degradations import measure

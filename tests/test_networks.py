@@ -207,14 +207,20 @@ class Wrapped(torch.nn.Module):
         return self.module(*inputs)
 
 
+class TwoArguments(torch.nn.Module):
+    def forward(self, x_s, s):
+        return x_s
+
+
 def test_a_wrapped_network_restores_the_same_or_says_that_it_cannot():
     network, degrade, _ = load_pretrained("deblur", "mnist")
     x_T = degrade(to_float(load("mnist5k", "test").pixels[:4]), 20)
     expected = algorithm2(network, degrade, x_T, [20, 3, 1])
     for wrapped in (Wrapped(network), partial(network), lambda x_s, s, start: network(x_s, s, start)):
         assert torch.equal(algorithm2(wrapped, degrade, x_T, [20, 3, 1]), expected)
-    with pytest.raises(TypeError, match="positional arguments"):
-        algorithm2(lambda x_s, s: network(x_s, s), degrade, x_T, 20)
+    for two_arguments in (lambda x_s, s: network(x_s, s), TwoArguments()):
+        with pytest.raises(ValueError, match=r"a restorer takes three arguments, restore\(x_s, s, start\)"):
+            algorithm2(two_arguments, degrade, x_T, 20)
     with pytest.raises(ValueError, match="must know where the sampler started"):
         algorithm2(lambda x_s, s, start: network(x_s, s), degrade, x_T, 20)
 
