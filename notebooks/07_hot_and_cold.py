@@ -305,7 +305,7 @@ print("ok: a noise of six grey levels makes blur worse at both jobs")
 # With a noise that is estimated anew, $D(\hat x_0, s)$ is $x_s$ itself, so in Algorithm 2 the first two terms cancel, and what is left is DDIM.
 
 # %% tags=["nbval-check-output"]
-from colddiff_nb.sampling import ddim
+from colddiff_nb.samplers import ddim
 
 noise, guess = make("noise", DATA, T=20), x0[:4].flip(0)
 x_s = noise.draw(4, torch.Generator().manual_seed(0))(x0[:4], 12)
@@ -327,7 +327,7 @@ def project_at(self, x0_hat, x_t, t, order, measurement):
 
 # %% tags=["check:seen"]
 def check_seen():
-    from colddiff_nb.sampling import consistent
+    from colddiff_nb.samplers import consistent
     whole = type("Whole", (Missing,), {"project_at": project_at})(32, {"task": "missing"}, 16)
     drawn, guess = whole.draw(10, torch.Generator().manual_seed(1)), torch.full((10, 1, 32, 32), 0.25)
     true = x0[:10].clamp(min=0)  # a pixel that was seen may be 0, too

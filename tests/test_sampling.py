@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from colddiff_nb.degradations import make
-from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, between, consistent, ddim, direct, mirrored, mixed
+from colddiff_nb.samplers import between, consistent, ddim, mirrored, mixed
+from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, direct
 
 TASKS = [("deblur", "cifar10"), ("superres", "mnist"), ("inpaint", "cifar10")]
 

@@ -31,7 +31,8 @@ from colddiff_nb.more_degradations import Noise
 from colddiff_nb.paint import grid
 from colddiff_nb.pretrained import load_model
 from colddiff_nb.recipes import recipe
-from colddiff_nb.sampling import algorithm1, algorithm2, ddim, direct
+from colddiff_nb.samplers import ddim
+from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.training import train
 
 BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0,

@@ -17,23 +17,23 @@ sys.path.insert(0, str(HOME))
 
 from result_samplers import SAMPLERS, fewer
 
-from colddiff_nb import results, sampling
+from colddiff_nb import results, samplers, sampling
 from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import channels, load
 from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.pretrained import load_model
 
 
-def samplers(degrade: Degradation, measurement: str) -> dict[str, Callable]:
+def chosen_samplers(degrade: Degradation, measurement: str) -> dict[str, Callable]:
     """The samplers of result_samplers.SAMPLERS, for the measurements of one kind."""
     few = fewer(degrade.T)
     found: dict[str, Callable] = {
         "direct": sampling.direct, "algorithm1": sampling.algorithm1, "algorithm2": sampling.algorithm2,
-        "between": partial(sampling.between, keep=0.5), "mixed": partial(sampling.mixed, share=0.5),
-        "fewer": partial(sampling.algorithm2, T=few), "projected direct": sampling.consistent(sampling.direct, measurement),
-        "projected": sampling.consistent(sampling.algorithm2, measurement)}
+        "between": partial(samplers.between, keep=0.5), "mixed": partial(samplers.mixed, share=0.5),
+        "fewer": partial(sampling.algorithm2, T=few), "projected direct": samplers.consistent(sampling.direct, measurement),
+        "projected": samplers.consistent(sampling.algorithm2, measurement)}
     if channels(degrade.options["dataset"]) == 3:
-        found["mirrored"] = sampling.mirrored(sampling.direct)
+        found["mirrored"] = samplers.mirrored(sampling.direct)
     assert set(found) <= set(SAMPLERS)
     return found if len(few) < degrade.T else {name: sampler for name, sampler in found.items() if name != "fewer"}
 
@@ -48,7 +48,7 @@ def measure(folder: Path, root: Path, split: str, n: int) -> None:
     for variant in [degrade, *([make(**degrade.options | {"T": 20})] if both else [])]:
         for measurement in ("8bit",) if trained["measurement"] == "8bit" else ("float32", "8bit"):
             print(f"{folder.name}, T = {variant.T}", flush=True)
-            found = samplers(variant, measurement)
+            found = chosen_samplers(variant, measurement)
             results.METHODS |= found
             results.evaluate(restore, variant, images, HOME / "results" / "samplers" / folder.name, methods=list(found), n=n,
                              measurement=measurement, trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier)

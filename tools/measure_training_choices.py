@@ -17,7 +17,8 @@ from colddiff_nb import results
 from colddiff_nb.data import channels, load
 from colddiff_nb.pretrained import RESULTS, load_model
 from colddiff_nb.recipes import Recipe, recipe
-from colddiff_nb.sampling import direct, mirrored
+from colddiff_nb.samplers import mirrored
+from colddiff_nb.sampling import direct
 from colddiff_nb.training import train
 
 PAIRS = (("inpaint", "mnist"), ("deblur", "cifar10"))
