@@ -207,7 +207,8 @@ def test_after_an_interrupted_clone_the_next_try_works(alone: Alone, signal: str
     git.chmod(0o755)
     address, path = alone.project("owner/original"), alone.variables["PATH"]
     alone.variables["PATH"] = f"{git.parent}:{path}"
-    alone.run(address, before="import os; os.environ['NOTEBOOK'] = str(os.getpid())")
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also where tests run in the background
+    alone.run(address, before=f"import os; os.environ['NOTEBOOK'] = str(os.getpid()); {heard}")
     left = [path.name for path in alone.folder.rglob("*")]
     assert left == [] if signal == "INT" else "colddiff_nb" in left
     alone.variables["PATH"] = path
