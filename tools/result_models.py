@@ -22,7 +22,8 @@ def models(published: Published) -> str:
     for name, metadata in published.models.items():
         options = metadata["recipe"]
         scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
-        current = "yes" if scored == {metadata["checksum"]} else "yes, before the refit" if scored <= of(metadata) else "**no, older weights**"
+        current = ("yes" if scored == {metadata["checksum"]} else "yes, before the refit" if scored <= of(metadata)
+                   else "in part, others of older weights" if metadata["checksum"] in scored else "**no, older weights**")
         rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
                      f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
                      f"{options['sampler_states']:.0%}", keeps(options), options["loss"].upper(), current if scored else MISSING))
