@@ -87,6 +87,7 @@ def check_restore(restore: Restore) -> None:
 
 @torch.no_grad()
 def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool):
+    """Ask restore at each visited severity, and let update(x_s, x0_hat, s, s_next) make the next state in float64."""
     if not isinstance(x_T, Tensor) or x_T.ndim != 4:
         shape = tuple(x_T.shape) if isinstance(x_T, Tensor) else type(x_T).__name__
         raise ValueError(f"x_T is {shape}: give degraded images as a tensor (B, C, H, W)")
