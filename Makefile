@@ -36,6 +36,9 @@ badges: .venv/ready
 page: .venv/ready
 	$(BIN)/python tools/page.py
 
+site: .venv/ready
+	$(BIN)/python site/build.py
+
 class: .venv/ready
 	$(BIN)/python tools/class.py
 
@@ -49,4 +52,4 @@ results: .venv/ready
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test colab soak bench lab notebooks badges page class figures results
+.PHONY: run test colab soak bench lab notebooks badges page site class figures results

@@ -2,7 +2,9 @@
  *
  *   import { createEngine } from "./engine.js";
  *   const engine = await createEngine({base: "."});  // reads models/pairs.json alone: at once; the runtime comes when asked for
- *   engine.pairs    // [{id: "superres-mnist", task: "superres", dataset: "mnist", T: 3, channels: 1, size: 32, bytes: 2100000}, ...]
+ *   engine.pairs    // [{id: "superres-mnist", task: "superres", dataset: "mnist", T: 3, channels: 1, size: 32, bytes: 1900000}, ...]
+ *   await engine.examples()     // [{name: "a 3", dataset: "mnist", source, x0}, ...]: ten digits, eight photographs
+ *   await engine.painted(task)  // {pairId, x0, s, mask, runs: {direct: [{s, x_s, x0_hat}, ...], algorithm1, algorithm2}}, by PyTorch
  *   await engine.ready(pairId, {onProgress(loadedBytes, totalBytes), eightBit: false})
  *   const x_s = await engine.degrade(pairId, x0, s, {mask: {x, y}, eightBit: false})
  *   const run = engine.restore(pairId, "direct" | "algorithm1" | "algorithm2", x0, s, {mask: {x, y}, eightBit: false, onStep(state)})
@@ -15,53 +17,116 @@
  *
  * A state is {s, x_s, x0_hat, added}: x0_hat is the prediction made from x_s, added what the step from here adds, x_{s-1} - x_s.
  * onStep is called with each, from s down to 0 ("direct": s, then 0). At s = 0 x0_hat is x_0 and added is null.
+ * Painted runs have some of the states only, rounded to 8 bits, and no `added`.
  *
  * One run at a time for each method: restore() ends the earlier run of the same method, and abort() any. A run that was ended
  * rejects with an error whose name is "AbortError", and calls onStep no more. Other errors are one sentence for the reader.
  */
 
-// A stand-in for building the page: the images it returns are faked, not restored.
-const PAIRS = ["deblur", "superres", "inpaint"].flatMap((task) => ["mnist", "cifar10"].map((dataset) => ({
-  id: `${task}-${dataset}`, task, dataset, T: {superres: 3, deblur: dataset === "mnist" ? 40 : 50, inpaint: 50}[task],
-  channels: dataset === "mnist" ? 1 : 3, size: 32, bytes: 2100000})));
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const aborted = () => Object.assign(new Error("ended by a newer run"), {name: "AbortError"});
+export async function createEngine({base = "."} = {}) {
+  const root = new URL(`${base}/`, document.baseURI).href;
+  const [pairs, runtime] = await Promise.all([json("models/pairs.json"), json("runtime/runtime.json")]);
+  const waiting = new Map(), runs = {};  // calls that the Worker has not answered yet; the newest run of each method
+  let worker, examples, calls = 0;
 
-function fake(x0, share) {
-  return x0.map((value, i) => {
-    const block = (i >> 10 << 10) + ((i >> 7 & 7) << 7) + ((i >> 2 & 7) << 2);
-    return value + share * (x0[block] - value);
-  });
+  async function json(file) {
+    const answer = await fetch(new URL(file, root));
+    if (!answer.ok) throw new Error(`${file} could not be loaded: the server answered ${answer.status}`);
+    return answer.json();
+  }
+
+  function ask(kind, request, onNews = () => {}) {
+    worker ??= started();
+    const call = ++calls;
+    const promise = new Promise((resolve, reject) => waiting.set(call, {resolve, reject, onNews}));
+    worker.postMessage({call, kind, base: root, ...request});
+    return {call, promise};
+  }
+
+  function started() {
+    const made = new Worker(new URL("worker.js", import.meta.url), {type: "module"});
+    made.onmessage = ({data}) => {
+      const asked = waiting.get(data.call);
+      if (!asked) return;  // it was aborted
+      if (data.kind === "progress" || data.kind === "state") return asked.onNews(data);
+      waiting.delete(data.call);
+      if (data.kind === "done") asked.resolve(data); else asked.reject(new Error(data.message));
+    };
+    made.onerror = ({message}) => endAll(new Error(`this browser cannot run the networks: ${message ?? "the worker did not start"}`));
+    return made;
+  }
+
+  function end(call, error) {
+    waiting.get(call)?.reject(error);
+    waiting.delete(call);
+  }
+
+  function endAll(error) {
+    for (const call of [...waiting.keys()]) end(call, error);
+  }
+
+  function found(pairId) {
+    const pair = pairs.find(({id}) => id === pairId);
+    if (!pair) throw new Error(`there is no model ${pairId}: choose one of ${pairs.map(({id}) => id).join(", ")}`);
+    return pair;
+  }
+
+  function request(pairId, x0, s, {mask = {x: 16, y: 16}, eightBit = false}) {
+    const pair = found(pairId), length = pair.channels * pair.size ** 2;
+    if (x0?.length !== length) throw new Error(`${pairId} takes images of ${length} values, not ${x0?.length}`);
+    if (!Number.isInteger(s) || s < 0 || s > pair.T) throw new Error(`severity ${s} is none of 0..${pair.T}, those of ${pairId}`);
+    const inside = (centre) => Math.min(pair.size - 1, Math.max(-1, Math.round(centre)));
+    return {pair, x0: Float32Array.from(x0), s, mask: {x: inside(mask.x), y: inside(mask.y)}, eightBit};
+  }
+
+  return {
+    pairs,
+    examples: () => examples ??= json("models/examples.json").then((all) => all.map(({pixels, ...rest}) => ({...rest, x0: image(pixels)}))),
+
+    async painted(task) {
+      const [all, {pair, example, s, mask, runs: coded}] = await Promise.all([this.examples(), json(`models/painted-${task}.json`)]);
+      const decoded = (states) => states.map((state) => ({s: state.s, x_s: image(state.x_s), x0_hat: image(state.x0_hat)}));
+      const entries = Object.entries(coded).map(([method, states]) => [method, decoded(states)]);
+      return {pairId: pair, x0: all[example].x0, s, mask, runs: Object.fromEntries(entries)};
+    },
+
+    async ready(pairId, {onProgress = () => {}, eightBit = false} = {}) {
+      const onNews = ({loaded, total}) => onProgress(loaded, total);
+      await ask("ready", {pair: found(pairId), eightBit, runtimeBytes: runtime.bytes}, onNews).promise;
+    },
+
+    async degrade(pairId, x0, s, options = {}) {
+      return (await ask("degrade", request(pairId, x0, s, options)).promise).x_s;
+    },
+
+    restore(pairId, method, x0, s, {onStep = () => {}, ...options} = {}) {
+      if (!["direct", "algorithm1", "algorithm2"].includes(method)) throw new Error(`there is no method ${method}`);
+      const states = [];
+      const {call, promise} = ask("restore", {method, ...request(pairId, x0, s, options)}, ({state}) => {
+        states.push(state);
+        onStep(state);
+      });
+      const abort = () => {
+        if (!waiting.has(call)) return;
+        worker.postMessage({call, kind: "abort"});
+        end(call, Object.assign(new Error("ended by a newer run"), {name: "AbortError"}));
+      };
+      runs[method]?.();
+      runs[method] = abort;
+      const result = promise.then(() => ({states}));
+      result.catch(() => {});  // whoever does not wait for a run need not hear that it was ended
+      return {promise: result, abort};
+    },
+
+    dispose() {
+      endAll(Object.assign(new Error("the engine was closed"), {name: "AbortError"}));
+      worker?.terminate();
+      worker = undefined;
+    },
+  };
 }
 
-export async function createEngine() {
-  const runs = {};
-  return {
-    pairs: PAIRS, fake: true,
-    async ready(pairId, {onProgress} = {}) {
-      for (let i = 1; i <= 5; i++) { await wait(60); onProgress?.(i * 1200000, 6000000); }
-    },
-    async degrade(pairId, x0, s) {
-      await wait(3);
-      return fake(x0, s / PAIRS.find(({id}) => id === pairId).T);
-    },
-    restore(pairId, method, x0, s, {onStep} = {}) {
-      const {T} = PAIRS.find(({id}) => id === pairId), run = {ended: false};
-      if (runs[method]) runs[method].ended = true;
-      runs[method] = run;
-      const go = async () => {
-        const states = [], visited = method === "direct" ? [s, 0] : Array.from({length: s + 1}, (_, k) => s - k);
-        for (const [k, at] of visited.entries()) {
-          await wait(15);
-          if (run.ended) throw aborted();
-          const x_s = fake(x0, at / T), next = at && fake(x0, visited[k + 1] / T);
-          states.push({s: at, x_s, x0_hat: fake(x0, at / T / 2), added: at ? next.map((value, i) => value - x_s[i]) : null});
-          onStep?.(states.at(-1));
-        }
-        return {states};
-      };
-      return {promise: go(), abort() { run.ended = true; }};
-    },
-    dispose() {},
-  };
+/** Bytes in base64 -> an image in [-1, 1]. */
+function image(text) {
+  return Float32Array.from(atob(text), (character) => character.charCodeAt(0) / 127.5 - 1);
 }
