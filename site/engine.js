@@ -1,33 +1,34 @@
 /* The engine of the live page: degrades and restores images of 32 x 32 pixels, in a Worker.
  *
  *   import { createEngine } from "./engine.js";
- *   const engine = await createEngine({base: "."});  // reads models/pairs.json alone: at once; the runtime comes when asked for
- *   engine.pairs    // [{id: "superres-mnist", task: "superres", dataset: "mnist", T: 3, channels: 1, size: 32, bytes: 1900000}, ...]
- *   await engine.examples()     // [{name: "a 3", dataset: "mnist", source, x0}, ...]: ten digits, eight photographs
- *   await engine.painted(task)  // {pairId, x0, s, mask, runs: {direct: [{s, x_s, x0_hat}, ...], algorithm1, algorithm2}}, by PyTorch
+ *   const engine = await createEngine({base: "."});  // reads two small files, nothing more
+ *   engine.pairs  // [{id: "superres-mnist", task: "superres", dataset: "mnist", T: 3, channels: 1, size: 32}]
  *   await engine.ready(pairId, {onProgress(loadedBytes, totalBytes), eightBit: false})
  *   const x_s = await engine.degrade(pairId, x0, s, {mask: {x, y}, eightBit: false})
- *   const run = engine.restore(pairId, "direct" | "algorithm1" | "algorithm2", x0, s, {mask: {x, y}, eightBit: false, onStep(state)})
+ *   const run = engine.restore(pairId, method, x0, s, {mask: {x, y}, eightBit: false, onStep(state)})
  *   const {states} = await run.promise;  run.abort();
  *   engine.dispose();
  *
- * Images are Float32Array of channels * 32 * 32 in [-1, 1], channel after channel, row after row. s is a severity, 0..T.
- * mask: the centre of the hole in pixels, x to the right and y down, -1..31; only pairs whose task is "inpaint" read it.
- * eightBit: the degraded image is rounded to 256 levels, as in an image file, and restored by the model made for that.
+ * Images are Float32Array of channels * 32 * 32 in [-1, 1], channel after channel, row after row.
+ * s is a severity, 0..T; method is "direct", "algorithm1" or "algorithm2".
+ * mask: the centre of the hole in pixels, x to the right and y down, -1..31; for inpainting.
+ * eightBit: the degraded image is rounded to 256 levels, as in a file. The model made for that restores it.
  *
- * A state is {s, x_s, x0_hat, added}: x0_hat is the prediction made from x_s, added what the step from here adds, x_{s-1} - x_s.
- * onStep is called with each, from s down to 0 ("direct": s, then 0). At s = 0 x0_hat is x_0 and added is null.
- * Painted runs have some of the states only, rounded to 8 bits, and no `added`.
+ * A state is {s, x_s, x0_hat, added}. x0_hat is the prediction made from x_s, added what the step from here
+ * adds, x_{s-1} - x_s. onStep is called with each state, from s down to 0 ("direct": s, then 0).
+ * At s = 0 x0_hat is x_0 and added is null.
  *
- * One run at a time for each method: restore() ends the earlier run of the same method, and abort() any. A run that was ended
- * rejects with an error whose name is "AbortError", and calls onStep no more. Other errors are one sentence for the reader.
+ * One run at a time for each method: restore() ends the earlier run of the same method, and abort() any.
+ * A run that was ended calls onStep no more and rejects with an error whose name is "AbortError".
+ * Other errors are one sentence for the reader.
  */
 
 export async function createEngine({base = "."} = {}) {
   const root = new URL(`${base}/`, document.baseURI).href;
   const [pairs, runtime] = await Promise.all([json("models/pairs.json"), json("runtime/runtime.json")]);
-  const waiting = new Map(), runs = {};  // calls that the Worker has not answered yet; the newest run of each method
-  let worker, examples, calls = 0;
+  const waiting = new Map();  // calls that the Worker has not answered yet
+  const runs = {};  // how to end the newest run of each method
+  let worker, calls = 0;
 
   async function json(file) {
     const answer = await fetch(new URL(file, root));
@@ -52,7 +53,9 @@ export async function createEngine({base = "."} = {}) {
       waiting.delete(data.call);
       if (data.kind === "done") asked.resolve(data); else asked.reject(new Error(data.message));
     };
-    made.onerror = ({message}) => endAll(new Error(`this browser cannot run the networks: ${message ?? "the worker did not start"}`));
+    made.onerror = ({message}) => {
+      endAll(new Error(`this browser cannot run the networks: ${message ?? "the worker did not start"}`));
+    };
     return made;
   }
 
@@ -67,29 +70,21 @@ export async function createEngine({base = "."} = {}) {
 
   function found(pairId) {
     const pair = pairs.find(({id}) => id === pairId);
-    if (!pair) throw new Error(`there is no model ${pairId}: choose one of ${pairs.map(({id}) => id).join(", ")}`);
+    if (!pair) throw new Error(`there is no model ${pairId}, only ${pairs.map(({id}) => id).join(", ")}`);
     return pair;
   }
 
   function request(pairId, x0, s, {mask = {x: 16, y: 16}, eightBit = false}) {
     const pair = found(pairId), length = pair.channels * pair.size ** 2;
-    if (x0?.length !== length) throw new Error(`${pairId} takes images of ${length} values, not ${x0?.length}`);
-    if (!Number.isInteger(s) || s < 0 || s > pair.T) throw new Error(`severity ${s} is none of 0..${pair.T}, those of ${pairId}`);
+    if (x0?.length !== length) throw new Error(`an image has ${length} values, not ${x0?.length}`);
+    const known = Number.isInteger(s) && s >= 0 && s <= pair.T;
+    if (!known) throw new Error(`${pairId} has severities 0..${pair.T}, not ${s}`);
     const inside = (centre) => Math.min(pair.size - 1, Math.max(-1, Math.round(centre)));
     return {pair, x0: Float32Array.from(x0), s, mask: {x: inside(mask.x), y: inside(mask.y)}, eightBit};
   }
 
   return {
     pairs,
-    examples: () => examples ??= json("models/examples.json").then((all) => all.map(({pixels, ...rest}) => ({...rest, x0: image(pixels)}))),
-
-    async painted(task) {
-      const [all, {pair, example, s, mask, runs: coded}] = await Promise.all([this.examples(), json(`models/painted-${task}.json`)]);
-      const decoded = (states) => states.map((state) => ({s: state.s, x_s: image(state.x_s), x0_hat: image(state.x0_hat)}));
-      const entries = Object.entries(coded).map(([method, states]) => [method, decoded(states)]);
-      return {pairId: pair, x0: all[example].x0, s, mask, runs: Object.fromEntries(entries)};
-    },
-
     async ready(pairId, {onProgress = () => {}, eightBit = false} = {}) {
       const onNews = ({loaded, total}) => onProgress(loaded, total);
       await ask("ready", {pair: found(pairId), eightBit, runtimeBytes: runtime.bytes}, onNews).promise;
@@ -100,7 +95,6 @@ export async function createEngine({base = "."} = {}) {
     },
 
     restore(pairId, method, x0, s, {onStep = () => {}, ...options} = {}) {
-      if (!["direct", "algorithm1", "algorithm2"].includes(method)) throw new Error(`there is no method ${method}`);
       const states = [];
       const {call, promise} = ask("restore", {method, ...request(pairId, x0, s, options)}, ({state}) => {
         states.push(state);
@@ -124,9 +118,4 @@ export async function createEngine({base = "."} = {}) {
       worker = undefined;
     },
   };
-}
-
-/** Bytes in base64 -> an image in [-1, 1]. */
-function image(text) {
-  return Float32Array.from(atob(text), (character) => character.charCodeAt(0) / 127.5 - 1);
 }

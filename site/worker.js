@@ -1,7 +1,7 @@
-/* The live page's Worker: ONNX Runtime Web, the graphs exported from PyTorch, and the samplers. engine.js is its only caller.
+/* The live page's Worker: ONNX Runtime Web, the graphs exported from PyTorch, and the samplers.
  *
- * In:  {call, kind: "ready" | "degrade" | "restore" | "abort", ...}
- * Out: {call, kind: "progress" | "state" | "done" | "failed", ...}; every call but "abort" ends in "done" or "failed".
+ * In, from engine.js: {call, kind: "ready" | "degrade" | "restore" | "abort", ...}
+ * Out: {call, kind: "progress" | "state" | "done" | "failed", ...}; a call ends in "done" or "failed".
  */
 let ort, base;
 const loading = new Map();  // what was asked for: address -> promise of a session, or of the runtime
@@ -10,11 +10,14 @@ const handlers = {ready, degrade, restore};
 
 self.onmessage = async ({data}) => {
   const {call, kind} = data;
-  if (kind === "abort") return ended.add(call);
+  if (kind === "abort") {
+    ended.add(call);
+    return;
+  }
   base = data.base;
   try {
     const images = await handlers[kind](data);
-    self.postMessage({call, kind: "done", ...images}, Object.values(images).map(({buffer}) => buffer));
+    self.postMessage({call, kind: "done", ...images});
   } catch (error) {
     self.postMessage({call, kind: "failed", message: error.message ?? String(error)});
   }
@@ -31,8 +34,8 @@ function once(key, make) {
 async function unpacked(file, count) {
   const answer = await fetch(new URL(file, base));
   if (!answer.ok) throw new Error(`${file} could not be loaded: the server answered ${answer.status}`);
-  const chunks = [];
-  for (let reader = answer.body.getReader(), part; !(part = await reader.read()).done;) {
+  const chunks = [], reader = answer.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
     chunks.push(part.value);
     count(part.value.length);
   }
@@ -44,7 +47,8 @@ async function unpacked(file, count) {
 
 function runtime(count = () => {}) {
   return once("runtime", async () => {
-    const [module, wasm] = await Promise.all([import(new URL("runtime/ort.js", base)), unpacked("runtime/ort.wasm.gz", count)]);
+    const script = import(new URL("runtime/ort.js", base));
+    const [module, wasm] = await Promise.all([script, unpacked("runtime/ort.wasm.gz", count)]);
     module.env.wasm.numThreads = 1;  // more were slower, and need headers that static servers do not send
     module.env.wasm.wasmBinary = wasm;
     module.env.logLevel = "error";
@@ -55,48 +59,46 @@ function runtime(count = () => {}) {
 function session(file, count = () => {}) {
   return once(file, async () => {
     const [graph] = await Promise.all([unpacked(`models/${file}`, count), runtime(count)]);
-    return ort.InferenceSession.create(new Uint8Array(graph), {executionProviders: ["wasm"], logSeverityLevel: 3});
+    const options = {executionProviders: ["wasm"], logSeverityLevel: 3};
+    return ort.InferenceSession.create(new Uint8Array(graph), options);
   });
 }
 
-const networkFile = ({files}, eightBit) => ((eightBit && files["restore-8bit"]) || files.restore).file;
+const restorer = ({files}, eightBit) => (eightBit && files["restore-8bit"]) || files.restore;
 
 async function ready({call, pair, eightBit, runtimeBytes}) {
-  const files = [pair.files.degrade.file, networkFile(pair, eightBit)], sizes = Object.values(pair.files);
-  const wanted = files.filter((file) => !loading.has(file)).map((file) => sizes.find((size) => size.file === file).bytes);
-  let total = wanted.reduce((sum, bytes) => sum + bytes, 0), loaded = 0;
+  const wanted = [pair.files.degrade, restorer(pair, eightBit)];
+  let total = loading.has("runtime") ? 0 : runtimeBytes, loaded = 0;
+  for (const {file, bytes} of wanted) total += loading.has(file) ? 0 : bytes;
   const count = (bytes) => {
     loaded += bytes;
-    self.postMessage({call, kind: "progress", loaded: Math.min(loaded, total), total});
+    self.postMessage({call, kind: "progress", loaded, total});
   };
-  if (!loading.has("runtime")) {
-    total += runtimeBytes;
-    runtime(count);
-  }
-  await Promise.all(files.map((file) => session(file, count)));
+  await Promise.all(wanted.map(({file}) => session(file, count)));
   return {};
 }
 
 /* ---- D and R: the graphs as functions of JavaScript. ---- */
 
-/** (x0, t) -> D(x0, t), a Float64Array; measured(x0, t) -> what an 8-bit image keeps of it, a Float32Array. */
+/** D(x0, t) -> a Float64Array; measured(x0, t) -> what an 8-bit image keeps of it, a Float32Array. */
 async function degradation({files, channels, size}, mask) {
   const graph = await session(files.degrade.file), {Tensor} = ort;
+  const centre = new Tensor("float32", [mask.y, mask.x], [1, 2]);
   const run = async (x0, t, output) => {
-    const feeds = {x0: new Tensor("float64", Float64Array.from(x0), [1, channels, size, size]),
-                   t: new Tensor("float32", [t], [1]), centre: new Tensor("float32", [mask.y, mask.x], [1, 2])};
-    return (await graph.run(feeds, [output]))[output].data;
+    const image = new Tensor("float64", Float64Array.from(x0), [1, channels, size, size]);
+    return (await graph.run({x0: image, t: new Tensor("float32", [t], [1]), centre}, [output]))[output].data;
   };
   return {D: (x0, t) => run(x0, t, "x_t"), measured: (x0, t) => run(x0, t, "measured")};
 }
 
 /** (x_s, s) -> the prediction of x0, a Float32Array. start: the severity that the sampler started from. */
 async function network(pair, eightBit, start) {
-  const graph = await session(networkFile(pair, eightBit)), {Tensor} = ort, {channels, size} = pair;
+  const graph = await session(restorer(pair, eightBit).file), {Tensor} = ort;
   const severity = (s) => new Tensor("float32", [s], [1]);
-  return async (x_s, s) => (await graph.run({
-    x_s: new Tensor("float32", Float32Array.from(x_s), [1, channels, size, size]), s: severity(s), start: severity(start),
-  })).x0_hat.data;
+  return async (x_s, s) => {
+    const image = new Tensor("float32", Float32Array.from(x_s), [1, pair.channels, pair.size, pair.size]);
+    return (await graph.run({x_s: image, s: severity(s), start: severity(start)})).x0_hat.data;
+  };
 }
 
 async function degrade({pair, x0, s, mask, eightBit}) {
@@ -118,16 +120,18 @@ const SAMPLERS = {
 async function restore({call, pair, method, x0, s, mask, eightBit}) {
   const [{D, measured}, R] = await Promise.all([degradation(pair, mask), network(pair, eightBit, s)]);
   let x_s = Float64Array.from(Float32Array.from(await (eightBit ? measured : D)(x0, s)));
-  const show = (state) => self.postMessage({call, kind: "state", state},
-                                           Object.values(state).filter(ArrayBuffer.isView).map(({buffer}) => buffer));
+  const show = (s, x_s, x0_hat, added) => {
+    const state = {s, x_s: Float32Array.from(x_s), x0_hat: Float32Array.from(x0_hat), added};
+    self.postMessage({call, kind: "state", state});
+  };
   while (s > 0) {
     await messages();
     if (ended.has(call)) return {};
     const x0_hat = await R(x_s, s), next = Float64Array.from(await SAMPLERS[method](D, x_s, x0_hat, s));
-    show({s, x_s: Float32Array.from(x_s), x0_hat: x0_hat.slice(), added: Float32Array.from(next, (value, i) => value - x_s[i])});
+    show(s, x_s, x0_hat, Float32Array.from(next, (value, i) => value - x_s[i]));
     [x_s, s] = [next, method === "direct" ? 0 : s - 1];
   }
-  show({s, x_s: Float32Array.from(x_s), x0_hat: Float32Array.from(x_s), added: null});
+  show(0, x_s, x_s, null);
   return {};
 }
 
