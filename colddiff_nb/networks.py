@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from colddiff_nb.bases import Separable
 from colddiff_nb.contract import check_images
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.names import channels
-from colddiff_nb.recipes import Recipe
+from colddiff_nb.recipes import OWN_NETWORKS, Recipe
 
 # Standard deviation of the rounding error of a measurement of order 1: what float32 leaves after D, and that of 256 levels in [-1, 1].
 # A preconditioner tuned to float32 reads details that 8 bits have erased, and takes rounding for signal when given 8 bits.
@@ -176,8 +177,20 @@ def build(recipe: Recipe, degrade: Degradation) -> nn.Module:
     if recipe.network == "small":
         network = SmallUNet(degrade, colours, recipe.measurement, recipe.widths,
                             time=recipe.time_input, skips=recipe.skips, keeps=recipe.keeps)
+    elif recipe.network in OWN_NETWORKS:
+        network = OWN_NETWORKS[recipe.network](colours, size, degrade.T)
     else:
         from colddiff_nb.official import ConvNextUNet, ResNetUNet
         network = ConvNextUNet() if colours == 1 else ResNetUNet(size=size)
     network.size, network.T = size, degrade.T
     return network
+
+
+def register(name: str, maker: Callable[[int, int, int], nn.Module]) -> None:
+    """Let recipes find a network of your own: recipe("quick", "superres", "mnist5k", network=name).
+
+    maker(channels, size, T) returns it with fresh weights, to be called as `SmallUNet.forward` is. Whoever loads its
+    weights registers it first. A name of the package's is a ValueError."""
+    if name in ("small", "paper"):
+        raise ValueError(f"{name} is a network of the package: register yours under another name")
+    OWN_NETWORKS[name] = maker

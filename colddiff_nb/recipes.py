@@ -1,12 +1,14 @@
 """How a model is trained: one frozen dataclass, and the named recipes."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from colddiff_nb.degradations import MAKERS, Degradation, make
 from colddiff_nb.names import channels, data_set
 
+OWN_NETWORKS: dict[str, Callable[[int, int, int], Any]] = {}  # filled by networks.register
 
 @dataclass(frozen=True)
 class Recipe:
@@ -17,7 +19,7 @@ class Recipe:
     dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: str = "area"  # of superres: area (the paper's tables) or bicubic (the official command line)
-    network: str = "small"  # small (1 M parameters, for CPUs) or paper (ConvNeXt U-Net for grey, ResNet U-Net for colour)
+    network: str = "small"  # small (1 M parameters, for CPUs), paper (ConvNeXt U-Net for grey, ResNet U-Net for colour) or your own
     widths: tuple[int, int, int] = (48, 80, 160)  # channels of the small network's three levels
     time_input: bool = True  # tell the small network the severity
     skips: bool = True  # join the small network's encoder to its decoder
@@ -45,7 +47,8 @@ class Recipe:
             if not _is(getattr(self, field.name), str(field.type)):
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
         object.__setattr__(self, "dataset", data_set(self.dataset))
-        choices = {"task": MAKERS, "network": ("small", "paper"), "measurement": ("float32", "8bit", "both"), "schedule": ("constant", "cosine"),
+        choices = {"task": MAKERS, "network": ("small", "paper", *OWN_NETWORKS), "measurement": ("float32", "8bit", "both"),
+                   "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
                    "pooling": ("area", "bicubic"), "loss": ("l1", "l2"), "keeps": ("state", "measurement")}
         for name, allowed in choices.items():

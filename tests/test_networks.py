@@ -7,9 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.networks import Preconditioner, build
+from colddiff_nb.networks import Preconditioner, build, register
 from colddiff_nb.pretrained import load_pretrained
-from colddiff_nb.recipes import recipe
+from colddiff_nb.recipes import OWN_NETWORKS, recipe
 from colddiff_nb.sampling import algorithm2
 
 PAIRS = [(task, dataset) for task in ("deblur", "superres", "inpaint") for dataset in ("mnist", "cifar10")]
@@ -271,3 +271,13 @@ def test_shipped_weights_predict_the_same_with_another_linear_algebra_and_other_
         assert torch.allclose(other(x_T, T, T), expected, rtol=0, atol=2e-4)
     finally:
         torch.set_num_threads(threads)
+
+
+def test_recipes_find_a_network_of_your_own(monkeypatch):
+    monkeypatch.setitem(OWN_NETWORKS, "plain", None)  # taken out again afterwards
+    register("plain", lambda channels, size, T: torch.nn.Conv2d(channels, channels, T))
+    chosen = recipe("smoke", "superres", "photos", network="plain")
+    network = build(chosen, chosen.degradation(16))
+    assert network.weight.shape == (3, 3, 3, 3) and (network.size, network.T) == (16, 3)
+    with pytest.raises(ValueError, match="small is a network of the package: register yours under another name"):
+        register("small", torch.nn.Identity)
