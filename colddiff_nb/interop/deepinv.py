@@ -48,7 +48,7 @@ class PhysicsDegradation(Degradation):
     """Degrade by a list of deepinv's operators, mild to severe: D(x, t) applies the t-th, without its noise.
 
     Where an operator changes the shape, as downsampling does, its pseudo-inverse brings the image back.
-    For recipes: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs), T=4)."""
+    As a task: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs), T=4)."""
 
     def __init__(self, size: int, options: dict[str, Any], physics: Sequence[Physics]):
         super().__init__(len(physics), size, options)
