@@ -3,8 +3,8 @@
     restore, degrade, metadata = torch.hub.load("OWNER/REPOSITORY", "superres_mnist")
 """
 from colddiff_nb.degradations import TASKS as _TASKS
-from colddiff_nb.pretrained import RESULTS as _RESULTS
-from colddiff_nb.pretrained import load_pretrained as _load_pretrained
+from colddiff_nb.weights import load_pretrained as _load_pretrained
+from colddiff_nb.weights.pretrained import RESULTS as _RESULTS
 
 dependencies = ["numpy", "safetensors", "torch"]
 

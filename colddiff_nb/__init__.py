@@ -10,6 +10,6 @@ __version__ = "0.1.0"
 def __getattr__(name):
     """`colddiff_nb.load_pretrained`, imported when it is asked for: the check above must run where torch is not installed yet."""
     if name == "load_pretrained":
-        from colddiff_nb.pretrained import load_pretrained
+        from colddiff_nb.weights.pretrained import load_pretrained
         return load_pretrained
     raise AttributeError("module 'colddiff_nb' has no attribute %r" % name)  # noqa: UP031

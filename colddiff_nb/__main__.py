@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from colddiff_nb import runtime
-from colddiff_nb.files import make_folder
-from colddiff_nb.names import channels
-from colddiff_nb.recipes import RECIPES, Recipe, recipe
+from colddiff_nb.data.names import channels
+from colddiff_nb.storage import runtime
+from colddiff_nb.storage.files import make_folder
+from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
-    from colddiff_nb.data import Images
+    from colddiff_nb.data.loading import Images
 
     NamedRecipe = Recipe
 else:  # a choice of the named recipes on the command line, each field of which can be changed
@@ -34,7 +34,7 @@ def at_least_1(**numbers: int | None) -> None:
 
 def images_for(metadata: dict, weights: Path, dataset: str | None, split: str, data: Path) -> Images:
     """Load the images to restore; raise ValueError first for weights of another colour."""
-    from colddiff_nb.data import load
+    from colddiff_nb.data.loading import load
     trained_on = metadata["recipe"]["dataset"]
     dataset = dataset or trained_on
     if channels(dataset) != channels(trained_on):
@@ -62,9 +62,9 @@ class Train:
     """Stop after this step for now."""
 
     def __call__(self) -> None:
-        from colddiff_nb.data import short_name
-        from colddiff_nb.training import train
-        from colddiff_nb.validation import validation_scores
+        from colddiff_nb.data.loading import short_name
+        from colddiff_nb.training.loop import train
+        from colddiff_nb.training.validation import validation_scores
         at_least_1(until=self.until)
         chosen = self.recipe
         folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{short_name(chosen.dataset)}")
@@ -97,8 +97,8 @@ class Evaluate:
     def __call__(self) -> None:
         from dataclasses import replace
 
-        from colddiff_nb.pretrained import RESULTS, load_model
-        from colddiff_nb.results import evaluate, markdown, table
+        from colddiff_nb.evaluation import evaluate, markdown, table
+        from colddiff_nb.weights.pretrained import RESULTS, load_model
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
         if self.T is not None:
@@ -131,9 +131,9 @@ class Sample:
     seed: int = 0
 
     def __call__(self) -> None:
-        from colddiff_nb.demo import restorations
-        from colddiff_nb.paint import grid
-        from colddiff_nb.pretrained import load_model
+        from colddiff_nb.notebook.demo import restorations
+        from colddiff_nb.notebook.paint import grid
+        from colddiff_nb.weights.pretrained import load_model
         at_least_1(n=self.n)
         network, degrade, metadata = load_model(self.weights)
         images = images_for(metadata, self.weights, self.dataset, "test", self.data)
@@ -153,8 +153,7 @@ class Table:
     data: Path = Path("data")
 
     def __call__(self) -> None:
-        from colddiff_nb.degraded import degraded_rows
-        from colddiff_nb.results import markdown, table
+        from colddiff_nb.evaluation import degraded_rows, markdown, table
         if not self.folders and not self.degraded:
             raise ValueError("no folders were given: name run folders that hold a metrics.json, or --degraded")
         print(markdown(degraded_rows(self.data) if self.degraded else table(self.folders)))
@@ -168,7 +167,7 @@ class Demo:
     runs: Path = Path("runs")
 
     def __call__(self) -> None:
-        from colddiff_nb.demo import main
+        from colddiff_nb.notebook.demo import main
         main(self.runs, self.recipe)
 
 

@@ -51,7 +51,7 @@ import torch
 import matplotlib.pyplot as plt
 from colddiff_nb.data import SPLITS, load, to_float
 from colddiff_nb.notebook import show
-from colddiff_nb.show import grid, png
+from colddiff_nb.notebook.paint import grid, png
 
 sets = {name: {split: load(dataset, split, settings.data) for split in SPLITS} for name, dataset in DATA.items()}
 for splits in sets.values():
@@ -129,7 +129,8 @@ print("ok: no image of the folder is in two splits")
 # `draw` throws the dice once for all severities.
 
 # %%
-from colddiff_nb.degradations import MAKERS, make
+from colddiff_nb.degradations import make
+from colddiff_nb.degradations.tasks import MAKERS
 
 examples = {name: to_float(splits["test"].pixels[:200]) for name, splits in sets.items()}
 examples = {name: x0[x0.flatten(1).std(1).topk(20).indices[[0, 7, 14]]] for name, x0 in examples.items()}  # three with contrast
@@ -147,7 +148,7 @@ print(f"ok: for all {len(drawn)} pairs D(x, 0) is x, bit for bit")
 # A page for each severity, painted now: the original, $x_t$, and $x_t$ with its contrast stretched, so that its darkest pixel is black and its brightest white.
 
 # %%
-from colddiff_nb.flipbook import Flipbook
+from colddiff_nb.notebook.flipbook import Flipbook
 from colddiff_nb.metrics import rmse
 
 
@@ -200,7 +201,7 @@ show(grid({label: torch.stack(images) for label, images in columns.items()}, row
 # that no stretching brings back. The slider does no work: every page was painted before.
 
 # %% tags=["nbval-check-output"]
-from colddiff_nb.contract import Degradation
+from colddiff_nb.degradations import Degradation
 
 
 def never(*values, **more):
@@ -351,12 +352,12 @@ print("ok: the square of T = 40 holds hundreds of different values in float32, a
 # rounding to bfloat16 anywhere before its first layer destroys the task, without any error message.
 #
 # ### Reading the square, without a network
-# How much is in it? The best *linear* guess of $x_0$ from $x_T$ needs no network, only the mean and the covariance of training digits (`colddiff_nb.linear`).
+# How much is in it? The best *linear* guess of $x_0$ from $x_T$ needs no network, only the mean and the covariance of training digits (`colddiff_nb.metrics.linear`).
 #
 # **Predict.** From which of the three formats will the digit come back?
 
 # %%
-from colddiff_nb.linear import LinearEstimator, statistics
+from colddiff_nb.metrics.linear import LinearEstimator, statistics
 from dataclasses import replace
 
 train = sets["mnist"]["train"]
@@ -457,7 +458,7 @@ print(check_count())
 # %% [markdown]
 # ### 3 · A degradation of your own
 # A curtain is drawn over the image from the right: at severity t its t rightmost columns are middle grey (0), up to T = 32. (Fifteen lines more make it a task of this package:
-# `colddiff_nb/contract.py` shows how.)
+# `colddiff_nb/degradations/contract.py` shows how.)
 
 # %% tags=["exercise:curtain"]
 def curtain(x0, t):

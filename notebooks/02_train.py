@@ -54,7 +54,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from colddiff_nb.data import load, to_float
 from colddiff_nb.notebook import show
-from colddiff_nb.recipes import RECIPES, recipe
+from colddiff_nb.training import RECIPES, recipe
 
 print(f"{'recipe':8}{'steps':>9}{'images a step':>15}{'images seen':>14}   network, optimiser")
 for name in RECIPES:
@@ -70,13 +70,12 @@ for name in RECIPES:
 # %%
 import time
 from torch.utils.flop_counter import FlopCounterMode
-from colddiff_nb.networks import build
 
 
 def measure(r, batch, steps):
     """(images a second, operations an image, parameters) of a recipe's network in training, here."""
     degrade = r.degradation().to(settings.device)
-    network = build(r, degrade).to(settings.device)
+    network = r.build(degrade).to(settings.device)
     optimizer = torch.optim.Adam(network.parameters(), 1e-5)
     x0, t = torch.rand(batch, 1, 32, 32, device=settings.device) * 2 - 1, torch.full((batch,), degrade.T, device=settings.device)
 
@@ -273,7 +272,7 @@ print("ok: the killed training has the losses of a twin that nobody killed")
 # and the **randomness**. Here each step draws its images, severities and masks from (seed, step) alone, so there is no generator to save:
 
 # %% tags=["nbval-check-output"]
-from colddiff_nb.training import draw_batch
+from colddiff_nb.training.loop import draw_batch
 
 first = draw_batch(RECIPE, degrade, 1_000, step=12).index
 draw_batch(RECIPE, degrade, 1_000, step=13)
@@ -327,7 +326,7 @@ for name, changes in VARIANTS.items():
     rows[name], errors[name] = restored[:8], rmse(restored, x0)
 
 # %%
-from colddiff_nb.show import grid
+from colddiff_nb.notebook.paint import grid
 
 shown = {"masked": masked[:8], **rows, "original": x0[:8]}
 labels = [f"{name}, RMSE {errors[name]:.3f}" if name in errors else name for name in shown]
@@ -358,7 +357,7 @@ if record.with_name("restored.png").is_file():
 # runtime with the same cell. (In every notebook the variable `COLDDIFF_NB="runs=/content/drive/MyDrive/colddiff"` does the same, once your Drive is mounted.)
 
 # %%
-from colddiff_nb.notebook import long_runs
+from colddiff_nb.notebook.settings import long_runs
 
 folder, sentence = long_runs(settings, USE_DRIVE)
 print(sentence)
@@ -371,7 +370,7 @@ LONG = recipe("report", "deblur", "mnist")
 print(f"{LONG.steps:,} steps of {LONG.batch} x {LONG.accumulate} images, a checkpoint every {LONG.save_every:,} steps")
 print("from a terminal: python -m colddiff_nb train report --task deblur --dataset mnist")
 if RUN_LONG:
-    from colddiff_nb.validation import validation_scores
+    from colddiff_nb.training.validation import validation_scores
     train(LONG, folder / "report-deblur-mnist", data_root=settings.data, on_evaluate=validation_scores(LONG, settings.data))
 else:
     print("RUN_LONG is False: nothing was started")

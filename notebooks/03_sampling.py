@@ -55,7 +55,7 @@ IMAGES = settings.choose(16, 2)  # that the table in section 4 scores
 # %%
 import torch
 from colddiff_nb.data import load, to_float
-from colddiff_nb.model_choice import choose_model
+from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
 
 images = {name: load(dataset, "test", settings.data) for name, dataset in DATA.items()}
@@ -112,7 +112,7 @@ print("ok: direct reconstruction is the first guess of both algorithms; they dif
 # Upper row: Algorithm 2; lower row: Algorithm 1; from left to right the state, the guess made from it, what the step adds, the error.
 
 # %%
-from colddiff_nb.explorer import Explorer
+from colddiff_nb.notebook.explorer import Explorer
 
 explorer = Explorer(model, images, folder=settings.runs)
 explorer.widget
@@ -122,7 +122,7 @@ explorer.widget
 # in the chart, solid lines are states, dashed lines guesses, and the vertical line is the slider.
 
 # %% tags=["figure:explorer"]
-from colddiff_nb.show import describe, frame, strip
+from colddiff_nb.notebook.figures import describe, frame, strip
 
 k = explorer.steps - 2
 show(frame(explorer.comparison, k), describe(explorer.comparison, k))
@@ -194,7 +194,7 @@ print("ok: with a network that guesses at random Algorithm 2 still returns an im
 
 # %%
 from colddiff_nb.metrics import rmse
-from colddiff_nb.show import grid
+from colddiff_nb.notebook.paint import grid
 
 rows, pictures, best = [], [], []
 for data, task in ((data, task) for data in images for task in ("deblur", "superres", "inpaint")):

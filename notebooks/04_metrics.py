@@ -54,11 +54,11 @@ RESULTS = settings.home / "results"
 # %%
 import torch
 import matplotlib.pyplot as plt
-from colddiff_nb.classifier import load_classifier
+from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.data import load, to_float
 from colddiff_nb.metrics import frechet_distance, rmse, ssim
 from colddiff_nb.notebook import show
-from colddiff_nb.show import grid
+from colddiff_nb.notebook.paint import grid
 
 test = load(DATA, "test", settings.data)
 x0 = to_float(test.pixels[:IMAGES])  # (N, 1, 32, 32) in [-1, 1]
@@ -117,7 +117,7 @@ from result_report import read_csv, trend_notes
 from result_rows import METHODS, PAIRS, Published
 from result_tables import markdown, number
 
-from colddiff_nb.results import fid_protocol
+from colddiff_nb.evaluation import fid_protocol
 
 published = Published(RESULTS)
 surprise = read_csv(published, "inpainting")[0]
@@ -392,7 +392,7 @@ print("What you saw: RMSE of the network as a share of the linear estimator's", 
 
 # %%
 from dataclasses import replace
-from colddiff_nb.linear import LinearEstimator, statistics
+from colddiff_nb.metrics.linear import LinearEstimator, statistics
 
 superres = make("superres", DATA)
 train = load(DATA if DATA == "mnist5k" else "mnist", "train", settings.data)
@@ -472,7 +472,7 @@ print("ok: with the black border of the digits counted in, SSIM is higher for th
 # The scale, the border and the number of images once more, on restored digits: pixelation undone by the shipped network.
 
 # %%
-from colddiff_nb.model_choice import choose_model
+from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.sampling import algorithm2, direct
 
 restore, degrade, label = choose_model("superres", DATA, WEIGHTS, settings.runs, settings.data, settings.choose("quick", "smoke"))

@@ -55,14 +55,14 @@ OWN_MASK = ""  # or the path of a picture of yours: what is dark in it is erased
 # %%
 import torch
 import matplotlib.pyplot as plt
-from colddiff_nb.contract import Drawn
+from colddiff_nb.degradations import Drawn
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
 from colddiff_nb.metrics import rmse, ssim
-from colddiff_nb.model_choice import choose_model
+from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
-from colddiff_nb.show import grid, png
+from colddiff_nb.notebook.paint import grid, png
 
 test = {name: load(dataset, "test", settings.data) for name, dataset in DATA.items()}
 models = {name: choose_model("inpaint", dataset, WEIGHTS, settings.runs, settings.data, settings.choose("quick", "smoke")) for name, dataset in DATA.items()}
@@ -94,7 +94,7 @@ print(f"ok: up to s = {TRAINED} these are the masks of training, bit for bit")
 # **Predict.** What does the network do with a hole in a corner? With a centre outside the image? With a hole far wider than any it was trained on?
 
 # %%
-from colddiff_nb.flipbook import Flipbook
+from colddiff_nb.notebook.flipbook import Flipbook
 
 CENTRES = settings.choose((-6, 4, 11, 16, 21, 28, 37), (4, 37))
 WIDTHS = settings.choose((2, 5, 10, 20, 30, 40, 50, 60, 80, 100), (10, 80))
@@ -362,7 +362,7 @@ assert settings.smoke or {"narrow", "narrow, elsewhere"} <= set(harmed["one mask
 # pixel that of the centre. The dimming around it falls on pixels that you know, so it can be computed, and what the network says about them is replaced by what is known.
 
 # %%
-from colddiff_nb.own_image import open_image, to_x0
+from colddiff_nb.data.own_image import open_image, to_x0
 
 LOST = float((masks.table[TRAINED] < 1e-7).sum()) ** 0.5  # pixels: within this radius the widest mask of training leaves nothing that float32 can tell
 print(f"The widest mask of training hides a disc of radius {radius(TRAINED):.1f} px from the eye, but only {LOST:.1f} px of it from float32.")
@@ -425,7 +425,7 @@ print("What you saw:", sentence)
 
 # %%
 import ipywidgets as widgets
-from colddiff_nb.own_image import take_upload
+from colddiff_nb.data.own_image import take_upload
 
 numbers = [widgets.BoundedIntText(value, min=0, max=31, description=text, layout={"width": "170px"}) for value, text in zip(HOLE, ("top", "left", "bottom", "right"))]
 upload = widgets.FileUpload(accept="image/*", description="own mask")

@@ -51,7 +51,7 @@ IMAGES = settings.choose(128, 2)  # test images behind every number
 import torch
 import matplotlib.pyplot as plt
 from colddiff_nb.data import load, to_float
-from colddiff_nb.model_choice import choose_model
+from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 
@@ -322,7 +322,7 @@ print("ok: rim before middle: radius 10 px returns at s =", half[10], "then 8 px
 # a lower RMSE than Algorithm 2 for this task.
 
 # %%
-from colddiff_nb.show import grid
+from colddiff_nb.notebook.paint import grid
 
 run, (x0, D, x_T) = runs["inpaint", "mnist", "Algorithm 2"], measured("inpaint")
 hidden = (x_T - x0).square().flatten(1).sum(1).topk(2).indices  # the two images that the hole hurts most

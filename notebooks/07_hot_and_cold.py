@@ -56,7 +56,7 @@ import matplotlib.pyplot as plt
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
 from colddiff_nb.notebook import show
-from colddiff_nb.paint import grid
+from colddiff_nb.notebook.paint import grid
 
 test = load(DATA, "test", settings.data)
 x0 = to_float(test.pixels[:IMAGES])
@@ -78,8 +78,7 @@ show(grid({name: torch.stack(column) for name, column in pictures.items()}, rows
 # bit, t may differ from image to image, nothing is computed in reduced precision. Here more and more pixels go missing, in an order drawn for each image.
 
 # %%
-from colddiff_nb.contract import Degradation, check_degradation
-from colddiff_nb.degradations import register
+from colddiff_nb.degradations import Degradation, check_degradation, register
 
 
 class Missing(Degradation):
@@ -122,9 +121,8 @@ print("\n".join(f"ok, found: {sentence}" for sentence in said))
 # A registered task is a task like any other: recipes, trainings that resume, samplers and scores know it by its name.
 
 # %%
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.weights import load_model
+from colddiff_nb.training import recipe, train
 
 settings_of = {"steps": STEPS, "widths": (32, 48, 96), "evaluate_every": STEPS, "save_every": STEPS}
 folder = settings.runs / f"own-missing-{STEPS}"

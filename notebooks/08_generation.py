@@ -53,10 +53,10 @@ STEPS = settings.choose(400, 10)  # of the live training in section 3: about a m
 import torch
 import matplotlib.pyplot as plt
 from colddiff_nb.data import load, to_float
-from colddiff_nb.generation import gaussian_like, generation_scores
-from colddiff_nb.model_choice import choose_model
+from colddiff_nb.metrics.generation import gaussian_like, generation_scores
+from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
-from colddiff_nb.paint import grid
+from colddiff_nb.notebook.paint import grid
 
 train_set, test_set = load(DATA, "train", settings.data), load(DATA, "test", settings.data)
 x0, labels = to_float(train_set.pixels), train_set.labels
@@ -109,7 +109,7 @@ print(f"What you saw: {outside:.0%} of the Gaussian's block means lie outside of
 # **Predict.** Order the rows: from which $x_T$ come the best digits?
 
 # %%
-from colddiff_nb.classifier import load_classifier
+from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import algorithm2
 
 classifier = load_classifier(settings.home / "results" / "classifier-mnist" / "weights.safetensors")
@@ -169,9 +169,8 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 
 # %%
 from colddiff_nb.degradations import measure
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.weights import load_model
+from colddiff_nb.training import recipe, train
 
 budget = {"steps": STEPS, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0, "evaluate_every": STEPS, "save_every": STEPS}
 folder = settings.runs / f"generate-mean-{STEPS}"

@@ -32,8 +32,9 @@ from graphs import graphs
 
 from colddiff_nb.data import load, to_float, to_uint8
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.pretrained import load_pretrained, pretrained_folder
 from colddiff_nb.sampling import SAMPLERS
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import pretrained_folder
 
 PAIRS = [(task, data) for task in TASKS for data in ("mnist", "cifar10")]
 PAGE = ("*.html", "*.css", "*.js", "*.svg", "*.png")

@@ -12,7 +12,8 @@ from onnxscript import optimizer
 from torch import Tensor, nn
 
 from colddiff_nb.degradations import Degradation, measure
-from colddiff_nb.pretrained import load_pretrained, pretrained_folder
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import pretrained_folder
 
 
 class Restore(nn.Module):

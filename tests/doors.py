@@ -22,12 +22,16 @@ from hypothesis import strategies as st
 from odd_values import changes, junk, mutate, picture, pictures, plain, some_of, spoilt, tensors
 from survival import TINY, some_images
 
-from colddiff_nb import __main__, checkpoint, data, downloads, own_image, results, sampling, training
-from colddiff_nb.classifier import load_classifier
+from colddiff_nb import __main__, data, sampling
+from colddiff_nb import evaluation as results
+from colddiff_nb.data import downloads, own_image
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import Recipe, recipe
-from colddiff_nb.run import Run
+from colddiff_nb.metrics.classifier import load_classifier
+from colddiff_nb.storage import checkpoint
+from colddiff_nb.training import Recipe, recipe
+from colddiff_nb.training import loop as training
+from colddiff_nb.training.run import Run
+from colddiff_nb.weights import load_model
 
 CLEAR = (ValueError, FileNotFoundError, checkpoint.CheckpointError)  # in one line, or it is not clear
 SECONDS = 20  # a case that takes longer hangs

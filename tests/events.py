@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from colddiff_nb import checkpoint, training
+from colddiff_nb.storage import checkpoint
+from colddiff_nb.training import loop as training
 
 KILLS = ("at any time", "before a save", "after a save", "in a half-written file", "before fsync", "after fsync", "before a rename",
          "after a rename", "before a deletion", "between optimiser and EMA")

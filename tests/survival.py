@@ -22,10 +22,11 @@ from typing import Any
 import torch
 from events import DAMAGE, KILLS, arm, at_call, damage
 
-from colddiff_nb import checkpoint, training
 from colddiff_nb.data import Images
-from colddiff_nb.files import TEMPORARY
-from colddiff_nb.recipes import Recipe, recipe
+from colddiff_nb.storage import checkpoint
+from colddiff_nb.storage.files import TEMPORARY
+from colddiff_nb.training import Recipe, recipe
+from colddiff_nb.training import loop as training
 
 TINY: dict[str, Any] = {"steps": 24, "batch": 4, "widths": (8, 8, 8), "save_every": 3, "evaluate_every": 4, "learning_rate": 1e-3}
 TRAININGS = (

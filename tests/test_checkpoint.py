@@ -14,8 +14,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from colddiff_nb import checkpoint, files
-from colddiff_nb.checkpoint import CheckpointError, export_weights, load_weights, lock, newest, save
+from colddiff_nb.storage import checkpoint, files
+from colddiff_nb.storage.checkpoint import export_weights, load_weights, newest, save
+from colddiff_nb.storage.files import CheckpointError, lock
 
 ROOT = Path(__file__).parents[1]
 
@@ -215,7 +216,8 @@ def test_a_full_disk_leaves_the_two_newest(tmp_path):
         save(tmp_path, step, tiny(step))
     code = """
 import resource, sys, torch
-from colddiff_nb.checkpoint import CheckpointError, save
+from colddiff_nb.storage.checkpoint import save
+from colddiff_nb.storage.files import CheckpointError
 for limit in (0, 100, 70_000, 81_000):  # the checkpoint takes about 82,000 bytes
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
@@ -415,7 +417,7 @@ def test_a_failed_export_keeps_the_old_file(tmp_path, monkeypatch):
 
 HOLD = """
 import sys, time
-from colddiff_nb.checkpoint import lock
+from colddiff_nb.storage.files import lock
 with lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(100)
@@ -509,7 +511,7 @@ def left_behind(folder, **changes):
 
 TAKE = """
 import sys
-from colddiff_nb.checkpoint import CheckpointError, lock
+from colddiff_nb.storage.files import CheckpointError, lock
 print("ready", flush=True)
 sys.stdin.readline()
 try:

@@ -90,7 +90,7 @@ def refused(arguments, capsys):
 def test_weights_and_images_of_another_colour_are_refused_before_images_are_read(
     command, run, colour, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("colddiff_nb.data.load", lambda *ignored, **options: pytest.fail("images were read"))
+    monkeypatch.setattr("colddiff_nb.data.loading.load", lambda *ignored, **options: pytest.fail("images were read"))
     said = refused([command, run / "weights.safetensors", "--dataset", "cifar10"], capsys)
     assert (
         "weights.safetensors restores grey images, and cifar10 is in colour: "
@@ -121,7 +121,7 @@ def test_weights_and_images_of_another_colour_are_refused_before_images_are_read
 def test_numbers_out_of_range_are_refused_before_images_are_read(
     arguments, message, run, capsys, monkeypatch
 ):
-    monkeypatch.setattr("colddiff_nb.data.load", lambda *ignored, **options: pytest.fail("images were read"))
+    monkeypatch.setattr("colddiff_nb.data.loading.load", lambda *ignored, **options: pytest.fail("images were read"))
     assert message in refused([arguments[0], run / "weights.safetensors", *arguments[1:]], capsys)
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from colddiff_nb import runtime, training
 from colddiff_nb.data import load
 from colddiff_nb.degradations import make
-from colddiff_nb.networks import Block
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.networks.small import Block
+from colddiff_nb.storage import runtime
+from colddiff_nb.training import loop as training
+from colddiff_nb.training import recipe, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb import data, downloads
-from colddiff_nb.data import channels, load, to_float, to_uint8
-from colddiff_nb.degraded import degraded_rows
-from colddiff_nb.model_choice import choose_model, own_weights
-from colddiff_nb.pretrained import load_pretrained, pretrained_folder
-from colddiff_nb.recipes import recipe
+from colddiff_nb.data import channels, downloads, load, to_float, to_uint8
+from colddiff_nb.data import loading as data
+from colddiff_nb.evaluation import degraded_rows
+from colddiff_nb.notebook.model_choice import choose_model, own_weights
+from colddiff_nb.training import recipe
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import pretrained_folder
 
 CHECKSUMS = {
     ("mnist5k", "train"): "3a2885411ccf762d96b96352b22fd5240a8ea744448558e18e9971da57118469",

@@ -5,13 +5,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from colddiff_nb import degradations, metrics
-from colddiff_nb.bases import cosines, haar, waves
-from colddiff_nb.contract import TRUSTED, Degradation, check_degradation
+from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import make, measure
-from colddiff_nb.more_degradations import Line
-from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.degradations import Degradation, check_degradation, make, measure
+from colddiff_nb.degradations import tasks as degradations
+from colddiff_nb.degradations.bases import cosines, haar, waves
+from colddiff_nb.degradations.contract import TRUSTED
+from colddiff_nb.degradations.others import Line
+from colddiff_nb.weights import load_pretrained
 
 RECURSIVE = [("deblur", "mnist", {}), ("deblur", "mnist", {"T": 20}), ("deblur", "cifar10", {}), ("superres", "mnist", {}),
          ("superres", "cifar10", {"pooling": "bicubic"}), ("superres", "cifar10", {"size": 64}), ("inpaint", "mnist", {}),

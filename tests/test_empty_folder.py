@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from colddiff_nb import notebook as package
+from colddiff_nb.notebook import settings as package
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
@@ -34,7 +34,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("address")
     shutil.copytree(HOME / "colddiff_nb", folder / "colddiff_nb", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(HOME / "results", folder / "results")
-    with open(folder / "colddiff_nb" / "notebook.py", "a") as source:
+    with open(folder / "colddiff_nb" / "notebook" / "settings.py", "a") as source:
         source.write('\nNEEDED["stranger"] = "stranger>=1"\n')
     commit(folder, VERSION)
     return folder
@@ -244,4 +244,4 @@ def test_00_and_03_run_to_the_end_and_leave_the_packages_alone(tmp_path: Path, a
     after = call("-m", "pip", "list", "--format=freeze").split()
     assert sorted(after) == sorted([*before, "stranger==1"]) and {"torch", "numpy"} <= {line.split("==")[0] for line in before}
     again = call("-c", f"{SETUP}\nprint(setup.__code__.co_filename)")  # the clone is there: no address is needed any more
-    assert again.splitlines()[-1] == str(empty / "colddiff" / "colddiff_nb" / "notebook.py")
+    assert again.splitlines()[-1] == str(empty / "colddiff" / "colddiff_nb" / "notebook" / "settings.py")

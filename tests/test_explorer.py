@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image, ImageOps, TiffImagePlugin
 
-from colddiff_nb import degradations, show
+from colddiff_nb import degradations
 from colddiff_nb.data import Images
-from colddiff_nb.explorer import MINE, Explorer, with_contrast
-from colddiff_nb.own_image import open_image, take_upload, to_x0
+from colddiff_nb.data.own_image import open_image, take_upload, to_x0
+from colddiff_nb.notebook import figures as show
+from colddiff_nb.notebook.explorer import MINE, Explorer, with_contrast
 
 HOME = Path(__file__).resolve().parents[1]
 

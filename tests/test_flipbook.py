@@ -4,8 +4,9 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb import paint, show
-from colddiff_nb.flipbook import Flipbook
+from colddiff_nb.notebook import figures as show
+from colddiff_nb.notebook import paint
+from colddiff_nb.notebook.flipbook import Flipbook
 
 
 def page(name: str) -> tuple[bytes, str]:

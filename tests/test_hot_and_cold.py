@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb.contract import check_degradation
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import make
-from colddiff_nb.generation import gaussian_like
+from colddiff_nb.degradations import check_degradation, make
 from colddiff_nb.metrics import rmse
+from colddiff_nb.metrics.generation import gaussian_like
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import measure_hot_and_cold as experiment  # noqa: E402

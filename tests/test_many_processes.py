@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.training import recipe, train
 
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCH = (sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2")
@@ -107,7 +106,7 @@ IN_TURN = """
 import sys, time
 from pathlib import Path
 from accelerate import Accelerator
-from colddiff_nb.ranks import check_same, in_turn, together
+from colddiff_nb.training.ranks import check_same, in_turn, together
 
 accelerator = Accelerator(cpu=True)
 rank, downloaded = accelerator.process_index, Path(sys.argv[1], "downloaded")

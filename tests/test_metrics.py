@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from colddiff_nb import metrics
+from colddiff_nb.metrics import scores as metrics
 
 
 @pytest.fixture(scope="module")

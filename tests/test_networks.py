@@ -7,10 +7,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.networks import Preconditioner, build, register
-from colddiff_nb.pretrained import load_pretrained
-from colddiff_nb.recipes import OWN_NETWORKS, recipe
+from colddiff_nb.networks import register
+from colddiff_nb.networks.building import OWN_NETWORKS
+from colddiff_nb.networks.preconditioner import Preconditioner
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.training import recipe
+from colddiff_nb.weights import load_pretrained
 
 PAIRS = [(task, dataset) for task in ("deblur", "superres", "inpaint") for dataset in ("mnist", "cifar10")]
 
@@ -19,7 +21,7 @@ PAIRS = [(task, dataset) for task in ("deblur", "superres", "inpaint") for datas
 def test_small_network_is_small_and_starts_as_its_preconditioner_says(task, dataset):
     choice = recipe("small", task, dataset)
     degrade = choice.degradation()
-    network = build(choice, degrade)
+    network = choice.build(degrade)
     x_t = torch.randn(2, network.channels, 32, 32)
     with FlopCounterMode(display=False) as counter:
         x0_hat = network(x_t[:1], torch.tensor([2]), torch.tensor([2]))
@@ -33,7 +35,7 @@ def test_small_network_is_small_and_starts_as_its_preconditioner_says(task, data
 @pytest.mark.parametrize("changes", [{}, {"time_input": False}, {"skips": False}])
 def test_every_parameter_learns(changes):
     choice = recipe("smoke", "deblur", "photos", **changes)
-    network = build(choice, choice.degradation())
+    network = choice.build(choice.degradation())
     torch.nn.init.normal_(network.head.weight)
     network(torch.randn(2, 3, 32, 32), torch.tensor([1, 50])).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
@@ -41,11 +43,11 @@ def test_every_parameter_learns(changes):
 
 def test_without_time_the_severity_matters_to_the_preconditioner_only():
     choice = recipe("smoke", "inpaint", "mnist", time_input=False)
-    network = build(choice, choice.degradation())
+    network = choice.build(choice.degradation())
     torch.nn.init.normal_(network.head.weight)
     x = torch.randn(1, 1, 32, 32)
     assert torch.equal(network(x, torch.tensor([1])), network(x, torch.tensor([50])))  # gains are one before fit
-    told = build(recipe("smoke", "inpaint", "mnist"), choice.degradation())
+    told = recipe("smoke", "inpaint", "mnist").build(choice.degradation())
     torch.nn.init.normal_(told.head.weight)
     assert not torch.equal(told(x, torch.tensor([1])), told(x, torch.tensor([50])))
 
@@ -93,7 +95,7 @@ def test_what_was_measured_stays_as_measured_whatever_the_network_says(task, dat
     """D(x0_hat, t) is x_t to float32's last digits, so Algorithm 2 keeps what x_T tells."""
     choice = recipe("smoke", task, dataset)
     degrade = choice.degradation()
-    network = build(choice, degrade)
+    network = choice.build(degrade)
     x0 = torch.rand(50, network.channels, 32, 32) * 2 - 1
     network.precondition.fit(degrade, x0)
     torch.nn.init.normal_(network.head.weight)
@@ -113,7 +115,7 @@ def test_what_predictions_wrote_stays_open_to_correction_and_what_was_measured_s
         choice = recipe("smoke", "deblur", "mnist", keeps=keeps)
         degrade = choice.degradation()
         torch.manual_seed(0)
-        network = build(choice, degrade).eval()
+        network = choice.build(degrade).eval()
         network.precondition.fit(degrade, x0)
         torch.nn.init.normal_(network.head.weight, std=0.1)
         x_T = degrade(x0, 20)
@@ -127,7 +129,7 @@ def test_what_predictions_wrote_stays_open_to_correction_and_what_was_measured_s
 
 def test_the_network_for_masks_can_undo_attenuation_by_a_gain():
     choice = recipe("smoke", "inpaint", "mnist")
-    network = build(choice, choice.degradation())
+    network = choice.build(choice.degradation())
     network.head.bias.data[:4] = torch.tensor(2.0).log()
     x_t = torch.randn(2, 1, 32, 32)
     assert torch.allclose(network(x_t, torch.tensor([1, 50])), (2 * x_t).clamp(-2, 2), atol=1e-6)
@@ -182,15 +184,15 @@ def test_bad_recipes_get_one_line(call, message):
 def test_images_that_a_network_cannot_take_get_one_line(network, dataset, shape, message):
     choice = recipe("smoke", "inpaint", dataset, network=network)
     with pytest.raises(ValueError, match=message):
-        build(choice, choice.degradation())(torch.zeros(shape), torch.tensor([1]))
+        choice.build(choice.degradation())(torch.zeros(shape), torch.tensor([1]))
     with pytest.raises(ValueError, match="images of 28 x 28 do not fit"):
-        build(choice, choice.degradation(28))
+        choice.build(choice.degradation(28))
 
 
 @pytest.mark.parametrize("task", ["superres", "deblur"])
 def test_a_network_with_a_basis_takes_images_of_its_size_only(task):
     choice = recipe("smoke", task, "mnist")
-    network = build(choice, choice.degradation())
+    network = choice.build(choice.degradation())
     s = torch.tensor([1])
     with pytest.raises(ValueError, match="images of 40 x 40 do not fit this network: it was made for 32 x 32"):
         network(torch.zeros(1, 1, 40, 40), s, s)
@@ -231,7 +233,7 @@ def test_every_task_can_be_trained(task, options):
     """The preconditioner of a flat x_T is finite too."""
     choice = recipe("smoke", task, "photos", **options)
     degrade = choice.degradation()
-    network, x0 = build(choice, degrade), torch.rand(4, 3, 32, 32) * 2 - 1
+    network, x0 = choice.build(degrade), torch.rand(4, 3, 32, 32) * 2 - 1
     network.precondition.fit(degrade, x0)
     torch.nn.init.normal_(network.head.weight)
     t = torch.tensor([1, 2, degrade.T, degrade.T])
@@ -277,7 +279,7 @@ def test_recipes_find_a_network_of_your_own(monkeypatch):
     monkeypatch.setitem(OWN_NETWORKS, "plain", None)  # taken out again afterwards
     register("plain", lambda channels, size, T: torch.nn.Conv2d(channels, channels, T))
     chosen = recipe("smoke", "superres", "photos", network="plain")
-    network = build(chosen, chosen.degradation(16))
+    network = chosen.build(chosen.degradation(16))
     assert network.weight.shape == (3, 3, 3, 3) and (network.size, network.T) == (16, 3)
     with pytest.raises(ValueError, match="small is a network of the package: register yours under another name"):
         register("small", torch.nn.Identity)

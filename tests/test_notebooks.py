@@ -18,8 +18,8 @@ import yaml
 from nbformat import NotebookNode
 from packaging.requirements import Requirement
 
-from colddiff_nb import notebook as package
-from colddiff_nb.checkpoint import load_weights
+from colddiff_nb.notebook import settings as package
+from colddiff_nb.storage.checkpoint import load_weights
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))

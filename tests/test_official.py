@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from colddiff_nb.official import ConvNextUNet, ResNetUNet, load_official
+from colddiff_nb.networks.official import ConvNextUNet, ResNetUNet, load_official
 
 EXAMPLE = Path(__file__).parent / "official_networks_example.npz"
 PAPER = {"convnext_mnist": (ConvNextUNet, 56_612_916), "resnet_cifar10": (ResNetUNet, 35_746_307)}

@@ -7,17 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb import own_folder, own_image
 from colddiff_nb.__main__ import main
-from colddiff_nb.data import SPLITS, load, to_uint8
+from colddiff_nb.data import SPLITS, load, own_folder, own_image, to_uint8
 from colddiff_nb.degradations import make
-from colddiff_nb.model_choice import choose_model, own_weights
-from colddiff_nb.networks import build
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import recipe
-from colddiff_nb.results import evaluate, refuse_training_images, table
-from colddiff_nb.training import train
-from colddiff_nb.validation import validation_scores
+from colddiff_nb.evaluation import evaluate, refuse_training_images, table
+from colddiff_nb.notebook.model_choice import choose_model, own_weights
+from colddiff_nb.training import recipe, train
+from colddiff_nb.training.validation import validation_scores
+from colddiff_nb.weights import load_model
 
 MODES = ("RGB", "L", "RGBA", "P", "1", "LA", "CMYK", "I;16", "F", "I")
 
@@ -181,7 +178,7 @@ def test_no_path_is_no_folder(monkeypatch, tmp_path):
 
 def test_few_validation_images_are_scored_all(folder):
     choice = recipe("smoke", "inpaint", f"folder:{folder}")
-    network = build(choice, choice.degradation())
+    network = choice.build(choice.degradation())
     assert len(splits(folder)[1]) == 3
     assert 0 < validation_scores(choice)(1, network)["rmse_direct"] < 1
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb import runtime
-from colddiff_nb.checkpoint import load_weights
-from colddiff_nb.networks import Block
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.networks.small import Block
+from colddiff_nb.storage import runtime
+from colddiff_nb.storage.checkpoint import load_weights
+from colddiff_nb.training import recipe, train
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import os, sys, torch
 from torch import backends
-from colddiff_nb.runtime import true_float32
+from colddiff_nb.storage.runtime import true_float32
 
 NEW = hasattr(backends, "fp32_precision")
 OLDER = ("backends.cuda.matmul.allow_tf32", "backends.cudnn.allow_tf32", "torch.get_float32_matmul_precision()")

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from colddiff_nb import data, linear, metrics
-from colddiff_nb import pixels as pixels_of
-from colddiff_nb.checkpoint import load_weights
-from colddiff_nb.classifier import load_classifier
+from colddiff_nb import data
+from colddiff_nb.data import pixels as pixels_of
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.pretrained import load_pretrained, pretrained_folder
-from colddiff_nb.recipes import recipe
-from colddiff_nb.results import evaluate
+from colddiff_nb.evaluation import evaluate
+from colddiff_nb.metrics import linear
+from colddiff_nb.metrics import scores as metrics
+from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.storage.checkpoint import load_weights
+from colddiff_nb.training import recipe
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import pretrained_folder
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))

@@ -2,12 +2,11 @@
 import pytest
 import torch
 
-from colddiff_nb.classifier import train_classifier
 from colddiff_nb.data import load, to_float
 from colddiff_nb.metrics import rmse
-from colddiff_nb.recipes import recipe
+from colddiff_nb.metrics.classifier import train_classifier
 from colddiff_nb.sampling import direct
-from colddiff_nb.training import train
+from colddiff_nb.training import recipe, train
 
 
 @pytest.fixture(scope="module")

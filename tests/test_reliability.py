@@ -16,11 +16,11 @@ import torch
 from PIL import Image, ImageFile
 from survival import TINY, curve, difference, some_images, weight
 
-from colddiff_nb import checkpoint, training
-from colddiff_nb.checkpoint import CheckpointError
-from colddiff_nb.own_image import open_image
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.data.own_image import open_image
+from colddiff_nb.storage import checkpoint
+from colddiff_nb.storage.files import CheckpointError
+from colddiff_nb.training import loop as training
+from colddiff_nb.training import recipe, train
 
 ROOT = Path(__file__).parents[1]
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2, "precision": "float32"})
@@ -266,8 +266,8 @@ import resource, sys, torch
 torch.set_num_threads(1)
 sys.path.insert(0, "tests")
 from survival import some_images
-from colddiff_nb.recipes import recipe
-from colddiff_nb.results import evaluate
+from colddiff_nb.training import recipe
+from colddiff_nb.evaluation import evaluate
 from colddiff_nb.training import train
 choice = recipe("small", "superres", "cifar10", steps=2, evaluate_every=2)
 network = train(choice, sys.argv[1], images=some_images(50_000, channels=3), log=lambda line: None)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb import degradations, files, results
+from colddiff_nb import degradations
+from colddiff_nb import evaluation as results
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.degraded import degraded_rows
-from colddiff_nb.networks import build
-from colddiff_nb.recipes import recipe
-from colddiff_nb.results import evaluate
+from colddiff_nb.evaluation import degraded_rows, evaluate
+from colddiff_nb.storage import files
+from colddiff_nb.training import recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -98,7 +98,7 @@ def test_methods_are_those_of_the_samplers(images, degrade):
     assert list(cells) == ["degraded", "direct", "algorithm1", "algorithm2"]
     assert cells["direct"]["rmse"] == cells["degraded"]["rmse"]
     x0 = to_float(images.pixels)
-    from colddiff_nb import metrics
+    from colddiff_nb.metrics import scores as metrics
     for method, sampler in sampling.SAMPLERS.items():
         by_hand = sampler(identity, degrade, degrade(x0, 3)) if method == "direct" else sampler(
             identity, degrade.draw(len(x0)), degrade(x0, 3))
@@ -179,7 +179,7 @@ import sys, time
 sys.path.insert(0, "tests")
 from test_results import identity, quiet, some_images
 from colddiff_nb import degradations
-from colddiff_nb.results import evaluate
+from colddiff_nb.evaluation import evaluate
 
 images, degrade = some_images(), degradations.make("inpaint")
 while time.time() < float(sys.argv[3]):
@@ -290,7 +290,7 @@ class Classifier:
 
 
 def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(degrade):
-    from colddiff_nb import metrics
+    from colddiff_nb.metrics import scores as metrics
 
     images = some_images(n=200)
     cell, = evaluate(lambda x, t, start: x / 2, degrade, images, methods=("direct",), log=quiet)["cells"]
@@ -310,7 +310,7 @@ def test_of_a_measurement_without_error_the_gain_is_0(degrade, tmp_path):
 
 
 def test_identity_and_frechet_with_a_classifier(images, degrade):
-    from colddiff_nb import metrics
+    from colddiff_nb.metrics import scores as metrics
 
     cells = by_method(evaluate(lambda x, t, start: x / 2, degrade, images, methods=("degraded", "direct"), batch=8,
                                classifier=Classifier(), log=quiet))
@@ -395,7 +395,7 @@ def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(
     images, tmp_path, change, T, options, message
 ):
     choice = recipe("smoke", "inpaint", "mnist5k", T=5)
-    network = build(choice, choice.degradation())
+    network = choice.build(choice.degradation())
     scored, degrade = (
         replace(images, pixels=change(images.pixels)),
         degradations.make("inpaint", "mnist5k", T=T),

@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb import data, files, metrics, notebook, results
-from colddiff_nb.files import CheckpointError, lock
+from colddiff_nb import data
+from colddiff_nb import evaluation as results
+from colddiff_nb.metrics import scores as metrics
+from colddiff_nb.notebook import settings as notebook
+from colddiff_nb.storage import files
+from colddiff_nb.storage.files import CheckpointError, lock
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))

@@ -5,7 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb import degradations, paint, show
+from colddiff_nb import degradations
+from colddiff_nb.notebook import figures as show
+from colddiff_nb.notebook import paint
 from colddiff_nb.sampling import SAMPLERS, Trajectory
 
 

@@ -8,17 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from colddiff_nb import checkpoint
-from colddiff_nb.checkpoint import load_weights
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import measure
-from colddiff_nb.networks import build
-from colddiff_nb.pretrained import load_model, load_pretrained
-from colddiff_nb.recipes import recipe
 from colddiff_nb.sampling import algorithm2
-from colddiff_nb.training import draw_batch, learning_rate, measured, train, update_ema
-from colddiff_nb.validation import validation_scores
-from colddiff_nb.walkers import Walkers
+from colddiff_nb.storage import checkpoint
+from colddiff_nb.storage.checkpoint import load_weights
+from colddiff_nb.training import recipe, train
+from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
+from colddiff_nb.training.validation import validation_scores
+from colddiff_nb.training.walkers import Walkers
+from colddiff_nb.weights import load_model, load_pretrained
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "sampler_states": 0.5, "precision": "float32"}
 
@@ -52,8 +51,7 @@ def test_twenty_steps_equal_ten_a_new_process_and_ten_more(digits, tmp_path):
         sys.path[:0] = {sys.path!r}
         torch.set_num_threads(1)
         from test_training import TINY, scores
-        from colddiff_nb.recipes import recipe
-        from colddiff_nb.training import train
+        from colddiff_nb.training import recipe, train
         train(recipe("smoke", "inpaint", "mnist5k", **TINY), {str(tmp_path / "parts")!r}, on_evaluate=scores)"""
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert "resumed at step 10" in finished.stdout, finished.stderr
@@ -91,7 +89,7 @@ def test_the_loss_is_the_recipes(digits, tmp_path):
         choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "evaluate_every": 1, "sampler_states": 0.0, "loss": name})
         train(choice, tmp_path / name, images=digits, log=quiet)
         torch.manual_seed(choice.seed)
-        network = build(choice, degrade := choice.degradation())
+        network = choice.build(degrade := choice.degradation())
         network.precondition.fit(degrade, to_float(digits.pixels[:1_000]))
         batch = draw_batch(choice, degrade, len(digits), 1)
         x0 = to_float(digits.pixels[batch.index])
@@ -207,7 +205,7 @@ def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
     """Each walker's states, from its start to s = 0, are those of the sampler for its own image and draw."""
     choice = recipe("smoke", task, "mnist5k", batch=8, T=3, keeps=keeps)
     degrade = choice.degradation()
-    walkers, network = Walkers(4, degrade, 1, torch.device("cpu")), build(choice, degrade).eval()
+    walkers, network = Walkers(4, degrade, 1, torch.device("cpu")), choice.build(degrade).eval()
     torch.nn.init.normal_(network.head.weight, std=0.01)
     seen: list[dict[int, torch.Tensor]] = [{} for _ in range(4)]  # by walker: severity -> state
     for step in range(12):

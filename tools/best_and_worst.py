@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from colddiff_nb.contract import Drawn
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import TASKS
+from colddiff_nb.degradations import TASKS, Drawn
 from colddiff_nb.metrics import squared_errors
-from colddiff_nb.paint import grid
-from colddiff_nb.pretrained import RESULTS, load_pretrained
+from colddiff_nb.notebook.paint import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import RESULTS
 
 IMAGES, SHOWN = 1_000, 3
 

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from colddiff_nb.data import load, to_float
-from colddiff_nb.paint import grid
-from colddiff_nb.pretrained import RESULTS, load_model
-from colddiff_nb.recipes import recipe
-from colddiff_nb.results import evaluate
+from colddiff_nb.evaluation import evaluate
+from colddiff_nb.notebook.paint import grid
 from colddiff_nb.sampling import algorithm2, direct
-from colddiff_nb.training import train
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights import load_model
+from colddiff_nb.weights.pretrained import RESULTS
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "seed 0": {}, "seed 1": {"seed": 1}, "seed 2": {"seed": 2}, "no severity input": {"time_input": False}, "no skip connections": {"skips": False},

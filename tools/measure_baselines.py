@@ -21,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 from measure_models import add_fid_options, chosen_inception
 
-from colddiff_nb import metrics
-from colddiff_nb.classifier import Classifier, load_classifier, save_classifier, train_classifier
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import TASKS, Degradation, make
-from colddiff_nb.linear import LinearEstimator, Statistics, fit, statistics
-from colddiff_nb.pretrained import RESULTS
-from colddiff_nb.results import evaluate
+from colddiff_nb.evaluation import evaluate
+from colddiff_nb.metrics import scores as metrics
+from colddiff_nb.metrics.classifier import Classifier, load_classifier, save_classifier, train_classifier
+from colddiff_nb.metrics.linear import LinearEstimator, Statistics, fit, statistics
+from colddiff_nb.weights.pretrained import RESULTS
 
 ROWS: dict[str, list[tuple[str, int | None]]] = {
     "mnist": [("superres", None), ("deblur", None), ("deblur", 20), ("inpaint", None)],

@@ -14,13 +14,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import Images, load
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.pretrained import RESULTS
-from colddiff_nb.recipes import Recipe, recipe
-from colddiff_nb.results import evaluate
-from colddiff_nb.training import train
+from colddiff_nb.evaluation import evaluate
+from colddiff_nb.metrics.classifier import load_classifier
+from colddiff_nb.training import Recipe, recipe, train
+from colddiff_nb.weights.pretrained import RESULTS
 
 POINTS = 8  # each at twice the steps of the one before
 METRICS = {"rmse": "RMSE", "ssim": "SSIM", "frechet": "Frechet distance, small classifier", "fid": "FID"}

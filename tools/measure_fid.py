@@ -15,9 +15,11 @@ from torch import Tensor
 
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import TASKS, make
-from colddiff_nb.metrics import RESIZES, Inception, frechet_distance
-from colddiff_nb.pretrained import RESULTS, load_pretrained
+from colddiff_nb.metrics import frechet_distance
+from colddiff_nb.metrics.scores import RESIZES, Inception
 from colddiff_nb.sampling import direct
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import RESULTS
 
 Case = tuple[str, str, "int | None", str]  # task, data set, T (None: the network's own), method
 CONTROL: Case = ("deblur", "cifar10", None, "degraded")

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import load, to_float
-from colddiff_nb.generation import gaussian_like, generation_scores
-from colddiff_nb.pretrained import RESULTS, load_model, load_pretrained
-from colddiff_nb.recipes import recipe
+from colddiff_nb.metrics.classifier import load_classifier
+from colddiff_nb.metrics.generation import gaussian_like, generation_scores
 from colddiff_nb.sampling import algorithm2
-from colddiff_nb.training import train
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights import load_model, load_pretrained
+from colddiff_nb.weights.pretrained import RESULTS
 
 SEEDS, IMAGES = (0, 1, 2), 500
 LEVELS = {  # noise on x_T, in [-1, 1]

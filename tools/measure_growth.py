@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from colddiff_nb import metrics
-from colddiff_nb.contract import Drawn
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import make, measure
-from colddiff_nb.pretrained import RESULTS, load_model
+from colddiff_nb.degradations import Drawn, make, measure
 from colddiff_nb.sampling import Trajectory, algorithm1, algorithm2
+from colddiff_nb.weights import load_model
+from colddiff_nb.weights.pretrained import RESULTS
 
 
 def half_way(network: nn.Module, degrade: Drawn, path: Trajectory, x0: Tensor) -> dict[str, float]:

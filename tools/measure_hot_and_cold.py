@@ -21,19 +21,18 @@ sys.path.insert(0, str(HOME))
 import torch
 from torch import Tensor
 
-from colddiff_nb import files, metrics
-from colddiff_nb.classifier import Classifier, load_classifier
-from colddiff_nb.contract import Degradation
+from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import make, register
-from colddiff_nb.generation import gaussian_like, generation_scores
-from colddiff_nb.more_degradations import Noise
-from colddiff_nb.paint import grid
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import recipe
+from colddiff_nb.degradations import Degradation, make, register
+from colddiff_nb.degradations.others import Noise
+from colddiff_nb.metrics.classifier import Classifier, load_classifier
+from colddiff_nb.metrics.generation import gaussian_like, generation_scores
+from colddiff_nb.notebook.paint import grid
 from colddiff_nb.samplers import ddim
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
-from colddiff_nb.training import train
+from colddiff_nb.storage import files
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights import load_model
 
 BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0,
                           "evaluate_every": 600, "save_every": 200}

@@ -16,7 +16,7 @@ import torch
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.pretrained import RESULTS
+from colddiff_nb.weights.pretrained import RESULTS
 
 HALF_A_LEVEL = 1 / 255  # in [-1, 1]
 

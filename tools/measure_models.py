@@ -13,15 +13,16 @@ from typing import Literal
 
 import torch
 
-from colddiff_nb import runtime
-from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.metrics import Inception, load_inception
-from colddiff_nb.pretrained import RESULTS, load_pretrained, pretrained_folder
-from colddiff_nb.recipes import Recipe
-from colddiff_nb.results import evaluate
+from colddiff_nb.evaluation import evaluate
+from colddiff_nb.metrics.classifier import load_classifier
+from colddiff_nb.metrics.scores import Inception, load_inception
 from colddiff_nb.sampling import SAMPLERS
+from colddiff_nb.storage import runtime
+from colddiff_nb.training import Recipe
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import RESULTS, pretrained_folder
 
 SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from, with one network: that of the paper's table, and the one its text names
 

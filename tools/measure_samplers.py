@@ -17,11 +17,12 @@ sys.path.insert(0, str(HOME))
 
 from result_samplers import SAMPLERS, fewer
 
-from colddiff_nb import results, samplers, sampling
-from colddiff_nb.classifier import load_classifier
+from colddiff_nb import evaluation as results
+from colddiff_nb import samplers, sampling
 from colddiff_nb.data import channels, load
 from colddiff_nb.degradations import Degradation, make
-from colddiff_nb.pretrained import load_model
+from colddiff_nb.metrics.classifier import load_classifier
+from colddiff_nb.weights import load_model
 
 
 def chosen_samplers(degrade: Degradation, measurement: str) -> dict[str, Callable]:

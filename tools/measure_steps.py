@@ -18,11 +18,12 @@ sys.path.insert(0, str(HOME))
 import torch
 from result_samplers import fewer
 
-from colddiff_nb import metrics
-from colddiff_nb.classifier import load_classifier
 from colddiff_nb.data import load, to_float
-from colddiff_nb.pretrained import RESULTS, load_pretrained
+from colddiff_nb.metrics import scores as metrics
+from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights.pretrained import RESULTS
 
 PAIRS = (("deblur", "mnist"), ("deblur", "cifar10"), ("inpaint", "mnist"), ("inpaint", "cifar10"))  # pixelation has three severities
 CALLS = (1, 2, 3, 5, 10, 20)

@@ -13,13 +13,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from colddiff_nb import results
+from colddiff_nb import evaluation as results
 from colddiff_nb.data import channels, load
-from colddiff_nb.pretrained import RESULTS, load_model
-from colddiff_nb.recipes import Recipe, recipe
 from colddiff_nb.samplers import mirrored
 from colddiff_nb.sampling import direct
-from colddiff_nb.training import train
+from colddiff_nb.training import Recipe, recipe, train
+from colddiff_nb.weights import load_model
+from colddiff_nb.weights.pretrained import RESULTS
 
 PAIRS = (("inpaint", "mnist"), ("deblur", "cifar10"))
 CHOICES: dict[str, dict[str, Any]] = {

@@ -20,13 +20,13 @@ from PIL import Image
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
-from colddiff_nb import show
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.explorer import NAMES, with_contrast
-from colddiff_nb.model_choice import images_seen
-from colddiff_nb.paint import CIVIDIS, GREYS, PUOR
-from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.notebook import figures as show
+from colddiff_nb.notebook.explorer import NAMES, with_contrast
+from colddiff_nb.notebook.model_choice import images_seen
+from colddiff_nb.notebook.paint import CIVIDIS, GREYS, PUOR
+from colddiff_nb.weights import load_pretrained
 
 LARGEST = 5_000_000  # bytes of the file
 DATA = {"mnist": ("mnist5k", "digits"), "cifar10": ("photos", "photographs")}  # in links: the offline set that is shown, its name

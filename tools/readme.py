@@ -14,7 +14,7 @@ import result_paper
 from bench.findings import written
 from result_rows import Published
 
-from colddiff_nb.results import table
+from colddiff_nb.evaluation import table
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = ("superres", "inpaint", "deblur")

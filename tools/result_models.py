@@ -10,8 +10,8 @@ from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import FROM, MADE_FOR, MISSING, markdown, number, titled
 
 from colddiff_nb.degradations import make
-from colddiff_nb.recipes import recipe
-from colddiff_nb.run import same
+from colddiff_nb.training import recipe
+from colddiff_nb.training.run import same
 
 CARD = Path(__file__).with_name("card_template.md")
 LICENCES = {"mnist": "MNIST, CC BY-SA 3.0", "cifar10": "CIFAR-10, published for research, no licence stated"}

@@ -7,7 +7,7 @@ from result_fid import bfloat16, fid_margin
 from result_rows import METHODS, PAIRS, Published, Row
 from result_tables import FROM, MISSING, SCORES, cases, markdown, number, printed_score, titled, verdict
 
-from colddiff_nb.results import fid_protocol
+from colddiff_nb.evaluation import fid_protocol
 
 PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
 SAMPLED = ("direct", "algorithm1", "algorithm2")

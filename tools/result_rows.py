@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from colddiff_nb.checkpoint import load_weights
-from colddiff_nb.recipes import Recipe
-from colddiff_nb.results import fid_protocol
+from colddiff_nb.evaluation import fid_protocol
+from colddiff_nb.storage.checkpoint import load_weights
+from colddiff_nb.training import Recipe
 
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
          "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",

@@ -7,7 +7,7 @@ from typing import Any
 
 from result_rows import METHODS, PAIRS, Published, Row
 
-from colddiff_nb.recipes import recipe
+from colddiff_nb.training import recipe
 
 SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1), "FID": ("fid", 2, -1)}  # in the cells, digits, +1 where more is better
 MISSING = "not run"

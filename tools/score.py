@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(HOME), str(HOME / "tools")]
-from colddiff_nb.finder import count_and_names, find_files
+from colddiff_nb.data.finder import count_and_names, find_files
 from notebooks import execute, inputs, named, printed, sources
 
 LONGEST = 300  # seconds for a cell

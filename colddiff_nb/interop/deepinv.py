@@ -12,7 +12,7 @@ from deepinv.models import Reconstructor
 from deepinv.physics import Physics
 from torch import Tensor, nn
 
-from colddiff_nb.contract import Degradation, Drawn
+from colddiff_nb.degradations.contract import Degradation, Drawn
 from colddiff_nb.interop.deepinv_physics import ColdPhysics
 from colddiff_nb.sampling import Restore, algorithm2
 

@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from deepinv.physics import DecomposablePhysics
 from torch import Tensor
 
-from colddiff_nb.bases import Linear, Separable
-from colddiff_nb.contract import Degradation, Drawn, check_whole
-from colddiff_nb.degradations import Bicubic
-from colddiff_nb.more_degradations import Decolour, Line
-from colddiff_nb.names import channels
+from colddiff_nb.data.names import channels, check_whole
+from colddiff_nb.degradations.bases import Linear, Separable
+from colddiff_nb.degradations.contract import Degradation, Drawn
+from colddiff_nb.degradations.others import Decolour, Line
+from colddiff_nb.degradations.tasks import Bicubic
 
 
 def singular_values(drawn: Drawn, t: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,8 +9,8 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
-from colddiff_nb.contract import Drawn
-from colddiff_nb.degradations import make
+from colddiff_nb.degradations.contract import Drawn
+from colddiff_nb.degradations.tasks import make
 
 
 class ColdScheduler(SchedulerMixin, ConfigMixin):

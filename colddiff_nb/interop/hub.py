@@ -13,9 +13,9 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData, PyTorchModelHubMixin, hf_hub_download
 from torch import Tensor, nn
 
-from colddiff_nb.checkpoint import export_weights, load_weights
-from colddiff_nb.degradations import Degradation
-from colddiff_nb.pretrained import load_model
+from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.storage.checkpoint import export_weights, load_weights
+from colddiff_nb.weights.pretrained import load_model
 
 FILE = "weights.safetensors"
 ON_THE_HUB = {"mnist": "ylecun/mnist", "mnist5k": "ylecun/mnist", "fashion": "zalando-datasets/fashion_mnist",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb import show
 from colddiff_nb.degradations import TASKS, make
+from colddiff_nb.notebook import figures as show
 
 HOME = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"

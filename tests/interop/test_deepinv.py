@@ -13,13 +13,12 @@ from deepinv.physics.forward import adjoint_function
 from deepinv.physics.generator import MotionBlurGenerator
 
 from colddiff_nb import load_pretrained
-from colddiff_nb.contract import check_degradation
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import MAKERS, make, register
+from colddiff_nb.degradations import check_degradation, make, register
+from colddiff_nb.degradations.tasks import MAKERS
 from colddiff_nb.interop.deepinv import ColdPhysics, ColdReconstructor, PhysicsDegradation
-from colddiff_nb.recipes import recipe
 from colddiff_nb.sampling import algorithm2, direct
-from colddiff_nb.training import train
+from colddiff_nb.training import recipe, train
 
 LINEAR = [("deblur", "mnist", {}), ("deblur", "mnist", {"T": 20}), ("deblur", "cifar10", {}), ("superres", "mnist", {}),
           ("superres", "cifar10", {"pooling": "bicubic"}), ("inpaint", "mnist", {}), ("inpaint", "cifar10", {"center": (10, 12)}),

@@ -9,15 +9,15 @@ pytest.importorskip("diffusers", reason="diffusers is not installed: pip install
 from diffusers import UNet2DModel
 
 from colddiff_nb import networks
-from colddiff_nb.checkpoint import CheckpointError
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
 from colddiff_nb.interop.diffusers import ColdPipeline, ColdScheduler, UNetRestorer
 from colddiff_nb.metrics import rmse
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import OWN_NETWORKS, recipe
+from colddiff_nb.networks.building import OWN_NETWORKS
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
-from colddiff_nb.training import train
+from colddiff_nb.storage.files import CheckpointError
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights import load_model
 
 
 def tiny_unet(channels: int = 1, size: int = 32) -> UNet2DModel:

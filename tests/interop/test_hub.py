@@ -10,11 +10,11 @@ import torch
 from huggingface_hub import HfApi, ModelCard
 
 from colddiff_nb import load_pretrained
-from colddiff_nb.checkpoint import CheckpointError
 from colddiff_nb.data import load, to_float
 from colddiff_nb.interop import hub
 from colddiff_nb.interop.hub import ColdModel
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.storage.files import CheckpointError
 
 ROOT = Path(__file__).resolve().parents[2]
 

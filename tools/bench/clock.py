@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from colddiff_nb import runtime
+from colddiff_nb.storage import runtime
 
 HERE = runtime.device()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from colddiff_nb.bases import Separable
 from colddiff_nb.degradations import Degradation, make
+from colddiff_nb.degradations.bases import Separable
 from colddiff_nb.sampling import algorithm2
 
 from .clock import HERE, in_turns, ratio

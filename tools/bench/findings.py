@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from colddiff_nb import runtime
+from colddiff_nb.storage import runtime
 
 from .clock import HERE
 

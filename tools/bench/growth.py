@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from colddiff_nb.recipes import recipe
+from colddiff_nb.training import recipe
 
 from .clock import HERE, in_turns
 from .findings import Finding, finding

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from colddiff_nb.data import to_float
-from colddiff_nb.networks import build
-from colddiff_nb.recipes import Recipe
-from colddiff_nb.runtime import has_bf16
+from colddiff_nb.storage.runtime import has_bf16
+from colddiff_nb.training import Recipe
 
 from .clock import HERE
 from .plain import average_one_by_one, batches_through_pil, cifar10_blur, mnist_blur
@@ -57,7 +56,7 @@ def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: 
     """Trains deblurring with the network of a recipe: one optimiser step of size x accumulate images a turn."""
     ours = choice.degradation(pixels.shape[-1]).to(HERE)
     degrade = ours if closed_form else (mnist_blur() if pixels.shape[1] == 1 else cifar10_blur()).to(HERE)
-    network = build(choice, ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
+    network = choice.build(ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
     ema, optimizer, images = copy.deepcopy(network), Adam(network.parameters(), 2e-5, fused=fused), batches(pixels, size)
     while True:
         for _ in range(accumulate):

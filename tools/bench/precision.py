@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
-from colddiff_nb.pretrained import load_pretrained
 from colddiff_nb.sampling import Restore, algorithm2, direct
+from colddiff_nb.weights import load_pretrained
 
 from .clock import HERE
 from .findings import Finding, finding

@@ -6,9 +6,8 @@ import statistics
 import torch
 from torch import Tensor
 
-from colddiff_nb.networks import build
-from colddiff_nb.recipes import recipe
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.training import recipe
 
 from .clock import HERE, now
 from .findings import Finding, finding
@@ -22,7 +21,7 @@ def measure() -> dict[str, Finding]:
 def share_outside(task: str, dataset: str, rounds: int = 5) -> float:
     choice = recipe("small", task, dataset)
     degrade = choice.degradation().to(HERE)
-    network = build(choice, degrade).to(HERE).eval()
+    network = choice.build(degrade).to(HERE).eval()
     drawn = degrade.draw(64, torch.Generator().manual_seed(0))
     x_T = drawn(torch.rand(64, 1 if dataset == "mnist" else 3, 32, 32, device=HERE) * 2 - 1, degrade.T)
     inside = 0.0

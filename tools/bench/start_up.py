@@ -12,7 +12,8 @@ import time
 began = time.perf_counter()
 import torch
 between = time.perf_counter()
-from colddiff_nb import degradations, networks, pretrained, sampling, training
+from colddiff_nb import degradations, networks, sampling, training
+from colddiff_nb.weights import pretrained
 print(between - began, time.perf_counter() - between)
 """
 

@@ -11,13 +11,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from colddiff_nb import runtime
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.networks import build
-from colddiff_nb.recipes import Recipe, recipe
-from colddiff_nb.run import OnEvaluate
-from colddiff_nb.runtime import has_bf16
-from colddiff_nb.training import train
+from colddiff_nb.storage import runtime
+from colddiff_nb.storage.runtime import has_bf16
+from colddiff_nb.training import Recipe, recipe, train
+from colddiff_nb.training.run import OnEvaluate
 
 from .clock import HERE, now, ratio, seconds_of
 from .findings import Finding, finding
@@ -100,7 +98,7 @@ def precision_of(choice: Recipe) -> torch.dtype:
 
 def distance(name: str, choice: Recipe, images: Images, times: dict[str, list[float]], least: float | None = None) -> dict[str, Finding]:
     """Counted operations of a training step over those of a matrix product in the same time and precision; and what the time goes to."""
-    network = build(choice, choice.degradation()).to(HERE)
+    network = choice.build(choice.degradation()).to(HERE)
     x0, t = to_float(images.pixels[:1]).to(HERE), torch.ones(1, dtype=torch.long, device=HERE)
     with FlopCounterMode(display=False) as counter:
         network(x0, t, t).sum().backward()

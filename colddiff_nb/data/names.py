@@ -1,0 +1,33 @@
+"""Names of data sets: which there are, their channels, one spelling for each folder; and a check of whole numbers."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+from torch import Tensor
+
+CHANNELS = {"mnist": 1, "fashion": 1, "cifar10": 3, "mnist5k": 1, "photos": 3}
+PREFIX = "folder:"  # of the name of a folder of the reader's own
+
+
+def data_set(name: str) -> str:
+    """Return the name of a data set in its one spelling; raise ValueError for an unknown one.
+
+    A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a."""
+    if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
+        raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
+    if name in CHANNELS or name == PREFIX:
+        return name
+    path = Path(os.path.abspath(os.path.expanduser(name.removeprefix(PREFIX))))
+    return PREFIX + (path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path).as_posix()
+
+
+def channels(name: str) -> int:
+    """Return the number of colour channels of a data set: 1 or 3."""
+    return CHANNELS.get(data_set(name), 3)
+
+
+def check_whole(value: Any, least: int, most: int, message: str) -> None:
+    if not isinstance(value, SupportsIndex) or isinstance(value, bool | Tensor) or not least <= int(value) <= most:
+        raise ValueError(message)

@@ -1,0 +1,42 @@
+"""`build`: a network by its name, the small one, the paper's or your own; and `register` for those."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from colddiff_nb.degradations.contract import Degradation, check_images
+from colddiff_nb.networks.small import SmallUNet
+
+OWN_NETWORKS: dict[str, Callable[[int, int, int], Any]] = {}  # filled by `register`
+
+
+def build(name: str, degrade: Degradation, channels: int, **options: Any) -> nn.Module:
+    """The network "small", "paper" or your own for the images that a degradation was made for, with fresh weights.
+
+    options: of SmallUNet; the others have none. Raises ValueError for a size that it cannot take. Its channels, size
+    and T say what it was made for."""
+    size = degrade.size
+    check_images(torch.empty(0, channels, size, size), channels, 8)
+    network: Any
+    if name == "small":
+        network = SmallUNet(degrade, channels, **options)
+    elif name in OWN_NETWORKS:
+        network = OWN_NETWORKS[name](channels, size, degrade.T)
+    else:
+        from colddiff_nb.networks.official import ConvNextUNet, ResNetUNet
+        network = ConvNextUNet() if channels == 1 else ResNetUNet(size=size)
+    network.size, network.T = size, degrade.T
+    return network
+
+
+def register(name: str, maker: Callable[[int, int, int], nn.Module]) -> None:
+    """Let recipes find a network of your own: recipe("quick", "superres", "mnist5k", network=name).
+
+    maker(channels, size, T) returns it with fresh weights, to be called as `SmallUNet.forward` is. Whoever loads its
+    weights registers it first. A name of the package's is a ValueError."""
+    if name in ("small", "paper"):
+        raise ValueError(f"{name} is a network of the package: register yours under another name")
+    OWN_NETWORKS[name] = maker

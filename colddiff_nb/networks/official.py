@@ -1,0 +1,246 @@
+"""The paper's two networks: the ConvNeXt U-Net it trained on MNIST and the ResNet U-Net it trained on CIFAR-10.
+
+Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the official state dicts, so these load directly."""
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colddiff_nb.degradations.contract import check_images
+
+
+def time_embedding(index: Tensor, width: int) -> Tensor:
+    """Sinusoids of the index (B,), wavelengths from 2 pi to 20000 pi: (B, width), all sines first, then all cosines."""
+    exponents = torch.arange(width // 2, device=index.device) / (width // 2 - 1)  # 0 to 1
+    angles = index.float()[:, None] * 10000**-exponents  # (B, width / 2)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, width)
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of each pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.g, self.b = nn.Parameter(torch.ones(1, channels, 1, 1)), nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+        return (x - mean) * torch.rsqrt(variance + 1e-5) * self.g + self.b
+
+
+class ConvNextBlock(nn.Module):
+    """Depthwise 7x7, plus the time per channel, then norm and two 3x3 convolutions, beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, time_width: int | None, norm: bool = True) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.GELU(), nn.Linear(time_width, inputs)) if time_width else None
+        self.ds_conv = nn.Conv2d(inputs, inputs, 7, padding=3, groups=inputs)
+        wide, back = nn.Conv2d(inputs, 2 * outputs, 3, padding=1), nn.Conv2d(2 * outputs, outputs, 3, padding=1)
+        self.net = nn.Sequential(ChannelNorm(inputs) if norm else nn.Identity(), wide, nn.GELU(), back)
+        self.res_conv = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
+        shift = 0 if self.mlp is None else self.mlp(time)[:, :, None, None]
+        return self.net(self.ds_conv(x) + shift) + self.res_conv(x)  # (B, inputs, H, W) -> (B, outputs, H, W)
+
+
+class LinearAttention(nn.Module):
+    """Attention, 4 heads of 32, at a cost linear in the pixels: softmax of the keys over positions, then q (k v), not (q k) v."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.to_qkv = nn.Conv2d(channels, 3 * 4 * 32, 1, bias=False)
+        self.to_out = nn.Conv2d(4 * 32, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.to_qkv(x).flatten(2).unflatten(1, (3, 4, 32)).unbind(1)  # each (B, 4, 32, H * W)
+        mixed = (value @ key.softmax(dim=-1).mT) @ query * 32**-0.5  # (B, 4, 32, 32) @ (B, 4, 32, H * W) -> (B, 4, 32, H * W)
+        return self.to_out(mixed.reshape(len(x), 4 * 32, *x.shape[2:]))  # (B, channels, H, W)
+
+
+class ResidualLinearAttention(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.fn = nn.ModuleDict({"fn": LinearAttention(channels), "norm": ChannelNorm(channels)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.fn["fn"](self.fn["norm"](x))
+
+
+class ConvNextLevel(nn.ModuleList):
+    """Two blocks and attention at one resolution, then the step to the next; returns the features before and after that step."""
+
+    def __init__(self, inputs: int, outputs: int, time_width: int, resample: nn.Module, norm: bool = True) -> None:
+        first, second = ConvNextBlock(inputs, outputs, time_width, norm), ConvNextBlock(outputs, outputs, time_width)
+        super().__init__([first, second, ResidualLinearAttention(outputs), resample])
+
+    def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        features = self[2](self[1](self[0](x, time), time))
+        return features, self[3](features)
+
+
+class ConvNextUNet(nn.Module):
+    """The paper's MNIST network. A level has dim * its multiplier channels; dim is even and at least 4."""
+
+    def __init__(self, dim: int = 64, multipliers: Sequence[int] = (1, 2, 4, 8), channels: int = 1) -> None:
+        super().__init__()
+        if dim < 4 or dim % 2:
+            raise ValueError(f"dim {dim} leaves no room for sines and cosines: use an even number, at least 4")
+        self.dim, self.channels, widths = dim, channels, [dim * multiplier for multiplier in multipliers]
+        self.time_mlp = nn.Sequential(nn.Identity(), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
+        for level, (inputs, outputs) in enumerate(zip([channels, *widths], widths)):
+            down = nn.Conv2d(outputs, outputs, 4, stride=2, padding=1) if level < len(widths) - 1 else nn.Identity()
+            self.downs.append(ConvNextLevel(inputs, outputs, dim, down, norm=level > 0))
+        self.mid_block1, self.mid_block2 = (ConvNextBlock(widths[-1], widths[-1], dim) for _ in range(2))
+        self.mid_attn = ResidualLinearAttention(widths[-1])
+        for inputs, outputs in zip(widths[:0:-1], widths[-2::-1]):
+            self.ups.append(ConvNextLevel(2 * inputs, outputs, dim, nn.ConvTranspose2d(outputs, outputs, 4, stride=2, padding=1)))
+        self.final_conv = nn.Sequential(ConvNextBlock(widths[0], dim, None), nn.Conv2d(dim, channels, 1))
+
+    def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
+        """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
+        check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves them
+        time = self.time_mlp(time_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
+        skips = []
+        for level in self.downs:
+            features, x = level(x, time)  # halves H and W, except at the last level
+            skips.append(features)
+        x = self.mid_block2(self.mid_attn(self.mid_block1(x, time)), time)
+        for level in self.ups:
+            _, x = level(torch.cat([x, skips.pop()], dim=1), time)  # doubles H and W; the first level's skip stays unused
+        return self.final_conv(x)
+
+
+class ResNetBlock(nn.Module):
+    """Two rounds of norm, SiLU and 3x3 convolution, the time added between them, beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, time_width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.GroupNorm(32, inputs, eps=1e-6), nn.GroupNorm(32, outputs, eps=1e-6)
+        self.conv1, self.conv2 = nn.Conv2d(inputs, outputs, 3, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.temb_proj, self.dropout = nn.Linear(time_width, outputs), nn.Dropout(dropout)
+        self.nin_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))  # (B, inputs, H, W) -> (B, outputs, H, W)
+        h = h + self.temb_proj(F.silu(time))[:, :, None, None]
+        return self.conv2(self.dropout(F.silu(self.norm2(h)))) + self.nin_shortcut(x)
+
+
+class Attention(nn.Module):
+    """x + softmax attention of all pixels to all pixels, one head."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(32, channels, eps=1e-6)
+        self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x)
+        query, key, value = (project(h).flatten(2).transpose(1, 2) for project in (self.q, self.k, self.v))  # (B, H * W, C)
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # (B, C, H * W)
+        return x + self.proj_out(mixed.reshape(x.shape))
+
+
+class ResNetLevel(nn.Module):
+    """The blocks of one resolution, each followed by attention where there is any; inputs holds every block's input channels."""
+
+    def __init__(self, inputs: Sequence[int], outputs: int, time_width: int, attention: bool, dropout: float,
+                 downsample: nn.Module | None = None, upsample: nn.Module | None = None) -> None:
+        super().__init__()
+        self.block = nn.ModuleList(ResNetBlock(width, outputs, time_width, dropout) for width in inputs)
+        self.attn = nn.ModuleList(Attention(outputs) if attention else nn.Identity() for _ in inputs)
+        self.downsample, self.upsample = downsample, upsample
+
+    def forward(self, x: Tensor, time: Tensor, skips: list[Tensor] | None = None) -> list[Tensor]:
+        """Every block's output, then the resampled one if any. On the way up each block takes a skip off the end of the list."""
+        outputs = []
+        for block, attention in zip(self.block, self.attn):
+            x = attention(block(x if skips is None else torch.cat([x, skips.pop()], dim=1), time))
+            outputs.append(x)
+        return outputs + [resample(x) for resample in (self.downsample, self.upsample) if resample is not None]
+
+
+class ResNetUNet(nn.Module):
+    """The paper's CIFAR-10 network. A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove
+    the time), and `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size."""
+
+    def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2), blocks: int = 2,
+                 attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32) -> None:
+        super().__init__()
+        if width < 32 or width % 32:
+            raise ValueError(f"width {width} does not divide into 32 groups: use a multiple of 32")
+        self.channels, self.width, time_width = channels, width, 4 * width
+        widths = [width * multiplier for multiplier in multipliers]
+        dense = [("0", nn.Linear(width, time_width)), ("silu", nn.SiLU()), ("1", nn.Linear(time_width, time_width))]
+        self.temb = nn.ModuleDict({"dense": nn.Sequential(OrderedDict(dense))})
+        self.conv_in = nn.Conv2d(channels, width, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        skips, below = [width], widths[-1]  # channels of what waits for the way up, and of what comes from the level below
+        for level, outputs in enumerate(widths):
+            inputs = [skips[-1]] + [outputs] * (blocks - 1)
+            pad, conv = nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(outputs, outputs, 3, stride=2)  # pads right and bottom alone
+            down = nn.Sequential(OrderedDict(pad=pad, conv=conv)) if level < len(widths) - 1 else None
+            self.down.append(ResNetLevel(inputs, outputs, time_width, size >> level in attention_at, dropout, downsample=down))
+            skips += [outputs] * (blocks + (down is not None))
+        self.mid = nn.ModuleDict({"block_1": ResNetBlock(below, below, time_width, dropout), "attn_1": Attention(below),
+                                  "block_2": ResNetBlock(below, below, time_width, dropout)})
+        for level, outputs in reversed(list(enumerate(widths))):
+            inputs = [features + skips.pop() for features in [below] + [outputs] * blocks]
+            nearest, conv = nn.Upsample(scale_factor=2), nn.Conv2d(outputs, outputs, 3, padding=1)
+            up = nn.Sequential(OrderedDict(nearest=nearest, conv=conv)) if level > 0 else None
+            self.up.insert(0, ResNetLevel(inputs, outputs, time_width, size >> level in attention_at, dropout, upsample=up))
+            below = outputs
+        self.norm_out, self.conv_out = nn.GroupNorm(32, below, eps=1e-6), nn.Conv2d(below, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
+        """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
+        check_images(x, self.channels, 2 ** (len(self.down) - 1))
+        time = self.temb["dense"](time_embedding(t - 1, self.width))  # (B, 4 * width)
+        skips = [self.conv_in(x)]  # (B, width, H, W)
+        for level in self.down:
+            skips += level(skips[-1], time)
+        x = self.mid["block_2"](self.mid["attn_1"](self.mid["block_1"](skips[-1], time)), time)
+        for level in reversed(self.up):
+            x = level(x, time, skips)[-1]
+        return self.conv_out(F.silu(self.norm_out(x)))  # (B, channels, H, W)
+
+
+def load_official(state_dict: Mapping[str, object]) -> ConvNextUNet | ResNetUNet:
+    """The network an official state dict belongs to, with its weights, in eval mode, on the CPU, for 32 x 32 images. Prefixes
+    `module.` and `denoise_fn.` are removed, entries that are not the network's ignored; a ValueError names what is missing."""
+    tensors = {name: value for name, value in state_dict.items() if isinstance(value, Tensor)}
+    state = {re.sub(r"^((module|denoise_fn)\.)+", "", name): value for name, value in tensors.items()}
+
+    def count(prefix: str) -> range:
+        return range(max(1, len({name[len(prefix):].split(".")[0] for name in state if name.startswith(prefix)})))
+
+    network: ConvNextUNet | ResNetUNet
+    try:
+        with torch.device("meta"):  # shapes only: nothing is allocated or drawn before everything is known to fit
+            if "time_mlp.1.weight" in state:
+                dim = state["time_mlp.1.weight"].shape[1]
+                multipliers = [state[f"downs.{level}.0.net.3.weight"].shape[0] // dim for level in count("downs.")]
+                network = ConvNextUNet(dim, multipliers, state["final_conv.1.weight"].shape[0])
+            else:
+                width, channels = state["conv_in.weight"].shape[0], state["conv_in.weight"].shape[1]
+                multipliers = [state[f"down.{level}.block.0.conv1.weight"].shape[0] // width for level in count("down.")]
+                attention_at = [32 >> level for level in count("down.") if f"down.{level}.attn.0.q.weight" in state]
+                network = ResNetUNet(channels, width, multipliers, len(count("down.0.block.")), attention_at)
+    except (KeyError, IndexError, ZeroDivisionError) as error:
+        hint = "of a checkpoint pass its 'ema' or 'model'"
+        raise ValueError(f"no state dict of the paper's networks ({hint}): missing or misshapen {error}") from None
+    state = {name: value for name, value in state.items() if name.split(".")[0] in dict(network.named_children())}
+    expected, found = ({name: tuple(value.shape) for name, value in part.items()} for part in (network.state_dict(), state))
+    wrong = [f"{name}: found {found.get(name, 'nothing')}, expected {expected.get(name, 'nothing')}"
+             for name in sorted(expected | found) if found.get(name) != expected.get(name)]
+    if wrong:
+        raise ValueError(f"state dict does not fit the {type(network).__name__}: {'; '.join(wrong[:3])} ({len(wrong)} in all)")
+    network.to_empty(device="cpu").load_state_dict(state, strict=True)
+    return network.eval()

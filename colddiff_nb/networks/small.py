@@ -1,0 +1,94 @@
+"""The small network R(x_t, t) -> x0_hat: a U-Net for CPUs behind a float32 preconditioner.
+
+The paper's own two networks are in official.py; they see x_t as it is. All are called with images x_t (B, C, H, W), their
+severities t and the severities that the sampler started from, LongTensors (B,) in 1..T, and return images of the same shape.
+"""
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colddiff_nb.degradations.contract import Degradation, check_images
+from colddiff_nb.networks.preconditioner import Preconditioner
+
+
+def severity_embedding(t: Tensor, width: int) -> Tensor:
+    """Sines and cosines of t at geometric frequencies: (B,) -> (B, width)."""
+    frequencies = torch.exp(-math.log(10_000) * torch.arange(width // 2, device=t.device) / (width // 2 - 1))
+    angles = t.float().unsqueeze(1) * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class Block(nn.Module):
+    """Residual block: normalise, convolve, scale and shift by the severity, convolve."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(8, inputs)
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.film = nn.Linear(embedding, 2 * outputs)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.film(embedding)[:, :, None, None].chunk(2, dim=1)
+        hidden = self.first(F.silu(self.norm(x)))
+        return x + self.second(F.silu(hidden * (1 + scale) + shift))
+
+
+class SmallUNet(nn.Module):
+    """About 1 M parameters and 0.1 GFLOP for a 32 x 32 image: pixel-unshuffle to half resolution, then three levels.
+
+    For blur and pixelation x0_hat is the preconditioner's linear estimate plus a correction of what was not
+    measured: images must have the size of the degradation. For all others it is x_t * exp(gain) plus a correction,
+    as a mask attenuates: H and W must be divisible by 8. The last layer starts at zero.
+    time, skips: switch off for the ablations. keeps: see `Recipe` and `forward`.
+    """
+
+    def __init__(self, degrade: Degradation, channels: int, measurement: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
+                 time: bool = True, skips: bool = True, keeps: str = "state"):
+        super().__init__()
+        top, middle, bottom = widths
+        embedding = 2 * top
+        self.channels, self.top, self.time, self.skips, self.keeps = channels, top, time, skips, keeps
+        self.precondition = Preconditioner(degrade, channels, measurement)
+        self.only_size = degrade.size if self.precondition.inverts else None
+        self.embed = nn.Sequential(nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
+        self.stem = nn.Conv2d(12 * channels, top, 1)
+        self.down = nn.ModuleList([nn.Conv2d(top, middle, 2, stride=2), nn.Conv2d(middle, bottom, 2, stride=2)])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(middle, top, 2, stride=2), nn.ConvTranspose2d(bottom, middle, 2, stride=2)])
+        self.encoders = nn.ModuleList([Block(width, width, embedding) for width in (top, middle)])
+        self.bottom = Block(bottom, bottom, embedding)
+        self.decoders = nn.ModuleList([Block(width, width, embedding) for width in (top, middle)])
+        self.head = nn.Conv2d(top, (4 if self.precondition.inverts else 8) * channels, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
+        """Restore x_t (B, C, H, W), float32, of severities t (B,): same shape.
+
+        start (B,): the severities that samplers started from to reach x_t; t itself where x_t is D(x0, t).
+        With keeps="measurement" it must be given: only what x_T told was measured. Predictions wrote all else in
+        x_t, and it stays open to correction."""
+        check_images(x_t, self.channels, 8, self.only_size)
+        if start is None and self.keeps == "measurement":
+            raise ValueError("this network must know where the sampler started: call it as restore(x_s, s, start), "
+                             "with start = s where x_s is D(x0, s) itself")
+        kept = start if start is not None and self.keeps == "measurement" else t
+        features = self.precondition(x_t, t)
+        embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
+        x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)
+        x1 = self.encoders[0](x, embedding)
+        x2 = self.encoders[1](self.down[0](x1), embedding)  # (B, middle, H/4, W/4)
+        x = self.bottom(self.down[1](x2), embedding)  # (B, bottom, H/8, W/8)
+        x = self.decoders[1](self.up[1](x) + (x2 if self.skips else 0), embedding)
+        x = self.decoders[0](self.up[0](x) + (x1 if self.skips else 0), embedding)
+        out = F.pixel_shuffle(self.head(x), 2).float()  # (B, C or 2 C, H, W)
+        if self.precondition.inverts:
+            with torch.autocast(x_t.device.type, enabled=False):
+                return features[:, -self.channels:] + self.precondition.unmeasured(out, kept)
+        gain, correction = out.chunk(2, dim=1)
+        undone = features[:, :self.channels] * gain.clamp(max=20).exp()  # more only amplifies noise
+        return undone.clamp(-2, 2) + correction  # bounded: Algorithm 1 would feed a runaway back

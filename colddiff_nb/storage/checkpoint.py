@@ -1,0 +1,214 @@
+"""Checkpoints that survive kills, full disks and damaged files, and weights to share.
+
+A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then 48 bytes: MAGIC and the SHA-256 of all before it.
+A file cut short has lost the magic; a flipped bit changes the hash. Nothing is unpickled before the hash fits, and then only
+tensors and plain values (`weights_only=True`): a hostile file never runs. Weights are safetensors files with a hash of their own.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from colddiff_nb.storage.files import MEND, CheckpointError, explained, lock, remove_temporary, replace
+
+__all__ = ["CheckpointError", "export_weights", "load_weights", "lock", "newest", "save"]
+
+MAGIC = b"colddiff sha256:"
+FOOTER = len(MAGIC) + hashlib.sha256().digest_size
+ENTRY = "colddiff_nb"  # the one metadata entry of a weights file, as JSON: safetensors allows only strings there
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}.pt"
+
+
+def _step(path: Path) -> int:
+    digits = re.match(r"step-(\d+)", path.name)
+    return int(digits[1]) if digits else -1
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """All files named like a checkpoint, newest first; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted((folder / name for name in names if re.fullmatch(r"step-.*\.pt", name)), key=_step, reverse=True)
+
+
+def _hash(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 of the first `size` bytes; leaves the file there."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(min(1 << 20, size - file.tell())):
+        digest.update(block)
+    return digest.digest()
+
+
+def _damage(path: Path) -> str | None:
+    """Why this is not an intact checkpoint; None when it is one."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END) - FOOTER
+            if size < 0:
+                return "empty or cut short"
+            expected = MAGIC + _hash(file, size)
+            footer = file.read()
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    if not footer.startswith(MAGIC):
+        return "cut short, or not written by this package"
+    return None if footer == expected else "damaged: its checksum does not fit"
+
+
+def _check_plain(value: Any, where: str) -> None:
+    """Refuse what could be saved but not be loaded again with weights_only=True."""
+    if type(value) in (dict, OrderedDict):
+        for key, item in value.items():
+            _check_plain(key, f"a key of {where}")
+            _check_plain(item, f"{where}[{key!r}]")
+    elif type(value) in (list, tuple):
+        for index, item in enumerate(value):
+            _check_plain(item, f"{where}[{index}]")
+    elif value is not None and type(value) not in (bool, int, float, str, torch.Tensor, torch.nn.Parameter):
+        raise TypeError(f"{where} is a {type(value).__name__}: store it as a tensor, number, string, None, dict, list or tuple")
+
+
+def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
+    """Write `state` (tensors and plain values, nested) into an existing folder as the checkpoint of `step`, atomically.
+
+    Afterwards the folder keeps this one and the newest intact one before it. Raises CheckpointError, with the old checkpoints
+    untouched, when it cannot be written or an intact one of a later step is there; TypeError for a value that could not be loaded
+    again; ValueError for a negative step.
+    """
+    folder = Path(folder)
+    if type(step) is not int or step < 0:
+        raise ValueError(f"step {step!r} is not a whole number from 0: give the number of optimiser steps done")
+    path = folder / _name(step)
+    _check_plain(state, "state")
+
+    def write(file: BinaryIO) -> None:
+        try:
+            torch.save({"step": step, "state": state}, file)
+        except RuntimeError as error:  # torch hides a full disk behind "unexpected pos"
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
+        file.write(MAGIC + _hash(file, file.tell()))
+
+    with explained(folder, MEND):
+        remove_temporary(folder, "step-")
+        others = [other for other in _checkpoints(folder) if other.name == _name(_step(other)) and other != path]
+        previous = next((other for other in others if _damage(other) is None), None)
+        if previous and _step(previous) > step:
+            raise CheckpointError(f"{previous} is later than step {step}: go on from it, or use another folder with --run DIR")
+        replace(path, write)
+        for other in others:
+            if other != previous:
+                other.unlink(missing_ok=True)
+    return path
+
+
+def _load(path: Path) -> tuple[int, dict[str, Any]]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content["step"] != _step(path):
+            raise ValueError("renamed")
+        return content["step"], content["state"]
+    except Exception as error:  # not damage, but out of memory, an older torch, or a forged file: do not go past it in silence
+        reason = f"({type(error).__name__}): mind memory and torch's version, or move it away"
+        raise CheckpointError(f"{path} is undamaged but cannot be loaded {reason}") from error
+
+
+def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[int, dict[str, Any]] | None:
+    """The newest intact checkpoint as (step, state on the CPU); None when the folder has no checkpoints or is not there.
+
+    Damaged and foreign ones are named to `log`, a line each, and skipped. Raises CheckpointError when all are: no run is
+    started over in silence.
+    """
+    folder = Path(folder)
+    with explained(folder, MEND):
+        paths = _checkpoints(folder)
+    for path in paths:
+        damage = _damage(path)
+        if damage is None:
+            return _load(path)
+        log(f"skipping {path}: {damage}")
+    if paths:
+        raise CheckpointError(f"no checkpoint in {folder} is intact: delete its step-*.pt to start over, or choose another --run DIR")
+    return None
+
+
+def _weights_hash(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for key, tensor in sorted(tensors.items()):
+        digest.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metadata: dict[str, Any], dtype: torch.dtype = torch.float16,
+                   keep: tuple[str, ...] = ()) -> None:
+    """Write a safetensors file, atomically: floats as `dtype`, those whose name starts with one of `keep` as float32, integers as
+    they are. `metadata`: plain JSON values (tuples come back as lists). Raises ValueError for a value that `dtype` cannot hold.
+    """
+    import safetensors.torch
+
+    tensors = {}
+    for key, tensor in state_dict.items():
+        kind = tensor.dtype if not tensor.is_floating_point() else torch.float32 if key.startswith(keep) else dtype
+        tensors[key] = tensor.detach().to("cpu", kind, copy=True).contiguous()
+        if not torch.isfinite(tensors[key]).all():
+            raise ValueError(f"{key} holds values that are not finite as {kind}: mend the network, or name it in keep=(...)")
+    plain = json.loads(json.dumps({**metadata, "checksum": None}))
+    plain["checksum"] = _weights_hash(tensors, plain)
+    content = safetensors.torch.save(tensors, metadata={ENTRY: json.dumps(plain)})
+    path = Path(path)
+    with explained(path.parent, MEND):
+        replace(path, lambda file: file.write(content))
+
+
+def _mistaken(path: Path) -> str | None:
+    """What was given in place of a weights file, and what to do; None for none of the usual mistakes."""
+    ended = "the weights.safetensors that the end of a training writes"
+    if path.is_dir():
+        inside = path / "weights.safetensors"
+        return f"a folder, not weights: give {inside if inside.is_file() else ended}"
+    with suppress(OSError), open(path, "rb") as file:
+        start = file.read(24)
+        if start.startswith(b"PK\3\4"):  # what torch.save writes is a zip file
+            return f"a checkpoint, not weights: give {ended}"
+        if start == b"version https://git-lfs.":
+            return "a git-LFS pointer, not weights: fetch them, git lfs pull"
+    return None
+
+
+def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read what `export_weights` wrote: (state dict with floats in float32, metadata with the `checksum`). Runs no code.
+
+    Raises FileNotFoundError without a file, CheckpointError for a damaged or foreign one.
+    """
+    import safetensors
+
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there are no weights at {path}: check the path, or train and export them first")
+    if mistaken := _mistaken(Path(path)):
+        raise CheckpointError(f"{path} is {mistaken}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = json.loads(file.metadata()[ENTRY])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+        if metadata["checksum"] != _weights_hash(tensors, {**metadata, "checksum": None}):
+            raise ValueError("its checksum does not fit")
+    except Exception as error:  # a damaged file fails in many ways
+        raise CheckpointError(f"{path} is damaged or was not written by export_weights: fetch or export it again") from error
+    return {key: t.to(torch.float32, copy=True) if t.is_floating_point() else t.clone() for key, t in tensors.items()}, metadata

@@ -1,0 +1,5 @@
+"""How a model is trained: its recipe, the loop, the state of a run, and images that walk through Algorithm 2."""
+from colddiff_nb.training.loop import train
+from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
+
+__all__ = ["RECIPES", "Recipe", "recipe", "train"]

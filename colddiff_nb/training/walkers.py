@@ -1,0 +1,71 @@
+"""Images that walk through Algorithm 2 while the network is trained.
+
+The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included, and a network that never saw such
+states adds its error to theirs, T times. So some places of a batch walk: each training step takes them one step of the sampler further,
+with the prediction that training made anyway. A walker that has arrived at s = 0 starts again with the image and the severity drawn
+for its place, from x_t as measured.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from colddiff_nb.degradations.contract import Degradation, Drawn
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one optimiser step takes, for the global batch of B images; see `Walkers.join` for places that walk."""
+
+    index: Tensor  # (B,) which images
+    flip: Tensor  # (B,) bool
+    t: Tensor  # (B,) severities
+    start: Tensor  # (B,) severities that were measured: t itself but for walkers on their way
+    drawn: Drawn  # D with its randomness fixed
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device. A GPU copies it while both go on working: nobody waits."""
+        def move(values: Tensor) -> Tensor:
+            return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+        drawn = replace(self.drawn, randomness=move(self.drawn.randomness))
+        return Batch(move(self.index), move(self.flip), move(self.t), move(self.start), drawn)
+
+
+class Walkers:
+    """n walkers, which take the first n places of every batch. `state` is what a checkpoint keeps of them.
+
+    Where each one is was decided on the CPU; only the images x_s are on the device.
+    """
+
+    def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
+        nothing = torch.zeros(n, dtype=torch.long)
+        self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing,
+                      "randomness": degrade.draw_randomness(n, torch.Generator()),
+                      "x_s": torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)}
+
+    def join(self, batch: Batch) -> None:
+        """Put those still on their way into the batch on the CPU, in place."""
+        walking = self.state["s"].nonzero().squeeze(1)
+        places = {"index": batch.index, "flip": batch.flip, "s": batch.t, "start": batch.start, "randomness": batch.drawn.randomness}
+        for name, place in places.items():
+            place[walking] = self.state[name][walking]
+
+    def inputs(self, batch: Batch, x_t: Tensor) -> Tensor:
+        """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the walkers' own states.
+
+        batch: on the device of x_t."""
+        n = len(self.state["s"])
+        on_its_way = (batch.t < batch.start)[:n].view(-1, 1, 1, 1)
+        x_t = x_t.double()
+        return torch.cat([torch.where(on_its_way, self.state["x_s"], x_t[:n]), x_t[n:]])
+
+    def step(self, batch: Batch, there: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
+        """One step of Algorithm 2 from x_s (B, C, H, W), float64, with the network's predictions x0_hat (B, C, H, W).
+
+        batch on the CPU, the same `there` on the device of x_s."""
+        n = len(self.state["s"])
+        s, drawn, x0_hat = there.t[:n], there.drawn[:n], x0_hat[:n].double()
+        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": batch.start[:n], "s": batch.t[:n] - 1,
+                      "randomness": batch.drawn.randomness[:n], "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}

@@ -1,0 +1,56 @@
+"""Trained models ready to use: the shipped weights in results/, or any weights file a training wrote."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from colddiff_nb.data.names import data_set
+from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.storage.checkpoint import load_weights
+from colddiff_nb.storage.files import usable
+from colddiff_nb.training.recipes import Recipe
+
+RESULTS = Path(__file__).resolve().parents[2] / "results"
+SAME_IMAGES = {"mnist5k": "mnist", "photos": "cifar10"}  # offline sets are restored by the weights of the set they stand for
+
+Model = tuple[nn.Module, Degradation, dict[str, Any]]
+
+
+def load_model(path: str | Path) -> Model:
+    """(network in eval mode, its degradation, metadata) of a weights file written at the end of a training.
+
+    metadata: recipe, data (the training images' provenance), images_seen, checksum and more. Raises FileNotFoundError without a
+    file and CheckpointError for a damaged or foreign one.
+    """
+    weights, metadata = load_weights(path)
+    with usable(path):
+        fields = metadata["recipe"]
+        recipe = Recipe(**fields | {"widths": tuple(fields["widths"])})
+        degrade = recipe.degradation(metadata["size"])
+        network = recipe.build(degrade)
+        network.load_state_dict(weights)
+    return network.eval().requires_grad_(False), degrade, metadata
+
+
+def pretrained_folder(task: str, dataset: str, measurement: str = "float32") -> Path:
+    """Where results/ keeps the model of a task and a data set: for 8 bits one made for them, or the only one there is."""
+    dataset = data_set(dataset)
+    pair = RESULTS / f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
+    special = pair.with_name(f"{pair.name}-{measurement}")
+    return pair if measurement == "float32" or measurement == "8bit" and not special.is_dir() else special
+
+
+def load_pretrained(task: str, dataset: str, measurement: str = "float32") -> Model:
+    """The shipped model of a task and a data set ("mnist5k" takes MNIST's, "photos" CIFAR-10's), checksum verified.
+
+    measurement: "8bit" for 8-bit measurements: deblurring has a model made for them, the other tasks one for both. Raises
+    FileNotFoundError, naming what is there, where none is shipped.
+    """
+    path = pretrained_folder(task, dataset, measurement) / "weights.safetensors"
+    if not path.is_file():
+        shipped = sorted(found.parent.name for found in RESULTS.glob("*/weights.safetensors"))
+        raise FileNotFoundError(f"no weights are shipped for {task}, {dataset}, {measurement} ({path.parent.name}): "
+                                f"choose one of {', '.join(shipped) or 'none'}, or train: python -m colddiff_nb train small")
+    return load_model(path)

@@ -1,0 +1,41 @@
+"""The package is a house: a file imports from its own room and from the floors below."""
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "colddiff_nb"
+FLOORS = [{"sampling", "storage"}, {"samplers", "data"}, {"degradations"}, {"networks", "metrics"}, {"training", "evaluation"},
+          {"weights"}, {"notebook", "interop"}, {"__main__", "__init__"}]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room(module):
+    """training.loop -> training"""
+    return module.partition(".")[0]
+
+
+def imported(tree):
+    """Names of modules of the package, without its own, that a file imports: at its head, in functions, for types only."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.removeprefix("colddiff_nb.") for alias in node.names if alias.name.startswith("colddiff_nb."))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute: from colddiff_nb.ROOM.FILE import NAME"
+            if node.module == "colddiff_nb":
+                yield from (alias.name for alias in node.names)
+            elif node.module.startswith("colddiff_nb."):
+                yield node.module.removeprefix("colddiff_nb.")
+
+
+def test_no_arrow_of_imports_runs_up():
+    arrows = set()
+    for path in PACKAGE.rglob("*.py"):
+        here = room(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+        arrows |= {(here, room(there)) for there in imported(ast.parse(path.read_text()))}
+    assert {("training", "storage"), ("notebook", "evaluation"), ("__init__", "weights")} <= arrows  # they are found at all
+    assert [f"{here} imports {there}" for here, there in sorted(arrows) if here != there and FLOOR[there] >= FLOOR[here]] == []
+
+
+def test_the_house_has_a_dozen_entries_and_a_room_nine_files():
+    entries = [path for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__main__.py", "__pycache__")]
+    assert {path.stem for path in entries} <= set(FLOOR) and len(entries) <= 12
+    assert [path.name for path in entries if len(list(path.glob("*.py"))) > 9] == []
