@@ -1,4 +1,4 @@
-/* The pictures that come with the page, and one restoration painted beforehand.
+/* The pictures that come with the page, and one restoration made beforehand: it is shown before a network is here.
  *
  * models/examples.json: {
  *   "digits": [{"label": 7, "pixels": TEXT}, ...], "photographs": [{"label": "a cat", "pixels": TEXT}, ...],
@@ -10,14 +10,11 @@ import { fromBytes, fromText } from "./images.js";
 
 const decoded = (text) => fromBytes(fromText(text));
 
+/** {digit: [{label, x0}, ...], photo: [{label, x0}, ...], first: {digit, s, states}} */
 export async function loadExamples() {
-  const found = await (await fetch("models/examples.json")).json();
+  const {digits, photographs, first} = await (await fetch("models/examples.json")).json();
   const pictures = (list) => list.map(({label, pixels}) => ({label, x0: decoded(pixels)}));
-  const {states, ...first} = found.first;
-  for (const [method, list] of Object.entries(states)) {
-    const read = list.map(({s, x_s, x0_hat}) => ({s, x_s: decoded(x_s), x0_hat: decoded(x0_hat), added: null}));
-    read.slice(0, -1).forEach((state, k) => { state.added = read[k + 1].x_s.map((value, i) => value - state.x_s[i]); });
-    states[method] = read;
-  }
-  return {digits: pictures(found.digits), photographs: pictures(found.photographs), first: {...first, states}};
+  const states = Object.entries(first.states).map(([method, list]) => [
+    method, list.map(({s, x_s, x0_hat}) => ({s, x_s: decoded(x_s), x0_hat: decoded(x0_hat)}))]);
+  return {digit: pictures(digits), photo: pictures(photographs), first: {...first, states: Object.fromEntries(states)}};
 }

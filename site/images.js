@@ -38,13 +38,13 @@ export function paint(canvas, x) {
 const SIGNED = ["7f3b08", "b35806", "e08214", "fdb863", "fee0b6", "f7f7f7", "d8daeb", "b2abd2", "8073ac", "542788", "2d004b"]
   .map((colour) => [0, 2, 4].map((at) => parseInt(colour.slice(at, at + 2), 16)));
 
-/** Paint values with a sign, -limit to limit, on a cube-root scale: brown is taken away, purple is added. */
-export function paintSigned(canvas, x, limit) {
+/** Paint changes, -2 to 2, on a cube-root scale that shows small ones, too: brown is taken away, purple is added. */
+export function paintSigned(canvas, x) {
   const count = channelsOf(x);
   paintPixels(canvas, (i) => {
     let mean = 0;
     for (let channel = 0; channel < count; channel++) mean += x[channel * PIXELS + i] / count;
-    const place = 5 * (1 + clamp(Math.cbrt(mean / limit))), below = Math.min(9, Math.floor(place));
+    const place = 5 * (1 + clamp(Math.cbrt(mean / 2))), below = Math.min(9, Math.floor(place));
     return SIGNED[below].map((value, c) => value + (place - below) * (SIGNED[below + 1][c] - value));
   });
 }

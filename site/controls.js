@@ -1,0 +1,27 @@
+/* The controls say what is chosen. */
+import { aboutBits, lost } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+
+export function showChoice({source, index, task, s, bits, inside, guess}, {T, channels, undoable, covered}) {
+  for (const radio of document.querySelectorAll("[name=source]")) radio.checked = radio.value === `${source}:${index}`;
+  for (const radio of document.querySelectorAll("[name=task]")) radio.checked = radio.value === task;
+  at("own").setAttribute("aria-pressed", source === "picture");
+  const titles = {drawing: "Draw a digit", digit: "Draw a digit", photo: "A photograph", picture: "Move the frame"};
+  at("one-text").textContent = covered ? "Guess the digit" : titles[source];
+  at("drawing-tools").hidden = source === "picture";
+  at("picture-tools").hidden = source !== "picture";
+  at("undo").disabled = !undoable;
+
+  Object.assign(at("severity"), {max: T, value: s});
+  at("lost").textContent = lost({task, s, channels, bits});
+  at("severity").setAttribute("aria-valuetext", `${s} of ${T}. ${at("lost").textContent}`);
+  at("degraded").tabIndex = task === "inpaint" ? 0 : -1;
+  at("degraded").classList.toggle("movable", task === "inpaint");
+  at("degraded").setAttribute("aria-label", `Destroyed: ${at("lost").textContent}`);
+
+  for (const [id, on] of Object.entries({inside, guess, bits})) at(id).checked = on;
+  at("insides").hidden = !inside;
+  at("about-bits").hidden = !bits;
+  at("about-bits").textContent = aboutBits({task, channels});
+}

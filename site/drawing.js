@@ -1,0 +1,94 @@
+/* The canvas to draw on: by mouse, finger, pen or keyboard. Strokes are lists of points with x and y in 0..1. */
+import { digitOf, trace } from "./digit.js";
+import { fromText, toText } from "./images.js";
+
+const WIDTH = 0.085, APART = 0.012, STEP = 0.04;  // of the canvas: the line, its points, what an arrow key moves the pen
+const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+
+export class Drawing {
+  strokes = [];
+  #pen = null;         // the stroke that is being drawn
+  #at = [0.5, 0.2];    // where the keyboard's pen is
+  #shown = false;      // whether it is shown
+  #changed;
+
+  /** changed() is called after each new part of a stroke. enabled() says whether a touch draws; starting() is told of a first one. */
+  constructor(canvas, {changed, enabled, starting}) {
+    this.canvas = canvas;
+    this.#changed = changed;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (!enabled() || event.button) return;
+      starting();
+      canvas.setPointerCapture(event.pointerId);
+      this.#shown = false;
+      this.#begin(this.#place(event));
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (this.#pen) for (const moved of event.getCoalescedEvents?.() ?? [event]) this.#extend(this.#place(moved));
+    });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { this.#pen = null; });
+    canvas.addEventListener("keydown", (event) => enabled() && this.#key(event, starting));
+    canvas.addEventListener("blur", () => { this.#shown = false; this.paint(); });
+  }
+
+  undo() { this.strokes.pop(); this.#pen = null; this.#changed(); }
+  clear() { this.strokes = []; this.#pen = null; this.#changed(); }
+  x0() { return digitOf(this.strokes); }
+
+  /** The strokes as text for a link, and back: two bytes a point, a point between strokes. */
+  get text() { return this.strokes.map((stroke) => toText(stroke.flat().map((value) => Math.round(255 * value)))).join("."); }
+  set text(text) {
+    this.strokes = text.split(".").filter(Boolean).map((part) => {
+      const values = Array.from(fromText(part), (byte) => byte / 255);
+      return Array.from({length: values.length >> 1}, (_, i) => values.slice(2 * i, 2 * i + 2));
+    });
+  }
+
+  paint() {
+    const side = Math.round(this.canvas.clientWidth * devicePixelRatio), context = this.canvas.getContext("2d");
+    this.canvas.width = this.canvas.height = side;
+    context.fillStyle = "black";
+    context.fillRect(0, 0, side, side);
+    if (!this.strokes.length && !this.#shown) this.#invite(context, side);
+    trace(context, this.strokes.map((stroke) => stroke.map(([x, y]) => [side * x, side * y])), WIDTH * side);
+    if (this.#shown) trace(context, [[this.#at.map((value) => side * value)]], WIDTH * side, this.#pen ? "#4aa3e8" : "#808890");
+  }
+
+  #invite(context, side) {
+    Object.assign(context, {fillStyle: "#9aa3ac", font: `${side / 11}px system-ui, sans-serif`, textAlign: "center", textBaseline: "middle"});
+    context.fillText("draw here", side / 2, side / 2);
+  }
+
+  #place(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map((value) => Math.min(1, Math.max(0, value)));
+  }
+
+  #begin(point) {
+    this.strokes.push(this.#pen = [point]);
+    this.#changed();
+  }
+
+  #extend(point) {
+    const [x, y] = this.#pen.at(-1);
+    if (Math.hypot(point[0] - x, point[1] - y) < APART) return;
+    this.#pen.push(point);
+    this.#changed();
+  }
+
+  /** Arrows move the pen, the space bar puts it down and lifts it. */
+  #key(event, starting) {
+    if (event.key !== " " && !MOVES[event.key]) return;
+    event.preventDefault();
+    starting();
+    this.#shown = true;
+    if (event.key === " ") {
+      if (this.#pen) this.#pen = null;
+      else this.#begin(this.#at);
+    } else {
+      this.#at = this.#at.map((value, axis) => Math.min(1, Math.max(0, value + STEP * MOVES[event.key][axis])));
+      if (this.#pen) this.#extend(this.#at);
+    }
+    this.paint();
+  }
+}

@@ -1,0 +1,226 @@
+/* The page: what the visitor chose, and everything that follows from it. */
+import { saveFilm, savePicture } from "./card.js";
+import { showChoice } from "./controls.js";
+import { Drawing } from "./drawing.js";
+import { createEngine } from "./engine.js";
+import { loadExamples } from "./examples.js";
+import { Guess } from "./guess.js";
+import { placeHole } from "./hole.js";
+import { channelsOf, paint, rmse } from "./images.js";
+import { pictureText, read, written } from "./link.js";
+import { Picture } from "./picture.js";
+import { Player } from "./player.js";
+import { Restoration } from "./restoration.js";
+import { fillSources } from "./sources.js";
+import { themeButton } from "./theme.js";
+import { Columns } from "./view.js";
+import { number, TASK_NAMES, told } from "./words.js";
+
+const SOON = 350;  // milliseconds without a change before a restoration begins by itself
+const USUAL = {"superres-mnist": 3, "superres-cifar10": 2, "deblur-mnist": 20, "deblur-cifar10": 30, "inpaint-mnist": 20, "inpaint-cifar10": 20};
+const FIRST = {source: "digit", index: 0, task: "superres", hole: {x: 16, y: 16}, bits: false, inside: false, guess: false};
+const at = (id) => document.getElementById(id);
+const motion = matchMedia("(prefers-reduced-motion: reduce)"), still = () => motion.matches;
+
+themeButton(at("theme"));
+const [engine, examples] = await Promise.all([createEngine({base: "."}), loadExamples()]);
+const pairs = Object.fromEntries(engine.pairs.map((pair) => [pair.id, pair]));
+const choice = {...FIRST, s: USUAL["superres-mnist"]};
+let x0, x_s = null, pair = "superres-mnist", restoration = null, timer = null;
+
+const pad = at("pad");
+const drawing = new Drawing(pad, {
+  changed: () => take("drawing"), enabled: () => choice.source !== "picture" && !guess.covered,
+  starting: () => choice.source === "drawing" || drawing.clear()});
+const own = new Picture(pad, {changed: () => take("picture"), enabled: () => choice.source === "picture"});
+const columns = new Columns(at("columns"), at("insides"), still);
+const player = new Player(
+  {play: at("play"), previous: at("previous"), next: at("next"), slider: at("step"), speed: at("speed")},
+  {show, still, reached: () => Math.max(0, restoration?.reached ?? 0), wanted: () => restoration ?? restore()});
+const guess = new Guess({row: at("guess-row"), text: at("guess-text"), buttons: at("guesses"), another: at("another")},
+  {next: askDigit, revealed: cover});
+
+/** Another picture to destroy. */
+function take(source, index = 0) {
+  x0 = source === "drawing" ? drawing.x0() : source === "picture" ? own.x0() : examples[source][index].x0;
+  if (x_s?.length !== x0.length) x_s = null;
+  change({source, index});
+}
+
+/** Something was chosen: what was made before is void. */
+function change(chosen) {
+  Object.assign(choice, chosen);
+  const before = pair;
+  pair = `${choice.task}-${channelsOf(x0) === 1 ? "mnist" : "cifar10"}`;
+  if (pair !== before && !chosen.s) choice.s = USUAL[pair];
+  restoration?.abort();
+  restoration = null;
+  player.reset(choice.s);
+  controls();
+  show(0);
+  degrade();
+  clearTimeout(timer);
+  timer = setTimeout(restore, SOON);
+}
+
+function controls() {
+  const undoable = choice.source === "drawing" && drawing.strokes.length > 0;
+  showChoice(choice, {T: pairs[pair].T, channels: channelsOf(x0), undoable, covered: guess.covered});
+}
+
+const asked = () => ({pair, x0, s: choice.s, mask: choice.hole, eightBit: choice.bits});
+
+/** Destroy the picture as it is now. While that is done, only the newest wish is remembered. */
+let busy = false, stale = false;
+async function degrade() {
+  stale = busy;
+  if (busy) return;
+  busy = true;
+  try {
+    do {
+      stale = false;
+      const {pair: id, x0: picture, s, mask, eightBit} = asked();
+      await fetched(id, eightBit);
+      const made = await engine.degrade(id, picture, s, {mask, eightBit});
+      if (made.length === x0.length) x_s = made;
+      show(player.k);
+    } while (stale);
+  } catch (error) {
+    complain(error);
+  }
+  busy = false;
+}
+
+/** Fetch what a pair needs; a bar shows how much of it is here. */
+async function fetched(id, eightBit) {
+  await engine.ready(id, {eightBit, onProgress: (loaded, total) => {
+    at("fetching").hidden = false;
+    at("progress").value = loaded / total;
+    at("fetched").textContent = `Fetching the network: ${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`;
+  }});
+  at("fetching").hidden = true;
+}
+
+function restore() {
+  clearTimeout(timer);
+  const made = restoration = new Restoration(choice.s);
+  const grown = () => made === restoration && player.grown();
+  made.run(engine, asked(), grown).then(grown, (error) => made === restoration && complain(error));
+}
+
+/** Show the original, what is left of it, and step k of the restorations. */
+function show(k) {
+  const {s, source} = choice, onPad = k === 0 && {drawing, picture: own}[source];
+  paint(at("original"), x0);
+  at("original").setAttribute("aria-label", guess.covered ? "The original is covered." : "The original picture, 32 x 32 pixels.");
+  pad.classList.toggle("seen", Boolean(onPad));
+  if (onPad) onPad.paint();
+  remember();
+  if (!x_s) return;
+  const start = rmse(x_s, x0);
+  paint(at("degraded"), x_s);
+  at("left-rmse").textContent = `RMSE ${number(start)}`;
+  const distances = columns.show({x0, x_s, s, k, restoration: restoration?.reached >= k ? restoration : null});
+  at("step").setAttribute("aria-valuetext", `${k} of ${s} steps done`);
+  say(player.playing && k < s ? `Going back ${s} steps.` : told({s, k, rmse: {...distances, start}}));
+}
+
+function say(text) {
+  if (at("said").textContent !== text) at("said").textContent = text;
+}
+
+function complain(error) {
+  if (error.name !== "AbortError") say(error.message);
+}
+
+/** The address follows what is shown, a little later: browsers limit how often it may change. */
+let remembering = null;
+const address = () => written({...choice, k: player.k, text: choice.source === "picture" ? pictureText(x0) : drawing.text});
+function remember() {
+  clearTimeout(remembering);
+  remembering = setTimeout(() => history.replaceState(null, "", address()), 300);
+}
+
+/** Cover the original, or show it again. */
+function cover() {
+  at("cover").hidden = !guess.covered;
+  controls();
+  at("sources").hidden = choice.guess;
+  for (const id of ["png", "gif", "clear", "undo"]) at(id).inert = guess.covered;
+  show(player.k);
+}
+
+function askDigit() {
+  const others = examples.digit.map((_, i) => i).filter((i) => i !== choice.index);
+  take("digit", others[Math.floor(Math.random() * others.length)]);
+  guess.ask(examples.digit[choice.index].label);
+  cover();
+}
+
+/** Show what the address asks for; without an address the example that was painted beforehand. */
+function follow() {
+  const {asked: wish, wrong} = read(location.hash, pairs, {digit: examples.digit.length, photo: examples.photo.length});
+  const {k = 0, text = "", pixels, ...chosen} = wish;
+  guess.stop();
+  drawing.text = text;
+  if (pixels) own.take(pixels);
+  Object.assign(choice, FIRST, chosen);
+  take(choice.source, choice.index);
+  change({s: chosen.s ?? USUAL[pair]});
+  cover();
+  if (choice.guess) askDigit();
+  if (k) player.go(k);
+  if (wrong.length) say(`This link asks for what is not here: ${wrong.join("; ")}.`);
+}
+
+function paintFirst() {
+  const {digit, s, states} = examples.first;
+  Object.assign(choice, {index: digit, s});
+  x0 = examples.digit[digit].x0;
+  x_s = states.direct[0].x_s;
+  restoration = new Restoration(s, states);
+  player.reset(s, s);
+  controls();
+  show(s);
+  say("Draw a digit of your own, or press Play to see how this one came back.");
+  fetched(pair, false).catch(complain);
+}
+
+function framed() {
+  const line = `Cold diffusion: ${TASK_NAMES[choice.task]}, severity ${choice.s}. Step ${player.k} of ${choice.s}.`;
+  return {line, pictures: [["Original", at("original")], ["Destroyed", at("degraded")], ...columns.canvases]};
+}
+
+fillSources({row: at("sources"), button: at("own"), input: at("file")}, examples, {
+  chosen: take,
+  opened: (file) => own.open(file).catch(complain),
+});
+placeHole(at("degraded"), {enabled: () => choice.task === "inpaint", where: () => choice.hole, placed: (hole) => change({hole})});
+at("undo").addEventListener("click", () => drawing.undo());
+at("clear").addEventListener("click", () => drawing.clear());
+at("frame").addEventListener("input", ({target}) => { own.share = target.value / 100; });
+at("severity").addEventListener("input", ({target}) => change({s: Number(target.value)}));
+for (const radio of document.querySelectorAll("[name=task]")) radio.addEventListener("change", () => change({task: radio.value}));
+at("bits").addEventListener("change", ({target}) => change({bits: target.checked}));
+at("inside").addEventListener("change", ({target}) => { choice.inside = target.checked; controls(); remember(); });
+at("guess").addEventListener("change", ({target}) => {
+  choice.guess = target.checked;
+  if (choice.guess) return askDigit();
+  guess.stop();
+  cover();
+});
+at("link").addEventListener("click", async () => {
+  history.replaceState(null, "", address());
+  await navigator.clipboard.writeText(location.href).then(() => say("The link is copied."), () => say("The link stands in the address bar."));
+});
+at("png").addEventListener("click", () => { const {pictures, line} = framed(); savePicture(pictures, line); });
+at("gif").addEventListener("click", () => {
+  const {k} = player;
+  saveFilm(Math.min(choice.s, restoration?.reached ?? 0), (step) => { player.go(step); return framed(); });
+  player.go(k);
+});
+addEventListener("hashchange", follow);
+addEventListener("resize", () => show(player.k));
+
+if (location.hash.length > 1) follow();
+else paintFirst();

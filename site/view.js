@@ -1,0 +1,61 @@
+/* The three columns: what each method shows, its distance from the original, and its rule. */
+import { paint, paintSigned, rmse } from "./images.js";
+import { METHODS } from "./restoration.js";
+import { METHOD_NAMES, number, rule } from "./words.js";
+
+const PANEL = `<div class="panel"><canvas role="img" width="32" height="32"></canvas></div>`;
+const COLUMN = `<figcaption><b></b> <span class="rmse"></span></figcaption>${PANEL}<p class="rule"></p>`;
+const INSIDE = `<figure>${PANEL}<figcaption><span>guess <i>x̂</i><sub>0</sub></span></figcaption></figure><figure>${PANEL}<figcaption>added</figcaption></figure>`;
+
+export class Columns {
+  #columns = {};
+
+  /** container is filled with a column for each method, inside with what its last step was made of. */
+  constructor(container, inside, still) {
+    this.still = still;
+    for (const method of METHODS) {
+      const figure = document.createElement("figure"), within = document.createElement("div");
+      figure.id = method;
+      figure.innerHTML = COLUMN;
+      figure.querySelector("b").textContent = METHOD_NAMES[method];
+      within.innerHTML = INSIDE;
+      container.append(figure);
+      inside.append(within);
+      const [guess, added] = within.querySelectorAll("canvas");
+      this.#columns[method] = {state: figure.querySelector("canvas"), rmse: figure.querySelector(".rmse"),
+        rule: figure.querySelector(".rule"), within, guess, added};
+    }
+  }
+
+  /** The canvases of the three states, for a picture of them all. */
+  get canvases() { return METHODS.map((method) => [METHOD_NAMES[method], this.#columns[method].state]); }
+
+  /** Show step k of a restoration, or x_s where there is none yet. Returns each method's RMSE. */
+  show({x0, x_s, s, k, restoration}) {
+    return Object.fromEntries(METHODS.map((method) => {
+      const column = this.#columns[method], shown = restoration?.at(method, k).x_s ?? x_s, distance = rmse(shown, x0);
+      paint(column.state, shown);
+      column.state.setAttribute("aria-label", `${METHOD_NAMES[method]} after ${k} of ${s} steps, RMSE ${number(distance)}`);
+      column.rmse.textContent = `RMSE ${number(distance)}`;
+      column.rule.innerHTML = rule(method, s, k);
+      this.#light(column.rule, k > 0 && (method !== "direct" || k === 1));
+      column.within.classList.toggle("unseen", !k);
+      if (k) this.#look(method, restoration.step(method, k));
+      return [method, distance];
+    }));
+  }
+
+  #look(method, {guess, added}) {
+    const column = this.#columns[method];
+    paint(column.guess, guess);
+    column.guess.setAttribute("aria-label", `${METHOD_NAMES[method]}: the guess that the step was made with`);
+    paintSigned(column.added, added);
+    column.added.setAttribute("aria-label", `${METHOD_NAMES[method]}: what the step added (purple) and took away (brown)`);
+  }
+
+  /** The rule of a method lights up while it acts. */
+  #light(formula, on) {
+    formula.classList.toggle("lit", on);
+    if (on && !this.still()) formula.animate([{opacity: 0.35}, {opacity: 1}], 250);
+  }
+}
