@@ -38,7 +38,7 @@ from colddiff_nb.weights.pretrained import pretrained_folder
 
 PAIRS = [(task, data) for task in TASKS for data in ("mnist", "cifar10")]
 PAGE = ("*.html", "*.css", "*.js", "*.svg", "*.png")
-FIRST = ("superres", 0)  # the task and the digit painted beforehand
+FIRST = ("superres", 3)  # the task and the digit painted beforehand
 CROPS = {  # of the photographs inside scikit-image: left, top and side in pixels
     "a cat": ("chelsea.png", 100, 0, 300), "a cup of coffee": ("coffee.png", 110, 20, 380),
     "a motorcycle": ("motorcycle_left.png", 120, 60, 440), "an astronaut": ("astronaut.png", 0, 0, 512),
@@ -166,6 +166,18 @@ def build(folder: Path) -> None:
     for pattern in PAGE:
         for path in (HOME / "site").glob(pattern):
             shutil.copy(path, folder)
+    page = folder / "index.html"
+    page.write_text(page.read_text().replace("{{notebook}}", notebook(folder)))
+
+
+def notebook(folder: Path) -> str:
+    """Return the address of notebook 00: in the project's repository, or a copy in the folder where there is none."""
+    name, setup = "00_start_here.ipynb", (HOME / "notebooks" / "01_data_and_degradations.py").read_text()
+    address = re.findall(r'^ADDRESS, VERSION = "([^"]+)"', setup, re.MULTILINE)
+    if address:
+        return f"{address[0]}/blob/main/notebooks/{name}"
+    shutil.copy(HOME / "notebooks" / name, folder)
+    return name
 
 
 def main() -> str | None:

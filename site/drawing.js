@@ -3,12 +3,15 @@ import { digitOf, trace } from "./digit.js";
 import { fromText, toText } from "./images.js";
 
 const WIDTH = 0.085, APART = 0.012, STEP = 0.04;  // of the canvas: the line, its points, what an arrow key moves the pen
+const FINEST = 255;  // places along a side, so that a link carries points as bytes
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+
+const onPad = (value) => Math.round(FINEST * Math.min(1, Math.max(0, value))) / FINEST;
 
 export class Drawing {
   strokes = [];
   #pen = null;         // the stroke that is being drawn
-  #at = [0.5, 0.2];    // where the keyboard's pen is
+  #at = [0.5, 0.2].map(onPad);    // where the keyboard's pen is
   #shown = false;      // whether it is shown
   #changed;
 
@@ -36,10 +39,10 @@ export class Drawing {
   x0() { return digitOf(this.strokes); }
 
   /** The strokes as text for a link, and back: two bytes a point, a point between strokes. */
-  get text() { return this.strokes.map((stroke) => toText(stroke.flat().map((value) => Math.round(255 * value)))).join("."); }
+  get text() { return this.strokes.map((stroke) => toText(stroke.flat().map((value) => Math.round(FINEST * value)))).join("."); }
   set text(text) {
     this.strokes = text.split(".").filter(Boolean).map((part) => {
-      const values = Array.from(fromText(part), (byte) => byte / 255);
+      const values = Array.from(fromText(part), (byte) => byte / FINEST);
       return Array.from({length: values.length >> 1}, (_, i) => values.slice(2 * i, 2 * i + 2));
     });
   }
@@ -61,7 +64,7 @@ export class Drawing {
 
   #place(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map((value) => Math.min(1, Math.max(0, value)));
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map(onPad);
   }
 
   #begin(point) {
@@ -86,7 +89,7 @@ export class Drawing {
       if (this.#pen) this.#pen = null;
       else this.#begin(this.#at);
     } else {
-      this.#at = this.#at.map((value, axis) => Math.min(1, Math.max(0, value + STEP * MOVES[event.key][axis])));
+      this.#at = this.#at.map((value, axis) => onPad(value + STEP * MOVES[event.key][axis]));
       if (this.#pen) this.#extend(this.#at);
     }
     this.paint();

@@ -4,6 +4,7 @@ import { fromBytes, fromText, PIXELS, toBytes, toText } from "./images.js";
 /** The part of an address that stands for a state. */
 export function written({task, s, k, source, index, hole, bits, inside, guess, text}) {
   const parts = {task, s, k, [source]: ["digit", "photo"].includes(source) ? index : text};
+  if (guess) delete parts.digit;  // it would give the answer away
   if (task === "inpaint") parts.hole = `${hole.x}.${hole.y}`;
   for (const [name, on] of Object.entries({bits, inside, guess})) if (on) parts[name] = 1;
   return `#${Object.entries(parts).map(([name, value]) => `${name}=${value}`).join("&")}`;

@@ -53,6 +53,7 @@ function change(chosen) {
   const before = pair;
   pair = `${choice.task}-${channelsOf(x0) === 1 ? "mnist" : "cifar10"}`;
   if (pair !== before && !chosen.s) choice.s = USUAL[pair];
+  at("wrong").hidden = true;
   restoration?.abort();
   restoration = null;
   player.reset(choice.s);
@@ -129,8 +130,11 @@ function say(text) {
   if (at("said").textContent !== text) at("said").textContent = text;
 }
 
-function complain(error) {
-  if (error.name !== "AbortError") say(error.message);
+/** What went wrong stays to be read until something else is chosen. */
+function complain({name, message}) {
+  if (name === "AbortError") return;
+  at("wrong").textContent = message;
+  at("wrong").hidden = false;
 }
 
 /** The address follows what is shown, a little later: browsers limit how often it may change. */
@@ -170,7 +174,7 @@ function follow() {
   cover();
   if (choice.guess) askDigit();
   if (k) player.go(k);
-  if (wrong.length) say(`This link asks for what is not here: ${wrong.join("; ")}.`);
+  if (wrong.length) complain({message: `This link asks for what is not here: ${wrong.join("; ")}.`});
 }
 
 function paintFirst() {

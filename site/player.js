@@ -11,12 +11,13 @@ export class Player {
   constructor(parts, {show, reached, wanted, still}) {
     Object.assign(this, {parts, show, reached, wanted, still});
     parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));
-    parts.previous.addEventListener("click", () => this.go(this.k - 1));
-    parts.next.addEventListener("click", () => this.go(this.k + 1));
+    parts.previous.addEventListener("click", () => this.go(this.#wish - 1));
+    parts.next.addEventListener("click", () => this.go(this.#wish + 1));
     parts.slider.addEventListener("input", () => this.go(Number(parts.slider.value)));
   }
 
   get playing() { return this.#timer !== null; }
+  get #wish() { return this.target ?? this.k; }
 
   /** Start anew with so many steps, at step k. */
   reset(steps, k = 0) {
@@ -38,6 +39,7 @@ export class Player {
   pause() {
     clearTimeout(this.#timer);
     this.#timer = null;
+    this.target = undefined;
     this.#update();
   }
 
@@ -54,9 +56,8 @@ export class Player {
   }
 
   #until(k) {
-    this.target = k;
+    this.target = this.reached() < k ? k : undefined;
     this.#to(Math.min(k, this.reached()));
-    if (this.k === k) this.target = undefined;
   }
 
   #to(k) {
@@ -74,9 +75,9 @@ export class Player {
 
   #update() {
     const {play, previous, next, slider} = this.parts;
-    slider.value = this.k;
-    previous.disabled = this.k === 0;
-    next.disabled = this.k === this.steps;
+    slider.value = this.#wish;
+    previous.disabled = this.#wish === 0;
+    next.disabled = this.#wish === this.steps;
     play.classList.toggle("playing", this.playing);
     play.lastElementChild.textContent = this.playing ? "Pause" : "Play";
   }

@@ -37,6 +37,5 @@ export function told({s, k, rmse}) {
   if (!k) return `Press Play: ${s === 1 ? "one step" : `${s} steps`} back.`;
   if (k < s) return `${k} of ${s} steps are done.`;
   const [best] = Object.keys(METHOD_NAMES).sort((a, b) => rmse[a] - rmse[b]);
-  const comes = `${METHOD_NAMES[best]} comes nearest: RMSE ${number(rmse[best])}, from ${number(rmse.start)}.`;
-  return best === "direct" ? `${comes} Here one look is enough.` : comes;
+  return `${METHOD_NAMES[best]} comes nearest: RMSE ${number(rmse[best])}. What was left had ${number(rmse.start)}.`;
 }
