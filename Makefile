@@ -33,9 +33,6 @@ notebooks: .venv/ready
 badges: .venv/ready
 	$(BIN)/python tools/notebooks.py badges $(REPO)
 
-page: .venv/ready
-	$(BIN)/python tools/page.py
-
 site: .venv/ready
 	$(BIN)/python site/build.py
 
@@ -52,4 +49,4 @@ results: .venv/ready
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test colab soak bench lab notebooks badges page site class figures results
+.PHONY: run test colab soak bench lab notebooks badges site class figures results

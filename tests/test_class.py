@@ -69,6 +69,19 @@ def test_the_handout_asks_for_every_exercise() -> None:
     assert "### 1 · Between the algorithms\nAlgorithm 1 forgets the state" in handout and "## Exercises" not in handout
 
 
+def test_a_class_gets_the_live_page_once_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(editions, "LIVE_PAGE", tmp_path / "live")
+    monkeypatch.setattr(editions, "sources", lambda: [])
+    monkeypatch.setattr(sys, "argv", ["class.py", str(tmp_path / "class")])
+    editions.main()
+    assert "make site" in capsys.readouterr().out
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live" / "index.html").write_text("the page")
+    editions.main()
+    assert (tmp_path / "class" / "site" / "index.html").read_text() == "the page"
+    assert "http.server --directory" in capsys.readouterr().out
+
+
 @pytest.fixture
 def score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """tools/score.py, which looks at once for what was handed in, and a tiny notebook of ours."""

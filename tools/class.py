@@ -1,16 +1,18 @@
-"""What a class gets: the student edition, the teacher edition and a handout, made from the notebooks.
+"""What a class gets: the student edition, the teacher edition and a handout, made from the notebooks, and the live page.
 
     python tools/class.py [FOLDER]    write them (default: build/class, which git ignores)
 
 student/    the notebooks without solutions, answers and outputs
 teacher/    the notebooks as they were executed, solutions and answers unfolded
 handout.md  what the exercises of each notebook ask for, and how to hand them in
+site/       the live page, where `make site` has made it
 
 What students hand in is scored by tools/score.py.
 """
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,6 +23,7 @@ HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME / "tools"))
 from notebooks import inputs, named, sources, text
 
+LIVE_PAGE = HOME / "build" / "site"
 FOLDED = re.compile(r"<details><summary>(.*?)</summary>.*?</details>", re.DOTALL)
 SCORE = "HANDED_IN=FOLDER .venv/bin/pytest tools/score.py"
 HANDOUT = f"""# Exercises
@@ -72,7 +75,12 @@ def main() -> None:
         for source in sources():
             (folder / edition.__name__ / f"{source.stem}.ipynb").write_text(text(edition(source)))
     (folder / "handout.md").write_text(handout())
+    page = "the live page is not made yet: make site, then this again"
+    if LIVE_PAGE.exists():
+        shutil.copytree(LIVE_PAGE, folder / "site", dirs_exist_ok=True)
+        page = f"the live page: python -m http.server --directory {folder / 'site'}"
     print(f"{folder}: student and teacher edition of {len(sources())} notebooks, handout.md. Score what is handed in: {SCORE}")
+    print(page)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import torch
 from hands import draw, keep, said, seen, to_the_end, until, warned
 from PIL import Image
 
-from colddiff_nb.weights import load_pretrained
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import SAMPLERS
+from colddiff_nb.weights import load_pretrained
 
 HOME = Path(__file__).resolve().parents[2]
 METHODS = ("direct", "algorithm1", "algorithm2")
