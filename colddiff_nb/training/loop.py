@@ -117,6 +117,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
     device, rank, world, main = accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
     if recipe.batch % world:
         raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")
+    if recipe.realism and world > 1:
+        raise ValueError(f"realism = {recipe.realism}: a critic is trained by one process, not by {world}; set realism = 0 or start one")
     if images is None:
         images = in_turn(accelerator, lambda: load(recipe.dataset, "train", data_root))
     folder, stop = Path(folder), False
@@ -158,6 +160,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
                         x0_hat = network(*(argument[part] for argument in arguments)).float()
                         loss = LOSSES[recipe.loss](x0_hat, x0[part]) / recipe.accumulate
+                        if run.critic:
+                            loss = loss + recipe.realism * run.critic.doubt(x0_hat, x0[part]) / recipe.accumulate
                         accelerator.backward(loss)
                     run.loss_sum += accelerator.reduce(loss.detach(), "mean")
                     predictions.append(accelerator.gather(x0_hat.detach()))
@@ -165,6 +169,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                     accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
                 optimizer.step()
                 optimizer.zero_grad()
+                if run.critic:
+                    run.critic.learn(torch.cat(predictions), x0)
 
             # Looking at what the device has computed waits for it: on a GPU not at every step.
             scoring = step % recipe.evaluate_every == 0 or step == recipe.steps

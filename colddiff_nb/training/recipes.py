@@ -30,6 +30,7 @@ class Recipe:
     batch: int = 64  # images of one micro-batch, over all processes
     accumulate: int = 1  # micro-batches of one optimiser step
     loss: str = "l1"  # l1 (the paper's), or l2: less RMSE where much is unknown, and blurrier
+    realism: float = 0.0  # weight of a critic's opinion in the loss, see critic.py: sharper images, more RMSE; 0 for no critic
     learning_rate: float = 1.5e-3  # of Adam
     schedule: str = "cosine"  # constant, or cosine to 0 after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
@@ -69,6 +70,8 @@ class Recipe:
             raise ValueError(f"seed = {self.seed}, steps = {self.steps}: give a seed in 0..{2 ** 25 - 1} and less than {2 ** 32} steps")
         if not 0 < self.ema_half_life <= 1:
             raise ValueError(f"ema_half_life = {self.ema_half_life}: it is a share of the steps so far, above 0 and at most 1")
+        if self.realism < 0:
+            raise ValueError(f"realism = {self.realism}: give the weight of the critic's opinion, or 0 for no critic")
         if not 0 <= self.sampler_states <= 1:
             raise ValueError(f"sampler_states = {self.sampler_states}: it is a share of the batch, 0..1")
 

@@ -22,8 +22,9 @@ from torch import nn
 from colddiff_nb.data.loading import Images
 from colddiff_nb.data.names import PREFIX, channels
 from colddiff_nb.data.pixels import to_float
-from colddiff_nb.storage import checkpoint
+from colddiff_nb.storage import checkpoint, runtime
 from colddiff_nb.storage.files import MEND, CheckpointError, explained, replace, usable
+from colddiff_nb.training.critic import Critic
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.walkers import Walkers
 
@@ -47,6 +48,8 @@ class Run:
         self.init = self.load_init(init) if init else None
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=device.type in ("cpu", "cuda"))
+        bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"
+        self.critic = Critic(images.pixels.shape[1], self.degrade.size, device, bfloat16) if recipe.realism else None
         walking = round(recipe.sampler_states * recipe.batch * recipe.accumulate)
         self.walkers = Walkers(walking, self.degrade, images.pixels.shape[1], device)
         self.step, self.seconds, self.rows = 0, 0.0, []  # type: int, float, list[dict[str, float]]
@@ -101,6 +104,8 @@ class Run:
             self.network.load_state_dict(state["network"])
             self.ema.load_state_dict(state["ema"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.critic:
+                self.critic.load_state_dict(state["critic"])
             self.step, self.seconds, self.rows, self.scaler = step, state["seconds"], state["rows"], state["scaler"]
             self.loss_sum.copy_(state["loss_sum"])
             self.walkers.state |= {name: values.to(self.walkers.state[name].device) for name, values in state["walkers"].items()}
@@ -154,7 +159,7 @@ class Run:
 
     def state(self, seconds: float) -> dict[str, Any]:
         return {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
+                "optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict() if self.critic else {}, "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
                 "walkers": self.walkers.state, "loss_count": self.loss_count, "seconds": self.seconds + seconds}
 
     @contextmanager

@@ -1,0 +1,56 @@
+"""A critic trained beside the network: it learns to tell an original from its restoration. Not in the paper.
+
+L1 asks for the median of all images that x_t allows, and that is smooth. A critic sees that no original is so smooth,
+and so asks the network for one image that could be an original.
+"""
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PENALTY = 1.0  # of the critic's slope, squared: a steep critic is of no use to the network
+
+
+class Critic:
+    """Scores images (B, C, size, size): above its restoration's score is an original.
+
+    It compares an original with its own restoration, so that it does not judge which image is easy. The penalty
+    on its slope at both keeps the game stable."""
+
+    def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool):
+        self.bfloat16 = bfloat16
+        widths = (64, 128, 256, 256)
+        halve = [layer for inputs, outputs in zip(widths, widths[1:])
+                 for layer in (nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
+        score = nn.Linear(widths[-1] * (size // 8) ** 2, 1)
+        self.network = nn.Sequential(nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2), *halve,
+                                     nn.Flatten(), score).to(device)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99))
+
+    def scores(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
+            return self.network(images).float().squeeze(1)  # (B,)
+
+    def doubt(self, x0_hat: Tensor, x0: Tensor) -> Tensor:
+        """How far the critic prefers originals x0 (B, C, size, size) to restorations: a loss for the network."""
+        self.network.requires_grad_(False)
+        return F.softplus(self.scores(x0) - self.scores(x0_hat)).mean()
+
+    def learn(self, x0_hat: Tensor, x0: Tensor) -> None:
+        """One step towards telling originals x0 (B, C, size, size) from restorations."""
+        self.network.requires_grad_(True)
+        pair = [images.detach().requires_grad_() for images in (x0_hat, x0)]
+        restored, original = (self.scores(images) for images in pair)
+        slopes = torch.autograd.grad(restored.sum() + original.sum(), pair, create_graph=True)
+        penalty = sum(slope.square().flatten(1).sum(1).mean() for slope in slopes)
+        (F.softplus(restored - original).mean() + PENALTY / 2 * penalty).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def state_dict(self) -> dict:
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
