@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.storage import runtime
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.networks import SmallUNet
+from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe
-from colddiff_nb.training.run import OnEvaluate
 from colddiff_nb.training.loop import draw_batch, learning_rate, update_ema
+from colddiff_nb.training.run import OnEvaluate
 
 
 class DrawingUNet(SmallUNet):

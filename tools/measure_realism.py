@@ -7,10 +7,12 @@ Every choice is trained in a process of its own and scored on the same 2,000 val
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,16 +21,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from colddiff_nb.metrics import scores as metrics
-from colddiff_nb.storage import runtime
-from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import measure, register
-from colddiff_nb.weights.pretrained import RESULTS
-from colddiff_nb.training import Recipe, recipe
-from colddiff_nb.training.run import OnEvaluate
+from colddiff_nb.metrics import scores as metrics
+from colddiff_nb.metrics.classifier import Classifier, load_classifier
 from colddiff_nb.sampling import algorithm2, direct
-from colddiff_nb.training import train
+from colddiff_nb.storage import runtime
+from colddiff_nb.training import Recipe, recipe, train
+from colddiff_nb.training.run import OnEvaluate
+from colddiff_nb.weights.pretrained import RESULTS
 
 from .energy_score import train_to_draw
 from .finer_pixels import FinerPixels
@@ -43,17 +44,18 @@ CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how m
 BATCH = 256
 
 
-def scorer(choice: Recipe, images: Images, cache: Path, n: int) -> OnEvaluate:
+def scorer(choice: Recipe, images: Images, cache: Path, n: int, measurement: str = "float32") -> OnEvaluate:
     """FID, Frechet distance, RMSE, SSIM and sharpness of n validation images, by direct reconstruction and Algorithm 2."""
     device = runtime.device()
     inception = metrics.Inception(device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
-    classifier = load_classifier(RESULTS / "classifier-mnist" / "weights.safetensors").to(device)
+    classifier = classifier_of(choice.dataset).to(device)
     x0 = to_float(images.pixels[images.spread(n)]).to(device)
     drawn = choice.degradation().to(device).draw(n, torch.Generator().manual_seed(0))
+    drawn = replace(drawn, randomness=drawn.randomness.to(device))
     with torch.no_grad():
-        x_T = measure(drawn(x0, drawn.T), choice.scored_from)
+        x_T = measure(drawn(x0, drawn.T), measurement)
         originals = {"frechet": classifier.features(x0),
-                     "fid": metrics.features_of(inception, x0.split(250), cache / f"{inception.name}, {n}")}
+                     "fid": metrics.features_of(inception, x0.split(250), cache / f"{choice.dataset}, {inception.name}, {n}")}
 
     @torch.no_grad()
     def scores(step: int, network: nn.Module) -> dict[str, float]:
@@ -72,6 +74,10 @@ def scorer(choice: Recipe, images: Images, cache: Path, n: int) -> OnEvaluate:
     return scores
 
 
+def classifier_of(dataset: str) -> Classifier:
+    return load_classifier(RESULTS / f"classifier-{dataset}" / "weights.safetensors")
+
+
 def fine_power(images: Tensor) -> float:
     """Power of images (B, C, size, size) in the upper half of the frequencies."""
     size = images.shape[-1]
@@ -87,23 +93,31 @@ def measure_choice(name: str, seconds: float, root: Path, runs: Path, n: int) ->
     if digits:
         images = replace(images, pixels=images.pixels[:digits], labels=images.labels[:digits])
     choice = recipe("small", task, "mnist", batch=BATCH, learning_rate=2e-3, **changes)
-    run = train_to_draw if name == "energy score" else train
-    run = partial(run, images=images)
-    began = time.monotonic()
-    probe = replace(choice, steps=60, evaluate_every=20, save_every=60)
-    times: list[float] = []
-    run(probe, runs / f"{name}, probe", on_evaluate=lambda step, network: times.append(time.monotonic()) or {})
-    step = (times[2] - times[1]) / 20  # the first twenty warm up
-    steps = max(100, round(seconds / step / 100) * 100)
-    folder = runs / name
-    choice = replace(choice, steps=steps, evaluate_every=steps // 4, save_every=steps)
+    run = partial(train_to_draw if name == "energy score" else train, images=images)
+    choice = replace(choice, steps=steps_in(seconds, choice, run, runs / f"{name}, probe"))
+    choice = replace(choice, evaluate_every=choice.steps // 4, save_every=choice.steps)
     scores, began = scorer(choice, load("mnist", "validation", root), runs, n), time.monotonic()
-    run(choice, folder, on_evaluate=scores)
-    rows = [{key: float(value) for key, value in zip(header, row)}
-            for header, *lines in [[line.split(",") for line in (folder / "curve.csv").read_text().split()]] for row in lines]
-    record = {"choice": name, "changes": CHOICES[name], "images_seen": choice.images_seen, "steps": steps, "batch": BATCH,
-              "seconds": round(time.monotonic() - began, 1), "curve": rows}
+    run(choice, runs / name, on_evaluate=scores)
+    record = {"choice": name, "changes": CHOICES[name], "images_seen": choice.images_seen, "steps": choice.steps, "batch": BATCH,
+              "seconds": round(time.monotonic() - began, 1), "curve": curve(runs / name)}
     (runs / f"{name}.json").write_text(json.dumps(record))
+
+
+def steps_in(seconds: float, choice: Recipe, run: Callable[..., nn.Module], folder: Path) -> int:
+    """How many steps a training takes in so many seconds, a multiple of 64, by trying a few."""
+    times: list[float] = []
+
+    def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
+        times.append(time.monotonic())
+        return {}
+    run(replace(choice, steps=90, evaluate_every=30, save_every=90), folder, on_evaluate=on_evaluate)
+    return max(64, round(seconds / (times[2] - times[1]) * 30 / 64) * 64)  # the first thirty warm up
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """The rows of curve.csv that have scores."""
+    with open(folder / "curve.csv") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file) if all(row.values())]
 
 
 def main() -> None:

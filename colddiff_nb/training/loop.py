@@ -137,6 +137,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             if main and run.moved:  # the other folder may be gone tomorrow
                 run.save(0.0)
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
+        if recipe.compile:
+            network = torch.compile(network, dynamic=False)
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)
         share = recipe.batch // world

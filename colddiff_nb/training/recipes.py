@@ -41,6 +41,7 @@ class Recipe:
     ema_half_life: float = 0.03  # share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
     precision: str = "auto"  # float32, bf16, fp16 (GPUs only), or auto: bf16 for the small network where the hardware has it
+    compile: bool = False  # compile the network first (torch.compile): a minute's wait, then faster on a GPU
     seed: int = 0
     evaluate_every: int = 200  # steps between scores on the fixed validation images
     save_every: int = 200  # steps between checkpoints

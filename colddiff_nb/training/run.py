@@ -159,7 +159,8 @@ class Run:
 
     def state(self, seconds: float) -> dict[str, Any]:
         return {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict() if self.critic else {}, "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
+                "optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict() if self.critic else {},
+                "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
                 "walkers": self.walkers.state, "loss_count": self.loss_count, "seconds": self.seconds + seconds}
 
     @contextmanager

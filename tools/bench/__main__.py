@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-from . import degradation, growth, precision, sampling, start_up, training
+from . import degradation, growth, precision, sampling, start_up, throughput, training
 from .clock import HERE
 from .findings import machine, written
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 QUESTIONS = {"degradation": degradation.measure, "sampling": sampling.measure, "training": training.small,
              "training-mnist": training.paper_mnist, "training-cifar10": training.paper_cifar10,
-             "precision": precision.measure, "start-up": start_up.measure, "growth": growth.measure}
+             "throughput": throughput.measure, "precision": precision.measure, "start-up": start_up.measure, "growth": growth.measure}
 
 
 def main() -> None:

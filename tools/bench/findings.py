@@ -12,7 +12,8 @@ from colddiff_nb.storage import runtime
 from .clock import HERE
 
 Finding = dict[str, Any]
-WRITTEN = {"times": "{:.3g} x", "share": "{:.1%}", "change": "{:+.1%}", "seconds": "{:.3f} s", "GFLOP": "{:.3g} GFLOP"}
+WRITTEN = {"times": "{:.3g} x", "share": "{:.1%}", "change": "{:+.1%}", "seconds": "{:.3f} s", "GFLOP": "{:.3g} GFLOP",
+           "images/s": "{:,.0f} images/s"}
 
 
 def finding(value: float, unit: str, least: float | None = None, most: float | None = None) -> Finding:

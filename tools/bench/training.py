@@ -86,10 +86,11 @@ def in_turns_with_train(choice: Recipe, images: Images, loops: dict[str, dict[st
     return {name: values[1:] for name, values in times.items()}  # the first round warms up
 
 
-def until_enough(choice: Recipe, images: Images, on_evaluate: OnEvaluate) -> None:
-    """`train` without anything but its steps: no checkpoints, no sampler states, no printed lines."""
+def until_enough(choice: Recipe, images: Images, on_evaluate: OnEvaluate, rollouts: float = 0.0) -> None:
+    """`train` without anything but its steps: no checkpoints, no printed lines; sampler states for a share of the batch."""
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Enough):
-        train(replace(choice, sampler_states=0.0, save_every=choice.steps), folder, images=images, on_evaluate=on_evaluate, log=lambda line: None)
+        choice = replace(choice, sampler_states=rollouts, save_every=choice.steps)
+        train(choice, folder, images=images, on_evaluate=on_evaluate, log=lambda line: None)
 
 
 def precision_of(choice: Recipe) -> torch.dtype:
