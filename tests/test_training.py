@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import measure
@@ -14,6 +15,7 @@ from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import recipe, train
+from colddiff_nb.training.critic import Critic
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
 from colddiff_nb.training.validation import validation_scores
 from colddiff_nb.training.walkers import Walkers
@@ -264,3 +266,25 @@ def test_a_training_from_before_the_half_life_was_a_setting_goes_on_with_its_def
         train(replace(choice, ema_half_life=0.1), tmp_path, images=digits, log=quiet)
     train(choice, tmp_path, images=digits, log=quiet)
     assert (tmp_path / "weights.safetensors").is_file()
+
+
+def test_a_training_with_a_critic_goes_on_bit_for_bit(digits, tmp_path):
+    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "evaluate_every": 8, "realism": 0.1})
+    whole = train(choice, tmp_path / "whole", images=digits)
+    train(choice, tmp_path / "parts", images=digits, until=4)
+    parts = train(choice, tmp_path / "parts", images=digits)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters()))
+
+
+def test_a_critic_learns_to_prefer_originals_and_says_so_to_the_network(digits):
+    torch.manual_seed(0)
+    critic, x0 = Critic(1, 32, torch.device("cpu"), bfloat16=False), to_float(digits.pixels[:32])
+    smooth = F.avg_pool2d(x0, 3, 1, 1).requires_grad_()
+    before = critic.doubt(smooth, x0).item()
+    for _ in range(15):
+        critic.learn(smooth, x0)
+    after = critic.doubt(smooth, x0)
+    after.backward()
+    sharper = (smooth - 0.5 * smooth.grad / smooth.grad.abs().max()).detach()
+    assert after.item() > 2 * before and critic.doubt(sharper, x0) < after
+    assert all(weight.grad is None for weight in critic.network.parameters())  # the network's step leaves the critic alone

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -139,8 +140,9 @@ def main() -> None:
         if waiting and len(running) < chosen.together:
             name = waiting.pop(0)
             with open(chosen.runs / f"{name}.log", "w") as log:
-                running.append(subprocess.Popen([sys.executable, "-m", "tools.measure_realism", *sys.argv[1:], "--only", name],
-                                                stdout=log, stderr=subprocess.STDOUT))
+                command = [sys.executable, "-m", "tools.measure_realism", *sys.argv[1:], "--only", name]
+                threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // chosen.together))}  # else they wait for each other
+                running.append(subprocess.Popen(command, env=os.environ | threads, stdout=log, stderr=subprocess.STDOUT))
         time.sleep(0.2)
     rows = [json.loads(path.read_text()) for name in CHOICES if (path := chosen.runs / f"{name}.json").exists()]
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

@@ -15,7 +15,7 @@ from .findings import Finding, finding
 from .training import MATRIX, Enough, precision_of, until_enough
 
 GPU = HERE.type == "cuda"
-BATCHES = (64, 256, 512, 1_024) if GPU else (64,)
+BATCHES = (64, 256, 1_024) if GPU else (64,)
 
 
 def measure() -> dict[str, Finding]:
@@ -37,7 +37,8 @@ def measure() -> dict[str, Finding]:
 
 def rate(name: str, choice: Recipe, goal: float | None = None, rollouts: float = 0.0) -> dict[str, Finding]:
     """Of training a recipe for some seconds, after steps that warm up."""
-    images, steps, times = load(choice.dataset, "train"), 60 if GPU else 3, []
+    images, times = load(choice.dataset, "train"), []
+    steps = (60 if choice.network == "small" else 15) if GPU else 3
 
     def on_evaluate(step: int, ema: nn.Module) -> dict[str, float]:
         times.append(now())
