@@ -1,0 +1,20 @@
+"""Train on the two T4 of a Kaggle notebook: run these lines in a cell, before any cell that uses a GPU.
+
+Each notebook's setup cell makes colddiff_nb importable. What is in runs/ when the session ends is kept if you save
+the version; the same cell goes on from it.
+"""
+from accelerate import notebook_launcher
+
+from colddiff_nb.recipes import recipe
+from colddiff_nb.training import train
+from colddiff_nb.validation import validation_scores
+
+CHOSEN = recipe("small", "deblur", "cifar10")
+
+
+def train_in_each_process() -> None:
+    train(CHOSEN, "runs/two-t4", on_evaluate=validation_scores(CHOSEN))
+
+
+if __name__ == "__main__":
+    notebook_launcher(train_in_each_process, num_processes=2)
