@@ -5,9 +5,8 @@ the version; the same cell goes on from it.
 """
 from accelerate import notebook_launcher
 
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
-from colddiff_nb.validation import validation_scores
+from colddiff_nb.training import recipe, train
+from colddiff_nb.training.validation import validation_scores
 
 CHOSEN = recipe("small", "deblur", "cifar10")
 

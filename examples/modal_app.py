@@ -14,9 +14,8 @@ volume = modal.Volume.from_name("colddiff", create_if_missing=True)
 @app.function(image=image, gpu="L4", volumes={"/colddiff": volume}, timeout=24 * 3600,
               retries=modal.Retries(max_retries=10, initial_delay=60.0))
 def train_on_modal(name: str, task: str, dataset: str, root: str = "/colddiff") -> None:
-    from colddiff_nb.recipes import recipe
-    from colddiff_nb.training import train
-    from colddiff_nb.validation import validation_scores
+    from colddiff_nb.training import recipe, train
+    from colddiff_nb.training.validation import validation_scores
 
     chosen, data = recipe(name, task, dataset), f"{root}/data"
     train(chosen, f"{root}/runs/{name}-{task}-{dataset}", data_root=data, on_evaluate=validation_scores(chosen, data))

@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from colddiff_nb.pretrained import load_model
-from colddiff_nb.recipes import recipe
-from colddiff_nb.training import train
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights import load_model
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 ENDED = ["curve.csv", "step-00000010.pt", "step-00000020.pt", "weights.safetensors"]
@@ -93,7 +92,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import kaggle_two_t4
 from accelerate import notebook_launcher
-from colddiff_nb.recipes import recipe
+from colddiff_nb.training import recipe
 kaggle_two_t4.CHOSEN = recipe("smoke", "superres", "mnist5k", widths=(8, 8, 8))
 notebook_launcher(kaggle_two_t4.train_in_each_process, num_processes=2, use_port=sys.argv[2])
 """

@@ -33,6 +33,7 @@ def test_no_arrow_of_imports_runs_up():
         arrows |= {(here, room(there)) for there in imported(ast.parse(path.read_text()))}
     assert {("training", "storage"), ("notebook", "evaluation"), ("__init__", "weights")} <= arrows  # they are found at all
     assert [f"{here} imports {there}" for here, there in sorted(arrows) if here != there and FLOOR[there] >= FLOOR[here]] == []
+    assert {here for here, there in arrows if there == "interop"} == {"interop"}  # adapters: nothing needs them
 
 
 def test_the_house_has_a_dozen_entries_and_a_room_nine_files():
