@@ -156,3 +156,11 @@ def test_two_notebooks_on_one_run_folder(tmp_path: Path) -> None:
     with lock(tmp_path), pytest.raises(CheckpointError) as caught, lock(tmp_path):
         pass
     assert told(str(caught.value)).startswith("FOLDER")
+
+
+def test_the_links_of_the_page_on_related_work_lead_somewhere():
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", (HOME / "RELATED.md").read_text()):
+        path, _, section = link.partition("#")
+        assert (HOME / path).exists(), link
+        headings = re.findall(r"^#+ (.*)$", (HOME / path).read_text(), re.MULTILINE) if section else []
+        assert section in ["", *(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)], link
