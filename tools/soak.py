@@ -1,6 +1,6 @@
 """make soak: kills, faults and odd input for some minutes; results/reliability.json says what was survived.
 
-The same events and cases as in tests/test_kills.py and tests/test_fuzz.py, only more of them, from a seed that is kept.
+The same events and cases as in tests/training/test_kills.py and tests/test_fuzz.py, only more of them, from a seed that is kept.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
 from doors import DOORS, Files, knock  # noqa: E402
 from events import FAULTS, KILLS  # noqa: E402

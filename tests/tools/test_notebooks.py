@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from colddiff_nb.notebook import settings as package
 from colddiff_nb.storage.checkpoint import load_weights
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "tools"))
 room = importlib.import_module("notebooks")
 

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "tools"))
 room, editions, figures = (importlib.import_module(name) for name in ("notebooks", "class", "figures"))
 SOURCES = room.sources()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from events import FAULTS, KILLS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SETS = {
     "kills": ["at any time", "before a save", "in a half-written file", "after a rename", "between optimiser and EMA"],
     "faults": [fault for fault in FAULTS if fault not in ("read-only", "a flipped bit", "emptied")],
@@ -18,7 +18,7 @@ SETS = {
 @pytest.mark.parametrize("name", SETS)
 def test_nothing_is_lost(name, tmp_path):
     """In a process of its own, so that it forks without pytest's threads."""
-    ran = subprocess.run([sys.executable, ROOT / "tests/survival.py", tmp_path / "run", "7", *SETS[name]], capture_output=True, text=True,
+    ran = subprocess.run([sys.executable, ROOT / "tests/helpers/survival.py", tmp_path / "run", "7", *SETS[name]], capture_output=True, text=True,
                          timeout=300, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
     assert ran.returncode == 0, ran.stderr
     came_true = json.loads(ran.stdout.splitlines()[-1])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 VERSION = "7.7.1"
-TESTS = ["tests/test_explorer.py", "tests/test_flipbook.py"]
+TESTS = ["tests/notebook/test_explorer.py", "tests/notebook/test_flipbook.py"]
 RUN = f"import ipywidgets, pytest; assert ipywidgets.__version__ == '{VERSION}'; raise SystemExit(pytest.main(['-q', *{TESTS}]))"
 
 

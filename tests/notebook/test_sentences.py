@@ -20,7 +20,7 @@ from colddiff_nb.notebook import settings as notebook
 from colddiff_nb.storage import files
 from colddiff_nb.storage.files import CheckpointError, lock
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "tools"))
 room = importlib.import_module("notebooks")
 BLOCK = re.findall(r"<!-- sentences -->\n(.*?)<!-- /sentences -->", (HOME / "README.md").read_text(), re.DOTALL)[0]

@@ -10,7 +10,7 @@ from colddiff_nb.degradations import check_degradation, make
 from colddiff_nb.metrics import rmse
 from colddiff_nb.metrics.generation import gaussian_like
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import measure_hot_and_cold as experiment  # noqa: E402
 import result_hot_and_cold  # noqa: E402
 

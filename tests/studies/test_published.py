@@ -23,7 +23,7 @@ from colddiff_nb.training import recipe
 from colddiff_nb.weights import load_pretrained
 from colddiff_nb.weights.pretrained import pretrained_folder
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "tools"))
 import measure_baselines  # noqa: E402
 import measure_curves  # noqa: E402

@@ -12,7 +12,7 @@ from colddiff_nb.storage import runtime
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import recipe, train
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # Each way in a process of its own: what was set once cannot be taken back. LATER shows whether a switch still follows another.
 PROGRAM = """

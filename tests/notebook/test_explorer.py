@@ -16,7 +16,7 @@ from colddiff_nb.data.own_image import open_image, take_upload, to_x0
 from colddiff_nb.notebook import figures as show
 from colddiff_nb.notebook.explorer import MINE, Explorer, with_contrast
 
-HOME = Path(__file__).resolve().parents[1]
+HOME = Path(__file__).resolve().parents[2]
 
 
 def images(name: str, channels: int) -> Images:

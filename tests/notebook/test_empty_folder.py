@@ -18,7 +18,7 @@ import pytest
 
 from colddiff_nb.notebook import settings as package
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOME / "tools"))
 room, replica = importlib.import_module("notebooks"), importlib.import_module("colab")
 

@@ -22,7 +22,7 @@ from colddiff_nb.storage.files import CheckpointError
 from colddiff_nb.training import loop as training
 from colddiff_nb.training import recipe, train
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2, "precision": "float32"})
 
 
@@ -264,7 +264,7 @@ def test_weights_of_another_network_or_program_start_nothing(tmp_path):
 MEMORY = """
 import resource, sys, torch
 torch.set_num_threads(1)
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/helpers")
 from survival import some_images
 from colddiff_nb.training import recipe
 from colddiff_nb.evaluation import evaluate

@@ -18,7 +18,7 @@ from colddiff_nb.storage import checkpoint, files
 from colddiff_nb.storage.checkpoint import export_weights, load_weights, newest, save
 from colddiff_nb.storage.files import CheckpointError, lock
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def tiny(step):

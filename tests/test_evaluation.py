@@ -177,7 +177,7 @@ def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path
 WRITER = """
 import sys, time
 sys.path.insert(0, "tests")
-from test_results import identity, quiet, some_images
+from test_evaluation import identity, quiet, some_images
 from colddiff_nb import degradations
 from colddiff_nb.evaluation import evaluate
 
