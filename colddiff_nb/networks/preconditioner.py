@@ -73,6 +73,7 @@ class Preconditioner(nn.Module):
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(x_t.device.type, enabled=False):
             x_t = x_t.float()
-            centred = (x_t - x_t.mean((-1, -2), keepdim=True)) * self.gain[t].view(-1, 1, 1, 1)
+            exact = x_t.double()  # a gain of thousands would amplify the rounding of a float32 mean
+            centred = ((exact - exact.mean((-1, -2), keepdim=True)) * self.gain[t].view(-1, 1, 1, 1)).float()
             amplified = self.linear_estimate(x_t, t) if self.inverts else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
             return torch.cat([x_t, centred, amplified], dim=1)  # (B, 3 C, H, W)
