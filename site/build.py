@@ -7,6 +7,7 @@ Any web server can serve the folder. Large files are gzipped, for not every serv
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import importlib.util
@@ -117,12 +118,14 @@ def models() -> Path:
     folder = HOME / "build" / "models" / hashlib.sha256(torch.__version__.encode() + content).hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(dir=HOME / "build"))
-        making.chmod(0o755)
-        write_models(making)
-        for older in folder.parent.iterdir():
-            shutil.rmtree(older)
-        making.rename(folder)
+        with tempfile.TemporaryDirectory(dir=HOME / "build") as making:
+            made = Path(making, "models")
+            made.mkdir()
+            write_models(made)
+            for older in {*folder.parent.iterdir()} - {folder}:
+                shutil.rmtree(older)
+            with contextlib.suppress(OSError):  # another process was faster
+                made.rename(folder)
     return folder
 
 

@@ -2,7 +2,7 @@
  *
  *   import { createEngine } from "./engine.js";
  *   const engine = await createEngine({base: "."});  // reads two small files, nothing more
- *   engine.pairs  // [{id: "superres-mnist", task: "superres", dataset: "mnist", T: 3, channels: 1, size: 32}]
+ *   engine.pairs  // [{id: "superres-mnist", task: "superres", dataset: "mnist", T: 3, channels: 1}]
  *   await engine.ready(pairId, {onProgress(loadedBytes, totalBytes), eightBit: false})
  *   const x_s = await engine.degrade(pairId, x0, s, {mask: {x, y}, eightBit: false})
  *   const run = engine.restore(pairId, method, x0, s, {mask: {x, y}, eightBit: false, onStep(state)})

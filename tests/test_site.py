@@ -1,0 +1,138 @@
+"""make site: the graphs give what PyTorch gives at every severity; the runtime is the published one, or one line says why not."""
+from __future__ import annotations
+
+import functools
+import gzip
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import TASKS, measure
+from colddiff_nb.pretrained import load_pretrained
+
+HOME = Path(__file__).resolve().parent.parent
+specification = importlib.util.spec_from_file_location("site_build", HOME / "site" / "build.py")
+site = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(site)
+OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
+pairs = pytest.mark.parametrize("data", OFFLINE)
+tasks = pytest.mark.parametrize("task", TASKS)
+
+
+def graph(task: str, data: str, name: str):
+    """A graph as a function of tensors."""
+    file = gzip.decompress((site.models() / f"{task}-{data}-{name}.onnx.gz").read_bytes())
+    session = onnxruntime.InferenceSession(file)
+
+    def run(*inputs: Tensor) -> list[Tensor]:
+        names = [node.name for node in session.get_inputs()]
+        assert len(names) == len(inputs)
+        return [torch.from_numpy(out) for out in session.run(None, dict(zip(names, (x.numpy() for x in inputs))))]
+    return run
+
+
+@functools.cache
+def images(data: str) -> Tensor:
+    return to_float(load(OFFLINE[data], "test").pixels[:60])
+
+
+def one_of(data: str, number: int) -> Tensor:
+    return images(data)[number:number + 1]
+
+
+def severity(t: int) -> Tensor:
+    return torch.tensor([float(t)])
+
+
+def centre_of(drawn) -> Tensor:
+    return drawn.randomness.float() if drawn.randomness.numel() else torch.zeros(1, 2)
+
+
+@tasks
+@pairs
+def test_degradations_are_those_of_pytorch_at_every_severity(task: str, data: str) -> None:
+    degrade, run = load_pretrained(task, data)[1], graph(task, data, "degrade")
+    for t in range(degrade.T + 1):
+        drawn = degrade.draw(1, torch.Generator().manual_seed(t))
+        x0 = one_of(data, t)
+        exact, measured = run(x0.double(), severity(t), centre_of(drawn))
+        assert exact.dtype == torch.float64 and measured.dtype == torch.float32
+        assert (exact - drawn(x0.double(), t)).abs().max() < 1e-14
+        assert (exact.float() - drawn(x0, t)).abs().max() < 1e-7
+        assert torch.equal(measured, measure(exact.float(), "8bit"))
+    assert torch.equal(run(x0.double(), severity(0), torch.zeros(1, 2))[0].float(), x0)
+
+
+@tasks
+@pairs
+@pytest.mark.parametrize("precision", ("float32", "8bit"))
+def test_networks_are_those_of_pytorch_at_every_severity(task: str, data: str, precision: str) -> None:
+    network, degrade, _ = load_pretrained(task, data, precision)
+    special = precision == "8bit" and (site.models() / f"{task}-{data}-restore-8bit.onnx.gz").exists()
+    run = graph(task, data, "restore-8bit" if special else "restore")
+    for s in range(1, degrade.T + 1):
+        drawn = degrade.draw(1, torch.Generator().manual_seed(s))
+        x_s = measure(drawn(one_of(data, s), s), precision)
+        for start in {s, degrade.T}:
+            expected = network(x_s, torch.tensor([s]), torch.tensor([start]))
+            (got,) = run(x_s, severity(s), severity(start))
+            assert (got - expected).abs().max() < 2e-4, (s, start)
+
+
+def test_both_deblurring_pairs_have_a_model_for_8_bits() -> None:
+    listed = {pair["id"]: set(pair["files"]) for pair in json.loads((site.models() / "pairs.json").read_text())}
+    assert listed == {f"{task}-{data}": {"degrade", "restore", *(["restore-8bit"] if task == "deblur" else [])}
+                      for task in TASKS for data in OFFLINE}
+
+
+def test_the_site_is_small_enough_and_its_runtime_keeps_its_licence(tmp_path: Path) -> None:
+    try:
+        site.archive()
+    except OSError as error:
+        pytest.skip(f"the npm registry does not answer: {error}")
+    site.build(tmp_path)
+    sizes = {path.relative_to(tmp_path).as_posix(): path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) < 45e6
+    for pair in json.loads((tmp_path / "models" / "pairs.json").read_text()):
+        assert all(sizes[f"models/{file['file']}"] == file["bytes"] for file in pair["files"].values())
+        needed = [path for path in sizes if not path.startswith("models/")]
+        needed += ["models/examples.json", *(f"models/{pair['files'][name]['file']}" for name in ("degrade", "restore"))]
+        over_the_wire = sum(len(gzip.compress((tmp_path / path).read_bytes())) for path in needed)
+        assert over_the_wire < 6e6, pair["id"]
+    licence = (tmp_path / "runtime" / "LICENSE").read_text()
+    assert "Copyright (c) Microsoft Corporation" in licence and "Permission is hereby granted" in licence
+    assert "Microsoft Corporation" in (tmp_path / "runtime" / "ort.js").read_text()[:200]
+
+
+@pytest.mark.parametrize("content", (None, b"another file"))
+def test_without_the_published_runtime_one_line_says_so_and_the_old_site_stays(tmp_path, monkeypatch, content) -> None:
+    archive, folder = tmp_path / "onnxruntime-web-0.tgz", tmp_path / "site"
+    folder.mkdir()
+    (folder / "index.html").write_text("old")
+    if content is None:
+        monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    else:
+        archive.write_bytes(content)
+    monkeypatch.setattr(site, "RUNTIME", archive)
+    monkeypatch.setattr(sys, "argv", ["build.py", str(folder)])
+    said = site.main()
+    assert said.count("\n") == 0 and "npm registry" in said and archive.name in said
+    assert (folder / "index.html").read_text() == "old" and not archive.exists()
+    assert ("SHA-512" in said) == (content is not None)
+
+
+def test_the_first_restoration_is_that_of_the_shipped_model() -> None:
+    examples = json.loads((site.models() / "examples.json").read_text())
+    assert [digit["label"] for digit in examples["digits"]] == list(range(10)) and len(examples["photographs"]) == 8
+    first = examples["first"]
+    assert [state["s"] for state in first["states"]["algorithm2"]] == [3, 2, 1, 0]
+    assert [state["s"] for state in first["states"]["direct"]] == [3, 0]
+    assert first["states"]["direct"][0] == first["states"]["algorithm1"][0]
+    assert first["states"]["direct"][1]["x_s"] == first["states"]["algorithm2"][0]["x0_hat"]
