@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, measure
-from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.weights import load_pretrained
 
 HOME = Path(__file__).resolve().parent.parent
 specification = importlib.util.spec_from_file_location("site_build", HOME / "site" / "build.py")

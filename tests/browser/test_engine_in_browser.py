@@ -7,7 +7,7 @@ import torch
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, make, measure
-from colddiff_nb.pretrained import load_pretrained
+from colddiff_nb.weights import load_pretrained
 
 PAIRS = [(task, data) for task in TASKS for data in ("mnist", "cifar10")]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
