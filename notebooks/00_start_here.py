@@ -13,6 +13,8 @@
 # 3. write the **one line** that is the heart of the paper,
 # 4. take a restored digit apart and see exactly what was *given* and what was *invented*.
 #
+# Before you start, draw a digit and watch it come back in your browser: <!-- live -->the live page (`make site`)<!-- /live -->.
+#
 # Press **Run All**, then read from the top. Where it says **Predict**, decide before you look on.
 
 # %% [markdown]

@@ -14,6 +14,7 @@
 #
 # Here you move through every step of all three with a slider, for blur, pixelation and masks, on digits, on colour images, and on
 # an image of your own. Ten minutes; no GPU needed.
+# With a digit that you draw, and on a telephone: <!-- live -->the live page (`make site`)<!-- /live -->.
 
 # %% tags=["setup"]
 import re, subprocess, sys, tempfile

@@ -123,6 +123,7 @@ function show(k) {
   at("left-rmse").textContent = `RMSE ${number(start)}`;
   const distances = columns.show({x0, x_s, s, k, restoration: restoration?.reached >= k ? restoration : null});
   at("step").setAttribute("aria-valuetext", `${k} of ${s} steps done`);
+  if (source === "drawing" && !drawing.strokes.length) return say("Draw a digit. On a keyboard, arrows move the pen and the space bar puts it down.");
   say(player.playing && k < s ? `Going back ${s} steps.` : told({s, k, rmse: {...distances, start}}));
 }
 

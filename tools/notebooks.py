@@ -31,6 +31,7 @@ LARGEST = 1_000_000  # bytes of one .ipynb
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)"
+PAGE = "the live page"
 UPLOAD = f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other file."
 
 
@@ -163,8 +164,11 @@ def badges(repository: str) -> None:
         raise ValueError(f"not what their .py say: {', '.join(stale)}: python tools/notebooks.py build {' '.join(stale)}")
     badge_of = {source: BADGE.format(repository, source.stem) if repository else "" for source in sources()}
     address = f"https://github.com/{repository}" if repository else ""
+    owner, _, name = repository.partition("/")
+    page = f"[{PAGE}](https://{owner.lower()}.github.io/{name}/)" if repository else f"{PAGE} (`make site`)"
     for source, badge in badge_of.items():
         content = between(source.read_text(), "<!-- badge -->", "<!-- /badge -->", badge)
+        content = between(content, "<!-- live -->", "<!-- /live -->", page)
         source.write_text(re.sub(r'^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "{address}"', content, flags=re.MULTILINE))
         built = source.with_suffix(".ipynb")
         if built.exists():
@@ -176,7 +180,8 @@ def badges(repository: str) -> None:
     readme = HOME / "README.md"
     lines = [f"- {source.stem}: {badge}" for source, badge in badge_of.items()] if repository else [UPLOAD]
     if readme.exists():
-        readme.write_text(between(readme.read_text(), "<!-- badges -->\n", "\n<!-- /badges -->", "\n".join(lines)))
+        content = between(readme.read_text(), "<!-- badges -->\n", "\n<!-- /badges -->", "\n".join(lines))
+        readme.write_text(between(content, "<!-- live -->", "<!-- /live -->", page))
     print(f"badges for {repository}" if repository else "no badges: give OWNER/NAME, or add a git remote")
 
 

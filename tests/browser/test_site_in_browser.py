@@ -301,3 +301,10 @@ def test_it_leads_to_the_first_notebook(opened) -> None:
     assert address.endswith("00_start_here.ipynb")
     if not address.startswith("https://github.com/"):
         assert page.request.get(page.url.partition("#")[0] + address).ok
+
+
+def test_readme_shows_a_film_that_loads_on_a_telephone() -> None:
+    path = HOME / "results" / "pictures" / "live.gif"
+    assert f"]({path.relative_to(HOME)})" in (HOME / "README.md").read_text()
+    with Image.open(path) as film:
+        assert film.n_frames > 20 and film.info["loop"] == 0 and path.stat().st_size < 1e6

@@ -249,7 +249,8 @@ def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(room, "HOME", tmp_path)
     monkeypatch.setattr(room, "NOTEBOOKS", tmp_path)
     source, readme = tmp_path / "07_copy.py", tmp_path / "README.md"
-    source.write_text('# %% [markdown]\n# <!-- badge --><!-- /badge -->\n# # Title\n\n# %% tags=["setup"]\nADDRESS, VERSION = "", "v1"\n')
+    source.write_text('# %% [markdown]\n# <!-- badge --><!-- /badge -->\n# # Title\n# Draw: <!-- live -->the live page (`make site`)<!-- /live -->.\n\n'
+                      '# %% tags=["setup"]\nADDRESS, VERSION = "", "v1"\n')
     readme.write_text("before\n<!-- badges -->\nx\n<!-- /badges -->\nafter\n")
     source.with_suffix(".ipynb").write_text(room.text(room.inputs(source)))
     bare = source.read_text()
@@ -257,6 +258,7 @@ def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     target = "https://colab.research.google.com/github/someone/colddiff/blob/main/notebooks/07_copy.ipynb"
     assert target in source.read_text() and target in source.with_suffix(".ipynb").read_text() and target in readme.read_text()
     assert 'ADDRESS, VERSION = "https://github.com/someone/colddiff", "v1"' in source.read_text()
+    assert "Draw: <!-- live -->[the live page](https://someone.github.io/colddiff/)<!-- /live -->." in source.read_text()
     assert not room.differing(source)
     room.badges("")
     assert source.read_text() == bare
