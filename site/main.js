@@ -38,13 +38,13 @@ const player = new Player(
   {play: at("play"), previous: at("previous"), next: at("next"), slider: at("step"), speed: at("speed")},
   {show, still, reached: () => Math.max(0, restoration?.reached ?? 0), wanted: () => restoration ?? restore()});
 const guess = new Guess({row: at("guess-row"), text: at("guess-text"), buttons: at("guesses"), another: at("another")},
-  {next: askDigit, revealed: cover});
+  {next: () => askDigit(), revealed: cover});
 
 /** Another picture to destroy. */
-function take(source, index = 0) {
+function take(source, index = 0, more = {}) {
   x0 = source === "drawing" ? drawing.x0() : source === "picture" ? own.x0() : examples[source][index].x0;
   if (x_s?.length !== x0.length) x_s = null;
-  change({source, index});
+  change({...more, source, index});
 }
 
 /** Something was chosen: what was made before is void. */
@@ -155,29 +155,29 @@ function cover() {
   show(player.k);
 }
 
-function askDigit() {
+function askDigit(more) {
   const others = examples.digit.map((_, i) => i).filter((i) => i !== choice.index);
-  take("digit", others[Math.floor(Math.random() * others.length)]);
+  take("digit", others[Math.floor(Math.random() * others.length)], more);
   guess.ask(examples.digit[choice.index].label);
   cover();
 }
 
-/** Show what the address asks for; without an address the example that was painted beforehand. */
+/** Show what the address asks for. */
 function follow() {
   const {asked: wish, wrong} = read(location.hash, pairs, {digit: examples.digit.length, photo: examples.photo.length});
-  const {k = 0, text = "", pixels, ...chosen} = wish;
+  const {k = 0, text = "", pixels, ...chosen} = {...FIRST, ...wish};
   guess.stop();
   drawing.text = text;
   if (pixels) own.take(pixels);
-  Object.assign(choice, FIRST, chosen);
-  take(choice.source, choice.index);
-  change({s: chosen.s ?? USUAL[pair]});
+  pair = "";  // whatever it was, the severity is the usual one, or that of the address
+  if (chosen.guess) askDigit(chosen);
+  else take(chosen.source, chosen.index, chosen);
   cover();
-  if (choice.guess) askDigit();
   if (k) player.go(k);
   if (wrong.length) complain({message: `This link asks for what is not here: ${wrong.join("; ")}.`});
 }
 
+/** Show the example that was restored beforehand. */
 function paintFirst() {
   const {digit, s, states} = examples.first;
   Object.assign(choice, {index: digit, s});
