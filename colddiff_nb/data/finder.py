@@ -4,19 +4,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from colddiff_nb.data.pixels import Pair
 
 # Folders that disk stations, Macs and other systems make beside a reader's own, where they are not hidden.
 SYSTEM = ("@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found")
 MOST = 100  # damaged files that an error names
-Content = TypeVar("Content")
 
 
 def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list[Path]]:
-    """Return the regular files below a folder with one of the endings, and the others, sorted.
+    """Return the regular files below a folder with one of the endings, and the others, both sorted.
 
-    endings: in lower case. What is hidden, or lies in a folder named in SYSTEM, is in neither list. Links to
-    folders are followed. Each folder is entered once, real ones before links: links cannot run in circles.
+    Hidden files and system folders are in neither list. Links are followed, but no folder is entered twice.
+
+    Args:
+        endings: in lower case, such as ".png".
     """
     found: list[Path] = []
     others: list[Path] = []
@@ -30,37 +35,42 @@ def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list
         for path in sorted(place.iterdir()):
             if path.name.startswith(".") or path.name in SYSTEM:
                 continue
-            if path.is_dir() and path.is_symlink():
-                waiting.append(path)
-            elif path.is_dir():
-                waiting.appendleft(path)
+            if path.is_dir():  # links come last: a folder counts where it really is
+                (waiting.append if path.is_symlink() else waiting.appendleft)(path)
             else:
-                wanted = path.is_file() and path.suffix.lower() in endings
-                (found if wanted else others).append(path)
+                (found if path.is_file() and path.suffix.lower() in endings else others).append(path)
     return sorted(found), sorted(others)
 
 
-def read_all(paths: Sequence[Path], read: Callable[[Path], Content]) -> list[Content]:
-    """Return read(path) of each file.
+def read_folder(folder: Path, files: Sequence[Path], read: Callable[[Path], Tensor]) -> Pair:
+    """Return the images (N, C, h, w) of files below a folder; their labels number its subfolders.
 
-    Raises one ValueError for all files for which `read` raised one of the form "what is wrong: what to do".
+    Args:
+        read: returns the uint8 image (1, C, h, w) of a file, or raises ValueError("what is wrong: what to do").
+
+    Raises:
+        ValueError: there are no files, or some cannot be read: one error for all.
     """
-    contents, errors = [], []
-    for path in paths:
+    if not files:
+        raise ValueError(f"there are no images under {str(folder)!r}: put them there")
+    places = ["" if file.parent == folder else file.relative_to(folder).parts[0] for file in files]
+    labels = torch.tensor([sorted(set(places)).index(place) for place in places])
+    images, errors = [], []
+    for file in files:
         try:
-            contents.append(read(path))
+            images.append(read(file))
         except ValueError as error:
             errors.append(str(error))
     if len(errors) == 1:
         raise ValueError(errors[0])
     if errors:
         reasons = [error.rpartition(": ")[0] for error in errors[:MOST]] + ["..."] * (len(errors) > MOST)
-        raise ValueError(f"{len(errors)} of {len(paths)} files cannot be used, replace or remove them: "
-                         + "; ".join(reasons))
-    return contents
+        summary = f"{len(errors)} of {len(files)} files cannot be used, replace or remove them"
+        raise ValueError(f"{summary}: {'; '.join(reasons)}")
+    return torch.cat(images).contiguous(), labels
 
 
 def count_and_names(paths: Sequence[Path], folder: Path) -> str:
-    """Return how many files, and ten of their names from `folder` on: "2 ('a.txt', 'b/c.txt')"."""
+    """Return how many files there are, and the names of ten: "2 ('a.txt', 'b/c.txt')"."""
     names = [repr(path.relative_to(folder).as_posix()) for path in paths[:10]]
     return f"{len(paths)} ({', '.join(names)}{', ...' if len(paths) > 10 else ''})"

@@ -1,4 +1,4 @@
-"""Names of data sets: which there are, their channels, one spelling for each folder; and a check of whole numbers."""
+"""Names of data sets: which there are, their channels, and one spelling for each folder."""
 from __future__ import annotations
 
 import os
@@ -12,9 +12,13 @@ PREFIX = "folder:"  # of the name of a folder of the reader's own
 
 
 def data_set(name: str) -> str:
-    """Return the name of a data set in its one spelling; raise ValueError for an unknown one.
+    """Return the name of a data set in its one spelling.
 
-    A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a."""
+    A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a.
+
+    Raises:
+        ValueError: there is no such data set.
+    """
     if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
         raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
     if name in CHANNELS or name == PREFIX:
@@ -24,10 +28,11 @@ def data_set(name: str) -> str:
 
 
 def channels(name: str) -> int:
-    """Return the number of colour channels of a data set: 1 or 3."""
+    """Return the colour channels of a data set, 1 or 3."""
     return CHANNELS.get(data_set(name), 3)
 
 
 def check_whole(value: Any, least: int, most: int, message: str) -> None:
+    """Raise ValueError(message) unless value is a whole number in least..most."""
     if not isinstance(value, SupportsIndex) or isinstance(value, bool | Tensor) or not least <= int(value) <= most:
         raise ValueError(message)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from colddiff_nb.data.finder import count_and_names, find_files, read_all
+from colddiff_nb.data.finder import count_and_names, find_files, read_folder
 from colddiff_nb.data.names import PREFIX
 from colddiff_nb.data.own_image import open_image, to_x0
 from colddiff_nb.data.pixels import Pair, in_order, to_uint8
@@ -19,15 +19,15 @@ FOREIGN = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")  # to draw these, Pillo
 
 
 def own_folder(path: str, split: str, size: int) -> Pair:
-    """The images of one split, each its central square in colour, `size` x `size`; labels number the subfolders they lie in.
+    """Return the images of one split: central squares in colour, (N, 3, size, size); labels number subfolders.
 
-    Files are found as `find_files` says; one line on stderr says which were left out. Equal images count
-    once. They are put in the order of the SHA-256 of their pixels. The first tenth, at least two, are the test
-    images, the next tenth those of validation, the rest train. So names do not matter, but more images move
-    the borders.
+    Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are the
+    test images, the next tenth validation, the rest train. So names do not matter, but more images move the
+    borders. A line on stderr says which files were left out.
 
-    Raises FileNotFoundError without the folder; ValueError for files that are no images, and where there is
-    no image or too few of them. All errors are one line.
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: a file is damaged, or there are too few images.
     """
     folder = Path(path)
     if not path or not folder.is_dir():
@@ -43,8 +43,8 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     if len(pixels) < FEWEST:
         raise ValueError(f"{path!r} holds {len(pixels)} different images, too few to split: put at least {FEWEST} there")
     share = max(len(pixels) // 10, FEWEST_SCORED)
-    start, end = {"test": (0, share), "validation": (share, 2 * share), "train": (2 * share, None)}[split]
-    return pixels[start:end].clone(), labels[start:end].clone()
+    part = {"test": slice(share), "validation": slice(share, 2 * share), "train": slice(2 * share, None)}[split]
+    return pixels[part].clone(), labels[part].clone()
 
 
 @lru_cache(maxsize=1)  # all splits are decoded together, and again when the state of a file has changed
@@ -52,10 +52,7 @@ def _read(folder: Path, size: int, files: tuple[Path, ...], states: tuple, left_
     """All different images in order, (N, 3, size, size), and their labels."""
     if left_out:
         print(f"{str(folder)!r}: left out {left_out}", file=sys.stderr)
-    classes = sorted({_class(file, folder) for file in files})
-    images = read_all(files, lambda file: to_uint8(to_x0(open_image(file), 3, size)))
-    labels = torch.tensor([classes.index(_class(file, folder)) for file in files])
-    pixels, labels = in_order(torch.cat(images).contiguous(), labels)
+    pixels, labels = in_order(*read_folder(folder, files, lambda file: to_uint8(to_x0(open_image(file), 3, size))))
     differs = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # from its neighbour: equal images are neighbours
     new = torch.cat([torch.tensor([True]), differs])
     return pixels[new], labels[new]
@@ -65,8 +62,3 @@ def _endings() -> set[str]:
     """Those of the files that Pillow opens here, in lower case. An .mpo is a JPEG with more in it."""
     return {ending for ending, form in Image.registered_extensions().items()
             if (form in Image.OPEN or form == "MPO") and form not in FOREIGN}
-
-
-def _class(file: Path, folder: Path) -> str:
-    """The subfolder of `folder` that a file lies in, at whatever depth; "" for the folder itself."""
-    return file.relative_to(folder).parts[0] if file.parent != folder else ""

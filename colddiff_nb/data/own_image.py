@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import io
-import struct
+import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,38 +12,37 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps
+from PIL.Image import Transpose
 from torch import Tensor
 
 from colddiff_nb.data.pixels import to_float
 
-FORMS = "give a PNG, JPEG, GIF, BMP, TIFF or WebP file"
 ENOUGH = 256  # pixels a side, twice the largest x0: that many are left where a large JPEG is decoded smaller
 NODATA = (-9999, -99999, -32767, -32768, -2 ** 31)  # what stands in 32-bit files where nothing was measured
 ORIENTATION, GDAL_NODATA = 0x0112, 42113  # tags
-TURNS = dict(zip(range(2, 9), (  # what puts an image of orientation 2..8 upright
-    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
-    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
-    Image.Transpose.ROTATE_90)))
+TURNS = {  # what puts an image upright, by its orientation
+    2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90}
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
     """Open an image file by its path or its bytes: upright, RGB, transparent parts on white.
 
-    A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size.
+    A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size. White is 65535
+    in 16 bits: multiply 12-bit values by 16 first. 32-bit values have no white of their own: their smallest
+    becomes black, their largest white, a flat image grey. NaN, infinity and nodata do not count.
 
-    16-bit levels keep their share of white (65535), so a dark image stays dark. So do 12-bit values in a
-    16-bit file: multiply them by 16 first. 32-bit integers and floats have no white of their own. Their
-    smallest value becomes black, their largest white, and a flat image middle grey. NaN, infinite values and
-    nodata do not count.
-
-    Raises FileNotFoundError without a file; ValueError (one line) for no image, or one of too many pixels.
+    Raises:
+        FileNotFoundError: there is no file.
+        ValueError: it is no image, or has too many pixels.
     """
     name = name or ("the upload" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes):
-        if not Path(source).expanduser().is_file():
+        path = Path(source).expanduser()
+        if not path.is_file():
             raise FileNotFoundError(f"there is no file {name!r}: check the path")
         try:
-            source = Path(source).expanduser().read_bytes()
+            source = path.read_bytes()
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ValueError(f"{name!r} cannot be read ({reason}): check its permissions and disk") from error
@@ -55,7 +54,8 @@ def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise ValueError(f"{name!r} has too many pixels, over {most:,}: give it a smaller size") from error
     except Exception as error:  # damaged files fail in many ways
-        raise ValueError(f"{name!r} is no image that can be read: {FORMS}") from error
+        forms = "give a PNG, JPEG, GIF, BMP, TIFF or WebP file"
+        raise ValueError(f"{name!r} is no image that can be read: {forms}") from error
 
 
 def _decoded(opened: Image.Image) -> Image.Image:
@@ -72,21 +72,14 @@ def _decoded(opened: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation 1..8, or 0 where it cannot be read."""
+    """The EXIF orientation 1..8, or another number where it cannot be read."""
     with suppress(Exception):  # odd tags fail in many ways
-        found = image.getexif().get(ORIENTATION)
-        if found is not None:
-            return int(found[0] if isinstance(found, (tuple, bytes)) else found)
-    with suppress(struct.error, IndexError):  # a broken tag before it stops Pillow: look for its own 12 bytes
-        exif = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
-        order = "<" if exif[:2] == b"II" else ">"
-        (start,) = struct.unpack_from(f"{order}L", exif, 4)
-        (count,) = struct.unpack_from(f"{order}H", exif, start)
-        for place in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack_from(f"{order}HHLH", exif, place)
-            if tag == ORIENTATION:
-                return value
-    return 0
+        found = image.getexif()[ORIENTATION]
+        return int(found[0] if isinstance(found, tuple | bytes) else found)
+    # A broken tag before it stops Pillow: look for its own bytes, in either byte order.
+    entry = rb"\x12\x01\x03\0\x01\0\0\0(.)\0|\x01\x12\0\x03\0\0\0\x01\0(.)"
+    match = re.search(entry, image.info.get("exif", b"")[:ENOUGH], re.DOTALL)
+    return ord(match[1] or match[2]) if match else 0
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -111,17 +104,24 @@ def _range(values: np.ndarray, nodata: Any) -> tuple[float, float]:
 
 
 def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = False) -> Tensor:
-    """The central square of an RGB image, resized to x0 (1, channels, size, size) in [-1, 1]: grey for 1 channel, colour for 3."""
-    pixels = np.array(ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (size, size), Image.Resampling.LANCZOS))
-    x0 = to_float(torch.from_numpy(pixels).view(size, size, channels).permute(2, 0, 1).unsqueeze(0))  # (1, channels, size, size)
+    """Return the central square of an RGB image as x0 (1, channels, size, size) in [-1, 1].
+
+    Args:
+        channels: 1 for grey, 3 for colour.
+        invert: swap black and white.
+    """
+    mode = "L" if channels == 1 else "RGB"
+    square = ImageOps.fit(image.convert(mode), (size, size), Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(square)).view(1, size, size, channels)
+    x0 = to_float(pixels.permute(0, 3, 1, 2))
     return -x0 if invert else x0
 
 
 def take_upload(upload: Any) -> tuple[str, bytes] | None:
-    """Take name and bytes of the file out of a FileUpload, if any.
+    """Take the name and bytes of the newest file out of a FileUpload, if there is one, and leave it empty.
 
-    It is left empty: then the same file again is a change. In ipywidgets 8 its value is a tuple of dicts, in 7 a dict of
-    dicts by name."""
+    Then the same file again is a change. Its value is a tuple of dicts in ipywidgets 8, in 7 a dict by name.
+    """
     value = upload.value
     files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else list(value)
     if not files:

@@ -1,50 +1,60 @@
-"""Pixels as one uint8 tensor (N, C, H, W): to floats and back, resized, and in an order that their content alone decides."""
+"""Pixels as one uint8 tensor (N, C, H, W): to floats and back, resized, in an order that content alone decides."""
 from __future__ import annotations
 
 import hashlib
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-Pair = tuple[torch.Tensor, torch.Tensor]  # pixels (N, C, H, W), labels (N,)
+Pair = tuple[Tensor, Tensor]  # pixels (N, C, H, W) uint8, labels (N,)
 
 
-def to_float(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 0..255 of any shape to float32 in [-1, 1]."""
+def to_float(pixels: Tensor) -> Tensor:
+    """Map uint8 pixels 0..255 of any shape to float32 in [-1, 1].
+
+    Raises:
+        ValueError: pixels are not uint8.
+    """
     if pixels.dtype != torch.uint8:
         raise ValueError(f"to_float takes uint8 pixels, not {pixels.dtype}; images in [-1, 1] are float already")
     return pixels.float() / 127.5 - 1
 
 
-def to_uint8(images: torch.Tensor) -> torch.Tensor:
-    """Float images in [-1, 1] to uint8 0..255: rounded, and clamped where they leave the range."""
+def to_uint8(images: Tensor) -> Tensor:
+    """Round float images in [-1, 1] to uint8 0..255; values outside are clamped.
+
+    Raises:
+        ValueError: images are not float.
+    """
     if not images.is_floating_point():
         raise ValueError(f"to_uint8 takes float images in [-1, 1], not {images.dtype}")
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def resize(pixels: torch.Tensor, size: int) -> torch.Tensor:
-    """Bilinear (half-pixel centres, antialiased when it shrinks), rounded to uint8; exact for MNIST's 28 to 32."""
+def resize(pixels: Tensor, size: int) -> Tensor:
+    """Resize uint8 pixels bilinearly, antialiased when they shrink; exact for MNIST's 28 to 32."""
     if pixels.shape[-1] == size:
         return pixels
-    resized = F.interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False, antialias=size < pixels.shape[-1])
+    shrinks = size < pixels.shape[-1]
+    resized = F.interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False, antialias=shrinks)
     return resized.round().clamp(0, 255).to(torch.uint8)
 
 
-def in_order(pixels: torch.Tensor, labels: torch.Tensor) -> Pair:
-    """Sort by the SHA-256 of each image's pixels; equal images by their labels."""
-    keys = [(hashlib.sha256(image).digest(), label) for image, label in zip(pixels.numpy(), labels.tolist(), strict=True)]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
+def in_order(pixels: Tensor, labels: Tensor) -> Pair:
+    """Sort images by the SHA-256 of their pixels, equal ones by their labels."""
+    digests = [hashlib.sha256(image).digest() for image in pixels.numpy()]
+    order = sorted(range(len(digests)), key=list(zip(digests, labels.tolist(), strict=True)).__getitem__)
     return pixels[order], labels[order]
 
 
-def first_of_each_class(labels: torch.Tensor, count: int) -> torch.Tensor:
-    """Boolean (N,): True at the first `count` images of each class."""
+def first_of_each_class(labels: Tensor, count: int) -> Tensor:
+    """Return a mask (N,), True at the first `count` images of each class."""
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique():
         chosen[(labels == label).nonzero()[:count, 0]] = True
     return chosen
 
 
-def sha256(tensor: torch.Tensor) -> str:
+def sha256(tensor: Tensor) -> str:
     return hashlib.sha256(tensor.flatten().numpy().data).hexdigest()
