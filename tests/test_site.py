@@ -5,12 +5,14 @@ import functools
 import gzip
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
 import onnxruntime
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
 from colddiff_nb.data import load, to_float
@@ -136,3 +138,12 @@ def test_the_first_restoration_is_that_of_the_shipped_model() -> None:
     assert [state["s"] for state in first["states"]["direct"]] == [3, 0]
     assert first["states"]["direct"][0] == first["states"]["algorithm1"][0]
     assert first["states"]["direct"][1]["x_s"] == first["states"]["algorithm2"][0]["x0_hat"]
+
+
+def test_the_workflow_tests_and_uploads_what_make_site_writes() -> None:
+    jobs = yaml.safe_load((HOME / ".github" / "workflows" / "pages.yml").read_text())["jobs"]
+    steps = jobs["build"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert "make site" in commands and jobs["deploy"]["needs"] == "build"
+    assert all((HOME / path).is_file() for command in commands for path in re.findall(r"tests/\S+", command))
+    assert [step["with"]["path"] for step in steps if "upload-pages-artifact" in step.get("uses", "")] == ["build/site"]
