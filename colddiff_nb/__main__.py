@@ -84,7 +84,7 @@ class Evaluate:
     dataset: str | None = None
     """By default the set it was trained on."""
     split: Literal["test", "validation"] = "test"
-    measurement: Literal["float32", "8bit"] = "float32"
+    measurement_precision: Literal["float32", "8bit"] = "float32"
     T: int | None = None
     """Start from a lower severity than the network was trained for."""
     methods: tuple[str, ...] = ("degraded", "direct", "algorithm1", "algorithm2")
@@ -112,8 +112,8 @@ class Evaluate:
             folder = Path("runs", f"shipped-{folder.name}")
             print(f"shipped weights: the scores are kept in {folder}")
         scored = evaluate(network.to(here), degrade.to(here), images, folder, methods=self.methods,
-                          measurement=self.measurement, batch=self.batch, trained_on=metadata["data"], weights=metadata["checksum"],
-                          fid=self.fid, n=self.n)
+                          measurement_precision=self.measurement_precision, batch=self.batch, trained_on=metadata["data"],
+                          weights=metadata["checksum"], fid=self.fid, n=self.n)
         print(markdown(table(scored)))
 
 
@@ -138,7 +138,7 @@ class Sample:
         network, degrade, metadata = load_model(self.weights)
         images = images_for(metadata, self.weights, self.dataset, "test", self.data)
         make_folder(self.output.parent)
-        grid(restorations(network, degrade, images.pixels[:self.n], "8bit" if metadata["recipe"]["measurement"] == "8bit" else "float32",
+        grid(restorations(network, degrade, images.pixels[:self.n], "8bit" if metadata["recipe"]["measurement_precision"] == "8bit" else "float32",
                           self.seed)).save(self.output)
         print(f"wrote {self.output}")
 

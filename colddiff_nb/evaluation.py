@@ -1,6 +1,6 @@
 """Scores a restorer on a whole split, records every cell with where it comes from, and builds the tables.
 
-A cell is one method (degraded, direct, algorithm1, algorithm2) from one measurement (float32, 8bit). Cells are written to
+A cell is one method (degraded, direct, algorithm1, algorithm2) from x_T in one precision (float32, 8bit). Cells are written to
 <folder>/metrics.json as they are done, so that a run which was stopped goes on with the next cell.
 """
 from __future__ import annotations
@@ -19,40 +19,41 @@ from torch import Tensor
 from colddiff_nb.data.loading import Images, load
 from colddiff_nb.data.names import PREFIX, channels, check_whole
 from colddiff_nb.data.pixels import to_float
-from colddiff_nb.degradations.contract import Degradation, Drawn
+from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 from colddiff_nb.degradations.tasks import MAKERS, make, measure
 from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.sampling import SAMPLERS, Restore
 from colddiff_nb.storage import files
+from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.runtime import true_float32
 
 METHODS: dict[str, Callable] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
 CONTAINS = {  # splits whose images also have another name
     ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
     ("mnist5k", "validation"): {("mnist5k", "train")}}
-CELL: dict[str, Any] = dict.fromkeys(("task", "data", "split", "variant", "method", "measurement"), str) | dict.fromkeys(
+CELL: dict[str, Any] = dict.fromkeys(("task", "data", "split", "variant", "method", "measurement_precision"), str) | dict.fromkeys(
     ("rmse", "ssim", "n"), (int, float)) | {"gain": (float, type(None)), "fid": (str, float), "provenance": dict}  # a record
 METRICS = {  # the better end, and the digits shown
-    "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "identity": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
+    "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "class_accuracy": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
 
 
 def evaluate(restore: Restore | None, degrade: Degradation, images: Images,
-             folder: str | Path | None = None, *, methods: Sequence[str] = tuple(METHODS), measurement: str = "float32",
+             folder: str | Path | None = None, *, methods: Sequence[str] = tuple(METHODS), measurement_precision: str = "float32",
              batch: int = 100, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
              classifier: Any = None, fid: bool | Callable = False, n: int | None = None, feature_cache: str | Path | None = None,
              log: Callable[[str], object] = print) -> dict[str, Any]:
     """Score the methods on a split: {"cells": [...]}, one dict a method; with `folder`, also kept in its metrics.json.
 
     restore(x_s, s, start) -> x0_hat, see sampling.py; None will do for methods=("degraded",). Work is done on the device of `degrade`'s buffers.
-    measurement: "8bit" rounds x_T to the 256 levels of an image file before restoring. seed: of the one draw for the whole split
+    measurement_precision: "8bit" rounds x_T to the 256 levels of an image file before restoring. seed: of the one draw for the whole split
     and of the bootstrap intervals. n: score that many images, spread evenly over the split.
     trained_on: provenance of the images the weights were trained on (one dict, or several); weights: their checksum. A cell in
     metrics.json of the same provenance is not computed again; without a checksum only the degraded one can be known to be same.
-    classifier: a callable logits = classifier(images) with a `name`, for `identity`, the share of images still read as their
+    classifier: a callable logits = classifier(images) with a `name`, for `class_accuracy`, the share of images still read as their
     class; where it has a method features(images) -> (B, d), also for the Frechet distance in them.
     fid: True for FID by `metrics.Inception`, or a callable with `name` and `resize`. feature_cache: folder for the originals' features.
     gain is the RMSE of the measurement divided by that of the method: above 1 the method helps.
-    Raises ValueError for images trained on, unknown methods or measurements, n outside 2..len(images), results that are not finite.
+    Raises ValueError for images trained on, unknown methods or precisions of x_T, n outside 2..len(images), results that are not finite.
     """
     if unknown := [method for method in methods if method not in METHODS]:
         raise ValueError(f"unknown method {unknown[0]!r}: choose from {', '.join(METHODS)}")
@@ -72,28 +73,28 @@ def evaluate(restore: Restore | None, degrade: Degradation, images: Images,
     cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}") if inception and feature_cache else None
     drawn = degrade.draw(count, torch.Generator().manual_seed(seed))
     pixels, labels = images.pixels[chosen], images.labels[chosen]
-    scorer = _Scorer(restore, drawn, measurement, pixels, labels, batch, device, classifier, inception, cache)
+    scorer = _Scorer(restore, drawn, measurement_precision, pixels, labels, batch, device, classifier, inception, cache)
     cells = []
     for method in methods:
         network = {} if method == "degraded" else {"weights": weights, "trained_on": sources}
         provenance = json.loads(json.dumps({
-            "method": method, "measurement": measurement, "images": images.provenance, "n": count, "seed": seed, **network,
+            "method": method, "measurement_precision": measurement_precision, "images": images.provenance, "n": count, "seed": seed, **network,
             "degradation": degrade.options, "classifier": classifier and classifier.name,
             "inception": inception and inception.name}))
         cell = _recorded(folder, provenance) if folder is not None and (weights is not None or method == "degraded") else None
         if cell is not None:
-            log(f"{method}, {measurement}: recorded in {folder}/metrics.json")
+            log(f"{method}, {measurement_precision}: recorded in {folder}/metrics.json")
         else:
             start = time.perf_counter()
             scores = {"fid": f"not run: {why}"} | scorer.score(method, seed)
             seconds = time.perf_counter() - start
             cell = {"task": degrade.task, "data": images.name, "split": images.split, "variant": _variant(degrade.options),
-                    "method": method, "measurement": measurement, "n": count, **scores, "provenance": provenance,
+                    "method": method, "measurement_precision": measurement_precision, "n": count, **scores, "provenance": provenance,
                     "environment": {"device": str(device), "torch": torch.__version__, "seconds": round(seconds, 2),
                                     "images_per_second": round(count / seconds, 1)}}
             if folder is not None:
                 _record(folder, cell)
-            log(f"{method}, {measurement}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, {count} images in {seconds:.1f} s")
+            log(f"{method}, {measurement_precision}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, {count} images in {seconds:.1f} s")
         cells.append(cell)
     return {"cells": cells}
 
@@ -123,8 +124,8 @@ class _Scorer:
     """Computes all scores of a method in one pass over the images."""
 
     restore: Any
-    drawn: Drawn
-    measurement: str
+    drawn: DrawnDegradation
+    measurement_precision: str
     pixels: Tensor
     labels: Tensor
     batch: int
@@ -146,7 +147,7 @@ class _Scorer:
         for x0 in self.originals():
             end = start + len(x0)
             with true_float32():
-                x_T = measure(self.drawn[start:end](x0, self.drawn.T), self.measurement)
+                x_T = measure(self.drawn[start:end](x0, self.drawn.T), self.measurement_precision)
                 restored = METHODS[method](self.restore, self.drawn[start:end], x_T).clamp(-1, 1)
             if not torch.isfinite(restored).all():
                 raise ValueError(f"{method} gave values that are not finite: the weights are damaged, or training diverged")
@@ -167,7 +168,7 @@ class _Scorer:
             cell["gain_interval"] = list(metrics.bootstrap(contributions, seed))
         if read:
             correct = torch.cat(read).double()
-            cell |= {"identity": correct.mean().item(), "identity_interval": list(metrics.bootstrap(correct, seed))}
+            cell |= {"class_accuracy": correct.mean().item(), "class_accuracy_interval": list(metrics.bootstrap(correct, seed))}
         for key, batches in features.items():
             if key not in self.original_features:
                 cache = self.cache if key == "fid" else None
@@ -188,7 +189,7 @@ def _read(folder: str | Path) -> list[dict[str, Any]]:
     """The cells recorded in a folder; none where nothing was recorded yet."""
     path = Path(folder, "metrics.json")
     try:
-        cells = json.loads(path.read_text())["cells"]
+        cells = json.loads(path.read_text(), object_hook=current_names)["cells"]
         if not all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
             raise ValueError("another kind of record")
         return cells
@@ -216,10 +217,10 @@ def _nameless(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(folder: str | Path, cell: dict[str, Any]) -> None:
-    """Add the cell, in the place of an older one of the same method, measurement, degradation, images and n; one of the same weights
+    """Add the cell, in the place of an older one of the same method, precision of x_T, degradation, images and n; one of the same weights
     whose FID comes from another Inception, in bfloat16 say, stays beside it."""
     def place(cell: dict[str, Any]) -> list:
-        return [cell[key] for key in ("method", "measurement", "data", "split", "n")] + [cell["provenance"].get("degradation")]
+        return [cell[key] for key in ("method", "measurement_precision", "data", "split", "n")] + [cell["provenance"].get("degradation")]
 
     def replaced(other: dict[str, Any]) -> bool:
         inception = other["provenance"].get("inception")
@@ -244,8 +245,8 @@ def fid_protocol(cell: Mapping[str, Any]) -> str | None:
 def table(sources: Iterable[str | Path | Mapping]) -> Any:
     """pandas.DataFrame with a row a cell, of run folders that hold a metrics.json or of what `evaluate` returned.
 
-    Columns: task, data (the split too unless it is test), variant, method, measurement, RMSE, SSIM, FID (a number, or a text that
-    begins with "not run"), gain, n; and resize, identity and Frechet where some cell has them.
+    Columns: task, data (the split too unless it is test), variant, method, measurement_precision, RMSE, SSIM, FID (a number, or a text that
+    begins with "not run"), gain, n; and resize, class_accuracy and Frechet where some cell has them.
     """
     import pandas
 
@@ -256,18 +257,18 @@ def table(sources: Iterable[str | Path | Mapping]) -> Any:
         for cell in cells:
             data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"
             rows.append({"task": cell["task"], "data": data, "variant": cell["variant"], "method": cell["method"],
-                         "measurement": cell["measurement"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
-                         "resize": fid_protocol(cell), "identity": cell.get("identity"), "Frechet": cell.get("frechet"),
+                         "measurement_precision": cell["measurement_precision"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
+                         "resize": fid_protocol(cell), "class_accuracy": cell.get("class_accuracy"), "Frechet": cell.get("frechet"),
                          "gain": cell["gain"], "n": cell["n"]})
     frame = pandas.DataFrame(rows)
-    return frame.drop(columns=[name for name in ("resize", "identity", "Frechet") if name in frame and frame[name].isna().all()])
+    return frame.drop(columns=[name for name in ("resize", "class_accuracy", "Frechet") if name in frame and frame[name].isna().all()])
 
 
 def markdown(frame: Any) -> str:
-    """A table as Markdown. Bold: the best of each metric among the methods that share task, data, variant, measurement and n."""
+    """A table as Markdown. Bold: the best of each metric among the methods that share task, data, variant, measurement_precision and n."""
     shown = frame.astype(object).where(frame.notna(), "")
     for name, (best, decimals) in METRICS.items():
-        for _, group in frame.groupby(["task", "data", "variant", "measurement", "n"], sort=False) if name in frame else ():
+        for _, group in frame.groupby(["task", "data", "variant", "measurement_precision", "n"], sort=False) if name in frame else ():
             numbers = {row: value for row, value in group[name].items() if isinstance(value, float) and math.isfinite(value)}
             for row, value in numbers.items():
                 bold = "**" if len(numbers) > 1 and value == best(numbers.values()) else ""

@@ -31,14 +31,14 @@ def ddim(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None =
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
 
 
-def consistent(sampler: Callable, measurement: str = "float32") -> Callable:
+def project_onto_measurement(sampler: Callable, measurement_precision: str = "float32") -> Callable:
     """The sampler with every prediction clamped to [-1, 1] and then made to agree with x_T, by `degrade.project`. It assumes that x_T is
-    D(x0, T) as exactly as `measurement` ("float32" or "8bit") says. restore must be in eval mode."""
+    D(x0, T) as exactly as `measurement_precision` ("float32" or "8bit") says. restore must be in eval mode."""
     def sample(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
         measured_at = severities(degrade, T)[0]
 
         def agreeing(x_s: Tensor, s: Tensor, start: Tensor) -> Tensor:
-            return degrade.project(restore(x_s, s, start).clamp(-1, 1), x_T, measured_at, measurement)
+            return degrade.project(restore(x_s, s, start).clamp(-1, 1), x_T, measured_at, measurement_precision)
         return sampler(agreeing, degrade, x_T, T, trajectory)
     return sample
 

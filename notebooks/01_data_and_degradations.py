@@ -352,19 +352,19 @@ print("ok: the square of T = 40 holds hundreds of different values in float32, a
 # rounding to bfloat16 anywhere before its first layer destroys the task, without any error message.
 #
 # ### Reading the square, without a network
-# How much is in it? The best *linear* guess of $x_0$ from $x_T$ needs no network, only the mean and the covariance of training digits (`colddiff_nb.metrics.linear`).
+# How much is in it? The best *linear* guess of $x_0$ from $x_T$ needs no network, only the mean and the covariance of training digits (`colddiff_nb.metrics.lmmse`).
 #
 # **Predict.** From which of the three formats will the digit come back?
 
 # %%
-from colddiff_nb.metrics.linear import LinearEstimator, statistics
+from colddiff_nb.metrics.lmmse import LMMSE, statistics
 from dataclasses import replace
 
 train = sets["mnist"]["train"]
 some = replace(train, pixels=train.pixels[:settings.choose(20_000, 1_000)])
 known, x0 = statistics(some), to_float(sets["mnist"]["test"].pixels[:IMAGES])
 D = PAIRS["deblur mnist, T = 20"]
-estimator, exact = LinearEstimator(D, known, 0.0), D.matrices[D.T] @ x0.double() @ D.matrices[D.T].mT
+estimator, exact = LMMSE(D, known, 0.0), D.matrices[D.T] @ x0.double() @ D.matrices[D.T].mT
 columns, scores = {"x_{0}": examples["mnist"]}, {}
 for precision, rounded in ROUND.items():
     noise = float((rounded(D(x0, D.T)) - exact).square().mean())  # the mean square of the rounding

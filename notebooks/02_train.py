@@ -142,7 +142,7 @@ from colddiff_nb.training import train
 
 shutil.rmtree(RUNS, ignore_errors=True)
 RUNS.mkdir(parents=True)
-RECIPE = recipe(NAMED, "superres", DATA, steps=STEPS[-1], evaluate_every=STEPS[0], save_every=STEPS[0] // 2, sampler_states=0.0)
+RECIPE = recipe(NAMED, "superres", DATA, steps=STEPS[-1], evaluate_every=STEPS[0], save_every=STEPS[0] // 2, rollout=0.0)
 FOLDER = RUNS / "live"
 train_images = load(DATA, "train", settings.data)
 x0 = to_float(load(DATA, "validation" if DATA == "mnist" else "test", settings.data).pixels[:100])
@@ -222,7 +222,7 @@ print(f"What you saw: the loss fell from {losses[0]:.3f} to {losses[-1]:.3f} wit
 import subprocess
 
 options = {"task": RECIPE.task, "dataset": DATA, "steps": RECIPE.steps, "evaluate-every": RECIPE.evaluate_every, "save-every": RECIPE.save_every,
-           "sampler-states": RECIPE.sampler_states, "run": FOLDER.resolve(), "data": settings.data.resolve()}
+           "rollout": RECIPE.rollout, "run": FOLDER.resolve(), "data": settings.data.resolve()}
 command = ["train", RECIPE.name, *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
 
@@ -316,11 +316,11 @@ print(f"ok: the way back took {lost:,.0f} steps, more than all steps before it")
 
 # %%
 VARIANTS = {"whole network": {}, "no skip connections": {"skips": False}, "no severity input": {"time_input": False}, "fewer channels": {"widths": (8, 16, 40)}}
-inpainting = recipe(NAMED, "inpaint", DATA, steps=settings.choose(120, 4), batch=settings.choose(32, 8), evaluate_every=1_000, save_every=1_000, sampler_states=0.0)
+inpainting = recipe(NAMED, "inpaint", DATA, steps=settings.choose(120, 4), batch=settings.choose(32, 8), evaluate_every=1_000, save_every=1_000, rollout=0.0)
 D = inpainting.degradation().draw(len(x0), torch.Generator().manual_seed(0))
 masked, rows, errors = D(x0, D.T), {}, {}
 for name, changes in VARIANTS.items():
-    choice = recipe(NAMED, "inpaint", DATA, **{field: getattr(inpainting, field) for field in ("steps", "batch", "evaluate_every", "save_every", "sampler_states")} | changes)
+    choice = recipe(NAMED, "inpaint", DATA, **{field: getattr(inpainting, field) for field in ("steps", "batch", "evaluate_every", "save_every", "rollout")} | changes)
     network = train(choice, RUNS / name.replace(" ", "-"), images=train_images, log=lambda line: None)
     restored = direct(network.cpu(), D, masked)
     rows[name], errors[name] = restored[:8], rmse(restored, x0)

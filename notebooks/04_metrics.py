@@ -239,7 +239,7 @@ print("ok: our six degraded rows have the paper's RMSE to 0.001")
 # %% [markdown]
 # ## 3 · Over training, and beyond
 # Each curve below is the RMSE on fixed validation images while a network trained from scratch. The two of blur end where another stage of the shipped models' training
-# began: that one let the network correct its own earlier predictions (*keeps: measurement* in [the results](../results/README.md#the-models)).
+# began: that one let the network correct its own earlier predictions (*data_consistency: measurement* in [the results](../results/README.md#the-models)).
 # The two of masks are of a training like that of the shipped models.
 #
 # **Predict.** Do direct reconstruction and Algorithm 2 still fall where their curves end?
@@ -359,19 +359,19 @@ for whose, metric, name in (("paper", "fid", "FID"), ("ours", "fid", "FID"), ("o
 # **Predict.** From an image rounded to 8 bits: for which pairs is the network clearly below least squares, for which not?
 
 # %%
-cases = [(pair, measurement) for pair in PAIRS for measurement in ("float32", "8bit")]
+cases = [(pair, precision) for pair in PAIRS for precision in ("float32", "8bit")]
 figure, axes = plt.subplots(figsize=(9, 5.4), layout="constrained")
 verdicts = []
-for row, (pair, measurement) in enumerate(cases):
-    for method, marker, colour in (("linear", "s", "#d55e00"), ("direct", "D", "#1a1a1a")):
-        found = published.best(pair, method, measurement)
+for row, (pair, precision) in enumerate(cases):
+    for method, marker, colour in (("lmmse", "s", "#d55e00"), ("direct", "D", "#1a1a1a")):
+        found = published.best(pair, method, precision)
         if found:
             axes.plot(found.cell["rmse"], row, marker, color=colour, markersize=9, fillstyle="full" if found.full else "none", label=METHODS[method])
-    linear, network = (published.best(pair, method, measurement) for method in ("linear", "direct"))
-    verdicts.append(f"  {pair:18}from {measurement:9}" + (f"{network.cell['rmse'] / linear.cell['rmse']:.2f}" if linear and network else "not run"))
+    linear, network = (published.best(pair, method, precision) for method in ("lmmse", "direct"))
+    verdicts.append(f"  {pair:18}from {precision:9}" + (f"{network.cell['rmse'] / linear.cell['rmse']:.2f}" if linear and network else "not run"))
 labels = dict(zip(*axes.get_legend_handles_labels()[::-1]))
 axes.legend(labels.values(), labels.keys())
-axes.set(yticks=range(len(cases)), yticklabels=[f"{PAIRS[pair]}, {measurement}" for pair, measurement in cases], xlim=(0, 0.31), xlabel="RMSE")
+axes.set(yticks=range(len(cases)), yticklabels=[f"{PAIRS[pair]}, {precision}" for pair, precision in cases], xlim=(0, 0.31), xlabel="RMSE")
 axes.invert_yaxis()
 axes.grid(color="#d4d4d4")
 show(figure, "RMSE of the linear estimator and of the network's direct reconstruction for all six pairs, from float32 and from 8-bit measurements.")
@@ -392,7 +392,7 @@ print("What you saw: RMSE of the network as a share of the linear estimator's", 
 
 # %%
 from dataclasses import replace
-from colddiff_nb.metrics.linear import LinearEstimator, statistics
+from colddiff_nb.metrics.lmmse import LMMSE, statistics
 
 superres = make("superres", DATA)
 train = load(DATA if DATA == "mnist5k" else "mnist", "train", settings.data)
@@ -401,7 +401,7 @@ train = load(DATA if DATA == "mnist5k" else "mnist", "train", settings.data)
 def both_scores(n):
     """RMSE on the n training images it was fitted to, and on the test images."""
     fitted = replace(train, pixels=train.pixels[:n], labels=train.labels[:n])
-    estimator = LinearEstimator(superres, statistics(fitted), noise=1e-9)
+    estimator = LMMSE(superres, statistics(fitted), noise=1e-9)
     return [rmse(estimator(superres(x, superres.T), superres.T), x) for x in (to_float(fitted.pixels[:IMAGES]), x0)]
 
 
@@ -564,7 +564,7 @@ def differing(a, b):
 
 # %% tags=["check:comparable"]
 def check_comparable():
-    a = {"data": "mnist", "split": "test", "n": 10_000, "measurement": "float32", "metric": "FID", "resize": "half-pixel bilinear"}
+    a = {"data": "mnist", "split": "test", "n": 10_000, "measurement_precision": "float32", "metric": "FID", "resize": "half-pixel bilinear"}
     cases = [(a, dict(a), []), (a, a | {"split": "train", "n": 112}, ["n", "split"]), (a, {k: v for k, v in a.items() if k != "resize"}, ["resize"]),
              (a | {"resize": None}, {k: v for k, v in a.items() if k != "resize"}, ["resize"])]
     for first, second, expected in cases:

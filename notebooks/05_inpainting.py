@@ -55,7 +55,7 @@ OWN_MASK = ""  # or the path of a picture of yours: what is dark in it is erased
 # %%
 import torch
 import matplotlib.pyplot as plt
-from colddiff_nb.degradations import Drawn
+from colddiff_nb.degradations import DrawnDegradation
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
 from colddiff_nb.metrics import rmse, ssim
@@ -117,7 +117,7 @@ def page(row, column, s, x_s, x0_hat):
 places = [(row, column, s) for row in CENTRES for column in CENTRES for s in WIDTHS]
 pages = {row: {column: {} for column in CENTRES} for row in CENTRES}
 for row, column, s in places:
-    D = Drawn(masks, torch.tensor([[row, column]] * 2))
+    D = DrawnDegradation(masks, torch.tensor([[row, column]] * 2))
     x_s = D(pair, s)
     pages[row][column][s] = page(row, column, s, x_s, direct(restorer("mnist"), D, x_s, s))
 book = Flipbook(pages, ["centre: row", "centre: column", "width: severity s"])
@@ -128,7 +128,7 @@ book.widget
 
 # %%
 six = (5, 20, TRAINED - 10, TRAINED, TRAINED + 20, 2 * TRAINED)
-D = Drawn(masks, torch.tensor([[16, 12]] * 2))
+D = DrawnDegradation(masks, torch.tensor([[16, 12]] * 2))
 states = {s: D(pair, s) for s in six}
 restored = {s: direct(restorer("mnist"), D, x_s, s) for s, x_s in states.items()}
 columns = {f"s = {s}" + " (outside)" * (s > TRAINED): torch.cat([states[s], restored[s]]) for s in six} | {"x_{0}": torch.cat([pair, pair])}
@@ -306,7 +306,7 @@ def teach(draw_masks):
     for _ in range(STEPS):
         x0 = digits[torch.randint(len(digits), (32,), generator=generator)]
         s, centres = draw_masks(32, generator)
-        loss = (network(Drawn(trained, centres)(x0, s), s) - x0).abs().mean()
+        loss = (network(DrawnDegradation(trained, centres)(x0, s), s) - x0).abs().mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -324,7 +324,7 @@ TRIALS = {"the one mask": (TRAINED, 15, 15), "elsewhere": (TRAINED, 8, 21), "hal
 x0 = to_float(test["mnist"].pixels[:settings.choose(500, 8)])
 tried, outcome = {}, {}
 for mask, (s, row, column) in TRIALS.items():
-    D = Drawn(trained, torch.tensor([[row, column]]).expand(len(x0), 2))
+    D = DrawnDegradation(trained, torch.tensor([[row, column]]).expand(len(x0), 2))
     x_s = D(x0, s)
     tried[mask] = {"with the hole": x_s} | {name: direct(network, D, x_s, s) for name, network in taught.items()}
     outcome[mask] = {name: (rmse(result, x0), ssim(result, x0)) for name, result in tried[mask].items()}

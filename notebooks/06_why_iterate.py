@@ -492,8 +492,8 @@ x_T = D(pool, D.T)
 far = torch.cdist(x_T.flatten(1), x_T.flatten(1), p=float("inf")) + 9.0 * (labels[:, None] == labels[None])
 pair = torch.tensor(divmod(int(far.argmin()), len(labels)))
 columns = {"original": pool[pair], "x_{T}": x_T[pair]}
-for name, measurement in (("float32", "float32"), ("8 bits", "8bit")):
-    columns[f"direct, {name}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], measurement))
+for name, precision in (("float32", "float32"), ("8 bits", "8bit")):
+    columns[f"direct, {name}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], precision))
 show(grid(columns, scale=4, title=f"Two digits, one measurement? {models['deblur', 'mnist'].label}"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")
 levels = 127.5 * (x_T[pair[0]] - x_T[pair[1]]).abs().max()
 print(f"What you saw: a {labels[pair[0]]} and a {labels[pair[1]]} whose x_T differ by at most {levels:.4f} of 255 grey levels;\nafter rounding to 8 bits",

@@ -226,7 +226,7 @@ def dots(job, scores, alt):
     show(figure, alt)
 
 # %%
-dots("restoration", (("rmse", "RMSE on [0, 1]", "linear"), ("identity", "still read as their digit", "linear")),
+dots("restoration", (("rmse", "RMSE on [0, 1]", "linear"), ("class_accuracy", "still read as their digit", "linear")),
      "RMSE and the share of digits read as themselves for five degradations and their samplers; one mark for each seed.")
 restored = {kind: winner("restoration", kind, "rmse") for kind in kinds}
 for kind, (error, sampler) in sorted(restored.items(), key=lambda item: item[1]):
@@ -316,16 +316,16 @@ print("ok: DDIM is Algorithm 2 with the noise estimated anew in each step, whate
 # %% [markdown]
 # ## Exercises
 # ### 1 · What was seen, put back
-# Give `Missing` a projection: `project_at` returns the guess with the pixels that were seen put in. Then `consistent(direct)` uses it with any sampler.
+# Give `Missing` a projection: `project_at` returns the guess with the pixels that were seen put in. Then `project_onto_measurement(direct)` uses it with any sampler.
 
 # %% tags=["exercise:seen"]
-def project_at(self, x0_hat, x_t, t, order, measurement):
+def project_at(self, x0_hat, x_t, t, order, measurement_precision):
     """x0_hat with the pixels put in that x_t still shows. As in apply_at, a pixel is gone where order <= 15 / 16 * t / T."""
     return None  # todo: replace this line
 
 # %% tags=["check:seen"]
 def check_seen():
-    from colddiff_nb.samplers import consistent
+    from colddiff_nb.samplers import project_onto_measurement
     whole = type("Whole", (Missing,), {"project_at": project_at})(32, {"task": "missing"}, 16)
     drawn, guess = whole.draw(10, torch.Generator().manual_seed(1)), torch.full((10, 1, 32, 32), 0.25)
     true = x0[:10].clamp(min=0)  # a pixel that was seen may be 0, too
@@ -333,7 +333,7 @@ def check_seen():
         x_t = drawn(true, t)
         answer = project_at(whole, guess, x_t, t, drawn.randomness, "float32")
         if answer is None:
-            return "todo: write project_at(self, x0_hat, x_t, t, order, measurement)"
+            return "todo: write project_at(self, x0_hat, x_t, t, order, measurement_precision)"
         if not torch.is_tensor(answer) or answer.shape != guess.shape:
             return "not yet: return images of the shape of x0_hat"
         gone = drawn.randomness <= 15 / 16 * t / 16
@@ -341,7 +341,7 @@ def check_seen():
             return "not yet: where the pixel was seen, it must be that of x_t, at every severity, even if it is 0"
         if not (answer[gone] == 0.25).all():
             return "not yet: where the pixel is gone, the guess must stay"
-    better = rmse(consistent(direct)(lambda x, s, start: guess, drawn, x_t, T=t), true) < rmse(guess, true)
+    better = rmse(project_onto_measurement(direct)(lambda x, s, start: guess, drawn, x_t, T=t), true) < rmse(guess, true)
     return "ok: what was seen is kept, and the error can only fall" if better else "not yet: the error must fall"
 print(check_seen())
 
@@ -349,7 +349,7 @@ print(check_seen())
 # <details><summary>Solution</summary>
 #
 # ```python
-# def project_at(self, x0_hat, x_t, t, order, measurement):
+# def project_at(self, x0_hat, x_t, t, order, measurement_precision):
 #     return torch.where(order > 15 / 16 * t / self.T, x_t, x0_hat)
 # ```
 # </details>

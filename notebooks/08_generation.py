@@ -165,16 +165,16 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 # So $x_T$ does not say where anything is, nor which digit: one number is to become 1,024, and sampling has no other randomness. The network answers with the one digit that is right on average for this
 # grey, and the generated images differ by their greys alone. Train one and see.
 #
-# Its training states are rounded to 8 bits (`measurement="8bit"`). So it does not read the last digits of float32 as measured detail. Only the training rounds. The sampler starts from float32, except in the last row of the table.
+# Its training states are rounded to 8 bits (`measurement_precision="8bit"`). So it does not read the last digits of float32 as measured detail. Only the training rounds. The sampler starts from float32, except in the last row of the table.
 
 # %%
 from colddiff_nb.degradations import measure
 from colddiff_nb.weights import load_model
 from colddiff_nb.training import recipe, train
 
-budget = {"steps": STEPS, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0, "evaluate_every": STEPS, "save_every": STEPS}
+budget = {"steps": STEPS, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0, "evaluate_every": STEPS, "save_every": STEPS}
 folder = settings.runs / f"generate-mean-{STEPS}"
-train(recipe("quick", "mean", DATA, T=20, measurement="8bit", **budget), folder, data_root=settings.data, log=lambda line: None)
+train(recipe("quick", "mean", DATA, T=20, measurement_precision="8bit", **budget), folder, data_root=settings.data, log=lambda line: None)
 from_grey, blur, metadata = load_model(folder / "weights.safetensors")
 grey = blur(x0, blur.T)
 print(f"trained on {metadata['images_seen']:,} images; the greys have a spread of {grey.mean((1, 2, 3)).std():.3f}")
@@ -193,8 +193,8 @@ def noisy_grey(level, seed):
     return gaussian_like(grey, IMAGES, seed) + noise
 
 
-def generate(level, seed, measurement="float32"):
-    return algorithm2(from_grey, blur, measure(noisy_grey(level, seed), measurement)).clamp(-1, 1)
+def generate(level, seed, measurement_precision="float32"):
+    return algorithm2(from_grey, blur, measure(noisy_grey(level, seed), measurement_precision)).clamp(-1, 1)
 
 
 broken = {level: [generate(level, seed) for seed in range(SEEDS)] for level in LEVELS}

@@ -127,12 +127,12 @@ def test_eight_bits_destroy_what_float32_keeps(images):
     def deconvolve(x_t, t, start):
         return (inverse @ x_t.double() @ inverse.mT).float()
 
-    exact, rounded = (evaluate(deconvolve, degrade, images, methods=("degraded", "direct"), measurement=measurement, log=quiet)
-                      for measurement in ("float32", "8bit"))
+    exact, rounded = (evaluate(deconvolve, degrade, images, methods=("degraded", "direct"), measurement_precision=precision, log=quiet)
+                      for precision in ("float32", "8bit"))
     assert by_method(exact)["direct"]["rmse"] < 0.1 * by_method(exact)["degraded"]["rmse"]
     assert by_method(rounded)["direct"]["rmse"] > 2 * by_method(exact)["direct"]["rmse"]
     assert by_method(rounded)["degraded"]["rmse"] != by_method(exact)["degraded"]["rmse"]
-    assert {cell["measurement"] for cell in rounded["cells"]} == {"8bit"}
+    assert {cell["measurement_precision"] for cell in rounded["cells"]} == {"8bit"}
 
 
 def test_a_subset_is_spread_over_the_split(degrade):
@@ -226,11 +226,11 @@ def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_pat
     assert run(weights="abc")
     assert run(seed=1)
     assert run(n=20)
-    assert run(measurement="8bit")
+    assert run(measurement_precision="8bit")
     assert run(degrade=degradations.make("superres", pooling="bicubic"))
     assert run(images=some_images(checksum="other pixels"))
     assert run(weights=None) and run(weights=None), "without a checksum nobody knows that these are the same weights"
-    places = [tuple(row) for row in results.table(tmp_path)[["variant", "measurement", "n"]].values.tolist()]
+    places = [tuple(row) for row in results.table(tmp_path)[["variant", "measurement_precision", "n"]].values.tolist()]
     assert sorted(places) == [("T = 3", "8bit", 30), ("T = 3", "float32", 20), ("T = 3", "float32", 30),
                               ("T = 3, pooling bicubic", "float32", 30)], "a newer cell takes the place of the older"
 
@@ -314,8 +314,8 @@ def test_identity_and_frechet_with_a_classifier(images, degrade):
 
     cells = by_method(evaluate(lambda x, t, start: x / 2, degrade, images, methods=("degraded", "direct"), batch=8,
                                classifier=Classifier(), log=quiet))
-    low, high = cells["direct"]["identity_interval"]
-    assert cells["direct"]["identity"] == pytest.approx(0.1) and low < 0.1 < high
+    low, high = cells["direct"]["class_accuracy_interval"]
+    assert cells["direct"]["class_accuracy"] == pytest.approx(0.1) and low < 0.1 < high
     x0 = to_float(images.pixels)
     features = Classifier().features
     assert cells["direct"]["frechet"] == pytest.approx(metrics.frechet_distance(features(x0), features(degrade(x0, 3) / 2)), rel=1e-4)
@@ -324,7 +324,7 @@ def test_identity_and_frechet_with_a_classifier(images, degrade):
     assert cells["degraded"]["frechet"] == pytest.approx(0, abs=1e-6), "pooling keeps the means of the quarters"
     assert cells["direct"]["provenance"]["classifier"] == "always-3"
     frame = results.table([{"cells": list(cells.values())}])
-    assert frame["identity"].tolist() == pytest.approx([0.1, 0.1]) and "Frechet" in frame
+    assert frame["class_accuracy"].tolist() == pytest.approx([0.1, 0.1]) and "Frechet" in frame
 
 
 class FakeInception(Classifier):
@@ -366,7 +366,7 @@ def test_fid_that_cannot_be_had_says_why(images, degrade, monkeypatch):
 
 
 def test_one_line_errors(images, degrade):
-    for options, message in (({"methods": ("sampled",)}, "unknown method 'sampled'"), ({"measurement": "16bit"}, "unknown measurement '16bit'")):
+    for options, message in (({"methods": ("sampled",)}, "unknown method 'sampled'"), ({"measurement_precision": "16bit"}, "unknown measurement_precision '16bit'")):
         with pytest.raises(ValueError, match=message) as error:
             evaluate(identity, degrade, images, log=quiet, **options)
         assert "\n" not in str(error.value)
@@ -406,7 +406,7 @@ def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(
 
 
 def cell(method, rmse, ssim, fid, data="mnist", **others):
-    return {"task": "superres", "data": data, "split": "test", "variant": "T = 3", "method": method, "measurement": "float32",
+    return {"task": "superres", "data": data, "split": "test", "variant": "T = 3", "method": method, "measurement_precision": "float32",
             "n": 100, "rmse": rmse, "ssim": ssim, "fid": fid, "gain": 0.23 / rmse, "provenance": {}, **others}
 
 
@@ -414,7 +414,7 @@ def test_the_table_marks_the_best_of_each_metric(tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps({"cells": [dict(one, provenance={}) for one in (
         cell("direct", 0.114, 0.823, 4.05, resize="half-pixel bilinear"), cell("algorithm2", 0.115, 0.820, 3.33, resize="half-pixel bilinear"))]}))
     frame = results.table([tmp_path, {"cells": [cell("direct", 0.05, 0.9, "not run: why", data="cifar10") | {"split": "validation"}]}])
-    assert list(frame.columns) == ["task", "data", "variant", "method", "measurement", "RMSE", "SSIM", "FID", "resize", "gain", "n"]
+    assert list(frame.columns) == ["task", "data", "variant", "method", "measurement_precision", "RMSE", "SSIM", "FID", "resize", "gain", "n"]
     assert frame["RMSE"].tolist() == [0.114, 0.115, 0.05] and frame["data"].tolist() == ["mnist", "mnist", "cifar10 validation"]
     rows = [[field.strip() for field in line.split("|")[1:-1]] for line in results.markdown(frame).splitlines() if line.startswith("|")]
     assert rows[2] == ["superres", "mnist", "T = 3", "direct", "float32", "**0.1140**", "**0.8230**", "4.05", "half-pixel bilinear", "**2.02**", "100"]

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from colddiff_nb.degradations import make
-from colddiff_nb.samplers import between, consistent, ddim, mirrored, mixed
+from colddiff_nb.samplers import between, ddim, mirrored, mixed, project_onto_measurement
 from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, direct
 
 TASKS = [("deblur", "cifar10"), ("superres", "mnist"), ("inpaint", "cifar10")]
@@ -148,14 +148,14 @@ def test_consistent_predictions_agree_with_the_measurement(task, dataset):
     x0, drawn, x_T = setting(task, dataset)
     network = untrained()
     for sampler in (direct, algorithm1, algorithm2):
-        path = consistent(sampler)(lambda x, s, start: network(x), drawn, x_T, trajectory=True)
+        path = project_onto_measurement(sampler)(lambda x, s, start: network(x), drawn, x_T, trajectory=True)
         plain = sampler(lambda x, s, start: network(x), drawn, x_T, trajectory=True)
         assert torch.allclose(path.x0_hat[0], drawn.project(plain.x0_hat[0].clamp(-1, 1), x_T), atol=1e-6)
         if (task, sampler) == ("superres", algorithm2):  # which keeps the measurement by itself
             assert torch.allclose(path.result, plain.result, atol=1e-4)
         else:
             assert (path.result - x0).norm() < (plain.result - x0).norm()
-    started_lower = consistent(direct, "8bit")(lambda x, s, start: 0 * x, drawn, drawn(x0, 2), T=2)
+    started_lower = project_onto_measurement(direct, "8bit")(lambda x, s, start: 0 * x, drawn, drawn(x0, 2), T=2)
     assert torch.equal(started_lower, drawn.project(0 * x0, drawn(x0, 2), 2, "8bit"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import TASKS, Drawn
+from colddiff_nb.degradations import TASKS, DrawnDegradation
 from colddiff_nb.metrics import squared_errors
 from colddiff_nb.notebook.paint import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
@@ -37,7 +37,7 @@ def main() -> None:
             shown = torch.cat([order[:SHOWN], order[-SHOWN:]])
             columns = {"original": x0[shown], "degraded": x_T[shown]}
             for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2)):
-                columns[name] = sampler(restore, Drawn(degrade, drawn.randomness[shown]), x_T[shown])
+                columns[name] = sampler(restore, DrawnDegradation(degrade, drawn.randomness[shown]), x_T[shown])
             rows = [f"{kind}, {error:.3f}" for kind, error in zip(["best"] * SHOWN + ["worst"] * SHOWN, errors[shown])]
             grid(columns, rows=rows).save(RESULTS / "pictures" / f"{task}-{dataset}.png")
 

@@ -26,7 +26,7 @@ class DrawingUNet(SmallUNet):
     """The small U-Net with a noise image beside what the preconditioner gives; each draw of noise is another restoration."""
 
     def __init__(self, degrade: Degradation, recipe: Recipe):
-        super().__init__(degrade, 1, recipe.measurement, recipe.widths, keeps=recipe.keeps)
+        super().__init__(degrade, 1, recipe.measurement_precision, recipe.widths, data_consistency=recipe.data_consistency)
         self.stem = nn.Conv2d(16, self.top, 1)
         self.precondition.register_forward_hook(self.beside_noise)
 

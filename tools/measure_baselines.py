@@ -1,8 +1,8 @@
 """Scores what needs no training on the full test splits: the degraded images and the best linear estimator, from float32 and from
-8 bits. Writes results/baselines/*.json, and first the classifiers that their columns "identity" and "Frechet" use.
+8 bits. Writes results/baselines/*.json, and first the classifiers that their columns "class accuracy" and "Frechet" use.
 
     python tools/measure_baselines.py --data ROOT                    # the folder that holds MNIST and CIFAR-10
-    python tools/measure_baselines.py --data ROOT --fid bfloat16 --rounded --methods linear     # FID too: 11 minutes a row on a CPU core
+    python tools/measure_baselines.py --data ROOT --fid bfloat16 --rounded --methods lmmse     # FID too: 11 minutes a row on a CPU core
 
 Every row that is asked for is scored anew: without --fid it has no FID.
 """
@@ -26,7 +26,7 @@ from colddiff_nb.degradations import TASKS, Degradation, make
 from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.metrics.classifier import Classifier, load_classifier, save_classifier, train_classifier
-from colddiff_nb.metrics.linear import LinearEstimator, Statistics, fit, statistics
+from colddiff_nb.metrics.lmmse import LMMSE, Statistics, fit, statistics
 from colddiff_nb.weights.pretrained import RESULTS
 
 ROWS: dict[str, list[tuple[str, int | None]]] = {
@@ -66,7 +66,7 @@ def write(path: Path, content: Any) -> None:
 def keep(cell: dict[str, Any], path: Path) -> None:
     """Put the cell into a file, in the place of one of the same method and measurement."""
     cells = json.loads(path.read_text())["cells"] if path.is_file() else []
-    write(path, {"cells": [other for other in cells if any(other[key] != cell[key] for key in ("method", "measurement"))] + [cell]})
+    write(path, {"cells": [other for other in cells if any(other[key] != cell[key] for key in ("method", "measurement_precision"))] + [cell]})
 
 
 def file_of(degrade: Degradation, test: Images) -> Path:
@@ -74,19 +74,19 @@ def file_of(degrade: Degradation, test: Images) -> Path:
 
 
 def score_degraded(degrade: Degradation, test: Images, measurements: Sequence[str], scoring: dict[str, Any]) -> None:
-    for measurement in measurements:
-        cell, = evaluate(None, degrade, test, methods=("degraded",), measurement=measurement, **scoring)["cells"]
+    for precision in measurements:
+        cell, = evaluate(None, degrade, test, methods=("degraded",), measurement_precision=precision, **scoring)["cells"]
         keep(cell, file_of(degrade, test))
 
 
-def score_linear(degrade: Degradation, data: Statistics, validation: Images, test: Images, measurements: Sequence[str],
+def score_lmmse(degrade: Degradation, data: Statistics, validation: Images, test: Images, measurements: Sequence[str],
                  scoring: dict[str, Any]) -> None:
-    estimator: LinearEstimator | None = None
-    for measurement in measurements:
-        estimator, record = fit(degrade, data, validation, measurement, start=estimator)
-        cell, = evaluate(estimator, degrade, test, methods=("direct",), measurement=measurement, trained_on=data.images, **scoring)["cells"]
-        cell["method"] = cell["provenance"]["method"] = "linear"  # to `evaluate` any restorer's single call is direct
-        keep(cell | {"linear": record}, file_of(degrade, test))
+    estimator: LMMSE | None = None
+    for precision in measurements:
+        estimator, record = fit(degrade, data, validation, precision, start=estimator)
+        cell, = evaluate(estimator, degrade, test, methods=("direct",), measurement_precision=precision, trained_on=data.images, **scoring)["cells"]
+        cell["method"] = cell["provenance"]["method"] = "lmmse"  # to `evaluate` any restorer's single call is direct
+        keep(cell | {"lmmse": record}, file_of(degrade, test))
 
 
 def main() -> None:
@@ -95,8 +95,8 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     parser.add_argument("--severities", nargs="+", type=int, metavar="T", help="these only; default: all that are published")
-    parser.add_argument("--methods", nargs="+", default=("degraded", "linear"), choices=("degraded", "linear"))
-    parser.add_argument("--measurements", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
+    parser.add_argument("--methods", nargs="+", default=("degraded", "lmmse"), choices=("degraded", "lmmse"))
+    parser.add_argument("--precisions", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
     add_fid_options(parser)
     chosen = parser.parse_args()
     inception = chosen_inception(chosen)
@@ -106,11 +106,11 @@ def main() -> None:
         degradations = [degrade for degrade in degradations if not chosen.severities or degrade.T in chosen.severities]
         if "degraded" in chosen.methods:
             for degrade in degradations:
-                score_degraded(degrade, test, chosen.measurements, scoring)
-        if "linear" in chosen.methods:
+                score_degraded(degrade, test, chosen.precisions, scoring)
+        if "lmmse" in chosen.methods:
             data, validation = statistics(load(name, "train", chosen.data)), load(name, "validation", chosen.data)
             for degrade in degradations:
-                score_linear(degrade, data, validation, test, chosen.measurements, scoring)
+                score_lmmse(degrade, data, validation, test, chosen.precisions, scoring)
 
 
 if __name__ == "__main__":

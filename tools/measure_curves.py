@@ -46,7 +46,7 @@ def measure(choice: Recipe, folder: Path, images: Images, validation: Images, **
     rows: list[dict[str, Any]] = []
     for step in (choice.steps // 2 ** k for k in reversed(range(POINTS))):
         ema = train(choice, folder, images=images, until=step)
-        cells = evaluate(ema, choice.degradation(), validation, folder / f"at-{step}", methods=tuple(LINES), measurement=choice.scored_from,
+        cells = evaluate(ema, choice.degradation(), validation, folder / f"at-{step}", methods=tuple(LINES), measurement_precision=choice.scored_from,
                          trained_on=images.provenance, weights=f"step {step}", **scoring)["cells"]
         rows.append({"step": step, "images": step * choice.batch} | {f"{metric}_{cell['method']}": cell[metric] for metric in METRICS
                                                                     for cell in cells if isinstance(cell.get(metric), float)})
@@ -58,23 +58,24 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder that holds MNIST and CIFAR-10")
     parser.add_argument("--task", default="superres", choices=TASKS)
     parser.add_argument("--dataset", default="mnist", choices=("mnist", "cifar10"))
-    parser.add_argument("--measurement", default="both", choices=("float32", "8bit", "both"), help="what the network is made for")
+    parser.add_argument("--measurement-precision", default="both", choices=("float32", "8bit", "both"), help="what the network is made for")
     parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--sampler-states", type=float, default=0.25, help="share of a batch that walks through Algorithm 2")
+    parser.add_argument("--rollout", type=float, default=0.25, help="share of a batch that walks through Algorithm 2")
     parser.add_argument("--n", type=int, default=500, help="validation images scored")
     parser.add_argument("--fid", action="store_true", help="FID too, biased upward by so few images")
     parser.add_argument("--runs", type=Path, default=Path("runs/curves"))
     chosen = parser.parse_args()
     pair = f"{chosen.task}-{chosen.dataset}"
-    choice = recipe("small", chosen.task, chosen.dataset, steps=chosen.steps, measurement=chosen.measurement,
-                    sampler_states=chosen.sampler_states, evaluate_every=chosen.steps // POINTS)
+    choice = recipe("small", chosen.task, chosen.dataset, steps=chosen.steps, measurement_precision=chosen.measurement_precision,
+                    rollout=chosen.rollout, evaluate_every=chosen.steps // POINTS)
     images, validation = (load(chosen.dataset, split, chosen.data) for split in ("train", "validation"))
     classifier = load_classifier(RESULTS / f"classifier-{chosen.dataset}" / "weights.safetensors")
     rows = measure(choice, chosen.runs / pair, images, validation, n=chosen.n, fid=chosen.fid, classifier=classifier,
                    feature_cache=chosen.runs / "features")
     target = RESULTS / "curves" / pair
     target.parent.mkdir(exist_ok=True)
-    record = {"task": chosen.task, "T": choice.degradation().T, "data": validation.provenance, "n": chosen.n, "made_for": chosen.measurement,
+    record = {"task": chosen.task, "T": choice.degradation().T, "data": validation.provenance, "n": chosen.n,
+              "made_for": chosen.measurement_precision,
               "recipe": asdict(choice), "rows": rows}
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     draw(rows).savefig(target.with_suffix(".png"), dpi=100)

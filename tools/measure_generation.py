@@ -27,7 +27,7 @@ from colddiff_nb.weights.pretrained import RESULTS
 SEEDS, IMAGES = (0, 1, 2), 500
 LEVELS = {  # noise on x_T, in [-1, 1]
     "one grey": (0, 0.00005, 0.0001, 0.0002, 0.0004, 0.001), "one Gaussian": (0, 0.001, 0.01), "ten Gaussians": (0, 0.001, 0.01, 0.05, 0.1)}
-BUDGET: dict[str, Any] = {"steps": 800, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0, "evaluate_every": 800}
+BUDGET: dict[str, Any] = {"steps": 800, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0, "evaluate_every": 800}
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
             for level in LEVELS.get(name, (0,)):
                 add(name, level, seed, algorithm2(restore, pixelate, draw(seed) + level * grain))
         folder = runs / f"grey-{seed}"
-        train(recipe("quick", "mean", "mnist5k", T=20, measurement="8bit", seed=seed, **BUDGET), folder, images=digits)
+        train(recipe("quick", "mean", "mnist5k", T=20, measurement_precision="8bit", seed=seed, **BUDGET), folder, images=digits)
         from_grey, blur, trained = load_model(folder / "weights.safetensors")
         for level in LEVELS["one grey"]:
             add("one grey", level, seed, algorithm2(from_grey, blur, gaussian_like(blur(x0, blur.T), IMAGES, seed) + level * grain))

@@ -34,7 +34,7 @@ from colddiff_nb.storage import files
 from colddiff_nb.training import recipe, train
 from colddiff_nb.weights import load_model
 
-BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0,
+BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 600, "save_every": 200}
 SEEDS, IMAGES, DAMAGE = (0, 1, 2), 500, 0.26  # DAMAGE: RMSE of what noise is restored from, about that of the others' x_T
 
@@ -97,7 +97,8 @@ def measure(name: str, seed: int, runs: Path, classifier: Classifier) -> tuple[l
         restored, made = (sample(restore, degrade, x, s).clamp(-1, 1) for x, s in ((x_t, t), (start, T)))
         row = {"degradation": name, "seed": seed, "sampler": sampler, "n": len(x0), "images_seen": metadata["images_seen"]}
         rows += [row | {"job": "restoration", "from": t, "rmse": metrics.rmse(restored, x0), "ssim": metrics.ssim(restored, x0),
-                        "identity": (classifier(restored).argmax(1) == labels).float().mean().item(), **generation_scores(restored, x0, classifier)},
+                        "class_accuracy": (classifier(restored).argmax(1) == labels).float().mean().item(),
+                        **generation_scores(restored, x0, classifier)},
                  row | {"job": "generation", "from": T, **generation_scores(made, x0, classifier)}]
     return rows, made[:8]
 

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/longer"))
     parser.add_argument("--seconds", type=float, default=200, help="of training")
     parser.add_argument("--n", type=int, default=2_000, help="validation images scored")
-    parser.add_argument("--measurement", default="float32", help="of the validation images")
+    parser.add_argument("--measurement-precision", default="float32", help="of the validation images")
     parser.add_argument("--realism", type=float, default=0.0)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=1e-3, help="of learning")
@@ -47,20 +47,21 @@ def main() -> None:
     chosen = parser.parse_args()
     name = f"{chosen.task}-{chosen.dataset}, realism {chosen.realism:g}, widths {chosen.widths or 'as shipped'}"
     shipped = None if chosen.widths else RESULTS / f"{chosen.task}-{chosen.dataset}" / "weights.safetensors"
-    both = {"measurement": "both"} if chosen.task != "deblur" else {}
+    both = {"measurement_precision": "both"} if chosen.task != "deblur" else {}
     wide = {"widths": tuple(chosen.widths)} if chosen.widths else {}
     choice = recipe("small", chosen.task, chosen.dataset, realism=chosen.realism, batch=chosen.batch, learning_rate=chosen.rate, **both, **wide)
     run = partial(train, images=load(chosen.dataset, "train", chosen.data), init=shipped)
     choice = replace(choice, steps=steps_in(chosen.seconds, choice, run, chosen.runs / f"{name}, probe"))
     part = choice.steps // 64
     choice = replace(choice, evaluate_every=part, save_every=choice.steps)
-    score = scorer(choice, load(chosen.dataset, "validation", chosen.data), chosen.runs, chosen.n, chosen.measurement)
+    score = scorer(choice, load(chosen.dataset, "validation", chosen.data), chosen.runs, chosen.n, chosen.measurement_precision)
 
     def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
         return score(step, network) if step // part in POINTS else {}
     began = time.monotonic()
     run(choice, chosen.runs / name, on_evaluate=on_evaluate)
-    record = {"task": chosen.task, "dataset": chosen.dataset, "measurement": chosen.measurement, "n": chosen.n, "changes": vars(chosen)
+    record = {"task": chosen.task, "dataset": chosen.dataset, "measurement_precision": chosen.measurement_precision, "n": chosen.n,
+              "changes": vars(chosen)
               | {"data": None, "runs": None}, "images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1),
               "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu", "curve": curve(chosen.runs / name)}
     (chosen.runs / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
@@ -75,9 +76,9 @@ def score_test(folder: Path, root: Path) -> None:
     inception: Any = metrics.Inception(device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
     severities = (20, 40) if (task, dataset) == ("deblur", "mnist") else (degrade.T,)
     for T in severities:
-        for measurement in ("float32",) if task == "deblur" else ("8bit", "float32"):
+        for precision in ("float32",) if task == "deblur" else ("8bit", "float32"):
             results.evaluate(network.to(device), make(task, dataset, T=T).to(device), load(dataset, "test", root), folder,
-                             methods=("direct", "algorithm2"), measurement=measurement, batch=500, trained_on=metadata["data"],
+                             methods=("direct", "algorithm2"), measurement_precision=precision, batch=500, trained_on=metadata["data"],
                              weights=metadata["checksum"], classifier=classifier_of(dataset).to(device), fid=inception)
 
 

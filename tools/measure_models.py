@@ -1,7 +1,7 @@
 """Scores the shipped models on a split of MNIST and CIFAR-10, cell by cell, going on where it stopped; writes results/*/metrics.json.
 
     python -m tools.measure_models --data ROOT                                  # every cell of the tables on the full test split: hours
-    python -m tools.measure_models --data ROOT --methods direct algorithm2 --measurements float32
+    python -m tools.measure_models --data ROOT --methods direct algorithm2 --precisions float32
     python -m tools.measure_models --data ROOT --split validation --n 1000      # the rows that `make test` computes again
 """
 from __future__ import annotations
@@ -27,9 +27,9 @@ from colddiff_nb.weights.pretrained import RESULTS, pretrained_folder
 SEVERITIES = {"deblur-mnist": (20, 40)}  # to start from, with one network: that of the paper's table, and the one its text names
 
 
-def score(task: str, dataset: str, measurement: str, inception: Inception | Literal[False], chosen: argparse.Namespace) -> None:
-    network, trained, metadata = load_pretrained(task, dataset, measurement)
-    folder = pretrained_folder(task, dataset, measurement)
+def score(task: str, dataset: str, precision: str, inception: Inception | Literal[False], chosen: argparse.Namespace) -> None:
+    network, trained, metadata = load_pretrained(task, dataset, precision)
+    folder = pretrained_folder(task, dataset, precision)
     images, device = load(dataset, chosen.split, chosen.data), runtime.device()
     shipped = RESULTS / f"classifier-{dataset}" / "weights.safetensors"
     classifier = load_classifier(shipped).to(device) if shipped.is_file() else None
@@ -37,7 +37,7 @@ def score(task: str, dataset: str, measurement: str, inception: Inception | Lite
     for T in chosen.severities or SEVERITIES.get(f"{task}-{dataset}", (trained.T,)):
         degrade = replace(recipe, T=T).degradation().to(device)
         print(f"{folder.name}, T = {T}, {chosen.split}", flush=True)
-        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement=measurement, n=chosen.n, fid=inception,
+        evaluate(network.to(device), degrade, images, folder, methods=chosen.methods, measurement_precision=precision, n=chosen.n, fid=inception,
                  trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier, feature_cache=chosen.feature_cache,
                  log=lambda line: print("  " + line, flush=True))
 
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=("mnist", "cifar10"), choices=("mnist", "cifar10"))
     parser.add_argument("--methods", nargs="+", default=tuple(SAMPLERS), choices=("degraded", *SAMPLERS))
     parser.add_argument("--severities", nargs="+", type=int, metavar="T", help="start from these only; default: those of the tables")
-    parser.add_argument("--measurements", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
+    parser.add_argument("--precisions", nargs="+", default=("float32", "8bit"), choices=("float32", "8bit"))
     parser.add_argument("--split", default="test", choices=("test", "validation"))
     parser.add_argument("--n", type=int, help="that many images, spread over the split; default: all")
     add_fid_options(parser)
@@ -74,8 +74,8 @@ def main() -> None:
     inception = chosen_inception(chosen)
     for dataset in chosen.datasets:
         for task in chosen.tasks:
-            for measurement in chosen.measurements:
-                score(task, dataset, measurement, inception, chosen)
+            for precision in chosen.precisions:
+                score(task, dataset, precision, inception, chosen)
 
 
 if __name__ == "__main__":

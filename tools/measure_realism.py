@@ -38,14 +38,14 @@ from .finer_pixels import FinerPixels
 register("finer-pixels", FinerPixels, T=7)
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on
     "the recipe": {}, "twice as wide": {"widths": (96, 160, 320)}, "four times as wide": {"widths": (192, 320, 640)},
-    "no rollouts": {"sampler_states": 0.0}, "2,000 digits": {"digits": 2_000}, "10,000 digits": {"digits": 10_000},
+    "no rollout": {"rollout": 0.0}, "2,000 digits": {"digits": 2_000}, "10,000 digits": {"digits": 10_000},
     "a critic, weight 0.01": {"realism": 0.01}, "a critic, weight 0.03": {"realism": 0.03},
     "a critic, weight 0.1": {"realism": 0.1}, "a critic, weight 0.3": {"realism": 0.3},
     "a finer schedule": {"task": "finer-pixels"}, "energy score": {}}
 BATCH = 256
 
 
-def scorer(choice: Recipe, images: Images, cache: Path, n: int, measurement: str = "float32") -> OnEvaluate:
+def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str = "float32") -> OnEvaluate:
     """FID, Frechet distance, RMSE, SSIM and sharpness of n validation images, by direct reconstruction and Algorithm 2."""
     device = runtime.device()
     inception = metrics.Inception(device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
@@ -54,7 +54,7 @@ def scorer(choice: Recipe, images: Images, cache: Path, n: int, measurement: str
     drawn = choice.degradation().to(device).draw(n, torch.Generator().manual_seed(0))
     drawn = replace(drawn, randomness=drawn.randomness.to(device))
     with torch.no_grad():
-        x_T = measure(drawn(x0, drawn.T), measurement)
+        x_T = measure(drawn(x0, drawn.T), precision)
         originals = {"frechet": classifier.features(x0),
                      "fid": metrics.features_of(inception, x0.split(250), cache / f"{choice.dataset}, {inception.name}, {n}")}
 

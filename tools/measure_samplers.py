@@ -25,14 +25,14 @@ from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.weights import load_model
 
 
-def chosen_samplers(degrade: Degradation, measurement: str) -> dict[str, Callable]:
+def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]:
     """The samplers of result_samplers.SAMPLERS, for the measurements of one kind."""
     few = fewer(degrade.T)
     found: dict[str, Callable] = {
         "direct": sampling.direct, "algorithm1": sampling.algorithm1, "algorithm2": sampling.algorithm2,
         "between": partial(samplers.between, keep=0.5), "mixed": partial(samplers.mixed, share=0.5),
-        "fewer": partial(sampling.algorithm2, T=few), "projected direct": samplers.consistent(sampling.direct, measurement),
-        "projected": samplers.consistent(sampling.algorithm2, measurement)}
+        "fewer": partial(sampling.algorithm2, T=few), "projected direct": samplers.project_onto_measurement(sampling.direct, precision),
+        "projected": samplers.project_onto_measurement(sampling.algorithm2, precision)}
     if channels(degrade.options["dataset"]) == 3:
         found["mirrored"] = samplers.mirrored(sampling.direct)
     assert set(found) <= set(SAMPLERS)
@@ -47,12 +47,12 @@ def measure(folder: Path, root: Path, split: str, n: int) -> None:
     classifier = load_classifier(reads) if reads.is_file() else None
     both = degrade.task == "deblur" and degrade.T == 40
     for variant in [degrade, *([make(**degrade.options | {"T": 20})] if both else [])]:
-        for measurement in ("8bit",) if trained["measurement"] == "8bit" else ("float32", "8bit"):
+        for precision in ("8bit",) if trained["measurement_precision"] == "8bit" else ("float32", "8bit"):
             print(f"{folder.name}, T = {variant.T}", flush=True)
-            found = chosen_samplers(variant, measurement)
+            found = chosen_samplers(variant, precision)
             results.METHODS |= found
             results.evaluate(restore, variant, images, HOME / "results" / "samplers" / folder.name, methods=list(found), n=n,
-                             measurement=measurement, trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier)
+                             measurement_precision=precision, trained_on=metadata["data"], weights=metadata["checksum"], classifier=classifier)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from colddiff_nb.weights.pretrained import RESULTS
 
 PAIRS = (("inpaint", "mnist"), ("deblur", "cifar10"))
 CHOICES: dict[str, dict[str, Any]] = {
-    "the recipe": {}, "keeps the measurement, not the state": {"keeps": "measurement"}, "no walkers": {"sampler_states": 0.0},
+    "the recipe": {}, "keeps the measurement, not the state": {"data_consistency": "measurement"}, "no rollout": {"rollout": 0.0},
     "L2 for L1": {"loss": "l2"}, "EMA, half-life 10 % for 3 %": {"ema_half_life": 0.1}}
 METRICS = ("rmse", "ssim")
 
@@ -52,9 +52,9 @@ def main() -> None:
     for seed in range(chosen.seeds):
         for task, dataset in PAIRS:
             for name, changes in CHOICES.items():
-                if task == "inpaint" and "keeps" in changes:
+                if task == "inpaint" and "data_consistency" in changes:
                     continue  # for masks nothing is kept
-                options = {"keeps": "state", "steps": chosen.steps, "evaluate_every": chosen.steps, "seed": seed}
+                options = {"data_consistency": "state", "steps": chosen.steps, "evaluate_every": chosen.steps, "seed": seed}
                 choice = recipe("small", task, dataset, **options | changes)
                 folder = chosen.runs / f"{task}-{dataset}, {name}, seed {seed}"
                 found.setdefault((task, dataset, name), []).append(score(choice, folder, chosen.data, chosen.n))

@@ -39,11 +39,11 @@ def choices(published: Published) -> str:
             f"{record['split']} images; ± is one standard deviation of the seeds.\n\n" + "\n\n".join(parts))
 
 
-def walkers_cost(published: Published) -> str:
-    """How much less direct RMSE trainings without walkers have, over the pairs that were tried."""
+def rollout_cost(published: Published) -> str:
+    """How much less direct RMSE trainings without a rollout have, over the pairs that were tried."""
     rows = {(row["task"], row["dataset"], row["choice"]): row["scores"]["rmse_direct"]["mean"]
             for row in (published.read("training_choices.json") or {"rows": []})["rows"]}
-    gains = [100 * (1 - rmse / rows[task, dataset, "the recipe"]) for (task, dataset, choice), rmse in rows.items() if choice == "no walkers"]
+    gains = [100 * (1 - rmse / rows[task, dataset, "the recipe"]) for (task, dataset, choice), rmse in rows.items() if choice == "no rollout"]
     return f"{min(gains):.0f} to {max(gains):.0f} %" if gains else MISSING
 
 
@@ -82,4 +82,4 @@ def pictures(published: Published) -> str:
 
 
 SECTIONS: dict[str, Callable[[Published], str]] = {
-    "ablations": table, "choices": choices, "walkers_cost": walkers_cost, "longer": longer, "curves": curves, "pictures": pictures}
+    "ablations": table, "choices": choices, "rollout_cost": rollout_cost, "longer": longer, "curves": curves, "pictures": pictures}

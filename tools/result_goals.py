@@ -18,11 +18,11 @@ GOALS = (("deblur-mnist", "T = 20", "float32", "RMSE", 0.115), ("deblur-mnist", 
 
 def goals(published: Published) -> str:
     rows = []
-    for pair, variant, measurement, metric, goal in GOALS:
+    for pair, variant, precision, metric, goal in GOALS:
         key, digits, sign = SCORES[metric]
-        row = published.best(pair, "direct", measurement, variant, key)
+        row = published.best(pair, "direct", precision, variant, key)
         met = MISSING if row is None else verdict(sign * (row.cell[key] - goal) >= 0, row)
-        rows.append((f"{PAIRS[pair]}, {variant}", FROM[measurement], metric, f"{goal:.3f}", number(row, key, digits), met,
+        rows.append((f"{PAIRS[pair]}, {variant}", FROM[precision], metric, f"{goal:.3f}", number(row, key, digits), met,
                      last_doubling(published, row.folder, variant, key) if row else "–"))
     return markdown("pair | from | metric | goal | measured | met | over the last doubling of the images", rows)
 
@@ -36,7 +36,7 @@ def targets(published: Published) -> str:
             continue
         printed = published.paper["pairs"][pair]
         ratio = sampled.cell["rmse"] / direct.cell["rmse"]
-        least = (below(*(published.best(pair, method, measurement, variant) for method in ("direct", "linear"))) for measurement in FROM)
+        least = (below(*(published.best(pair, method, precision, variant) for method in ("direct", "lmmse"))) for precision in FROM)
         beaten = (verdict(row.cell["rmse"] < printed[name]["RMSE"], row) for name, row in (("direct", direct), ("sampled", sampled)))
         rows.append((title, *beaten, f"{verdict(ratio <= 1.10, direct, sampled)} ({ratio:.2f})", *least))
     return markdown("pair | direct below the paper's | Algorithm 2 below the paper's | Algorithm 2 at most 1.10 x direct | "

@@ -7,7 +7,7 @@ from typing import Any
 from result_rows import Published
 from result_tables import markdown
 
-SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "identity": ("identity", 3), "frechet": ("Frechet", 1)},
+SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "class_accuracy": ("class accuracy", 3), "frechet": ("Frechet", 1)},
           "generation": {"frechet": ("Frechet", 1), "digits": ("digits in use", 1)}}
 
 

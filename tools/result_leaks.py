@@ -12,9 +12,9 @@ SHARES = {"hidden": "hidden pixels", "hidden_recovered_float32": "of these, to h
           "at_128_negative": "hidden and at 128: of these, darker"}
 
 
-def direct_on_leaks_images(published: Published, row: dict[str, Any], measurement: str) -> Row | None:
+def direct_on_leaks_images(published: Published, row: dict[str, Any], precision: str) -> Row | None:
     """The network's direct row on the images of a row of leaks.json."""
-    return next((found for found in published.rows if found.pair == f"inpaint-{row['dataset']}" and found.key[1:] == ("direct", measurement)
+    return next((found for found in published.rows if found.pair == f"inpaint-{row['dataset']}" and found.key[1:] == ("direct", precision)
                  and (found.cell["split"], found.cell["n"]) == (row["split"], row["n"])), None)
 
 
@@ -26,9 +26,9 @@ def table(published: Published) -> str:
     for row in record["rows"]:
         pair = f"inpaint-{row['dataset']}"
         shares.append((PAIRS[pair], *(f"{row[key]:.1%}" for key in SHARES)))
-        for measurement, shown in FROM.items():
-            direct = direct_on_leaks_images(published, row, measurement)
-            scores.append((PAIRS[pair], shown, *(f"{row[f'rmse_{what}_{measurement}']:.4f}" for what in ("degraded", "divided")),
+        for precision, shown in FROM.items():
+            direct = direct_on_leaks_images(published, row, precision)
+            scores.append((PAIRS[pair], shown, *(f"{row[f'rmse_{what}_{precision}']:.4f}" for what in ("degraded", "divided")),
                            f"{direct.cell['rmse']:.4f}" if direct else MISSING, printed_score(published.paper["pairs"][pair]["direct"], "RMSE")))
     row = record["rows"][0]
     return (f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of the pixel.\n\n"

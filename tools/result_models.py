@@ -24,10 +24,10 @@ def models(published: Published) -> str:
         scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
         current = ("yes" if scored == {metadata["checksum"]} else "yes, before the refit" if scored <= of(metadata)
                    else "in part, others of older weights" if metadata["checksum"] in scored else "**no, older weights**")
-        rows.append((f"[{name}]({name}/)", options["measurement"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
+        rows.append((f"[{name}]({name}/)", options["measurement_precision"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
                      f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
-                     f"{options['sampler_states']:.0%}", keeps(options), options["loss"].upper(), current if scored else MISSING))
-    return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | walkers | keeps | loss | "
+                     f"{options['rollout']:.0%}", data_consistency(options), options["loss"].upper(), current if scored else MISSING))
+    return markdown("model | made for | network, parameters | images seen: steps x batch | share of the paper's | rollout | consistent with | loss | "
                     "rows are of these weights", rows)
 
 
@@ -46,18 +46,19 @@ def card(published: Published, name: str) -> str:
     """What one needs to know before using the weights in results/<name>/."""
     metadata = published.models[name]
     options, data = metadata["recipe"], metadata["data"]
-    task, dataset, measurement = options["task"], options["dataset"], options["measurement"]
+    task, dataset, precision = options["task"], options["dataset"], options["measurement_precision"]
     pair = f"{task}-{dataset}"
     scores = [(variant, FROM[source], METHODS[method], number(row, "rmse", 4, True), number(row, "ssim", 4, True),
                number(fid if (fid := published.best(pair, method, source, variant, "fid")) and fid.folder == name else None, "fid", 2, True))
               for variant in published.variants(pair) for source in FROM for method in ("direct", "algorithm2")
               if (row := published.best(pair, method, source, variant)) and row.folder == name]
     return CARD.read_text().format(
-        name=name, title=PAIRS[pair], made_for=MADE_FOR[measurement], channels=1 if dataset == "mnist" else 3, size=metadata["size"],
-        loader=f'load_pretrained("{task}", "{dataset}"' + ("" if name == pair else f', "{measurement}"') + ")", T=make(task, dataset).T,
+        name=name, title=PAIRS[pair], made_for=MADE_FOR[precision], channels=1 if dataset == "mnist" else 3, size=metadata["size"],
+        loader=f'load_pretrained("{task}", "{dataset}"' + ("" if name == pair else f', "{precision}"') + ")", T=make(task, dataset).T,
         network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
         images_seen=metadata["images_seen"], share=published.share(name), loss=options["loss"].upper(),
-        walkers=f"{options['sampler_states']:.0%}", kept="" if task == "inpaint" else f", and the network keeps what the {options['keeps']} tells",
+        rollout=f"{options['rollout']:.0%}", 
+        kept="" if task == "inpaint" else f", and the network keeps what the {options['data_consistency']} tells",
         seed=options["seed"], minutes=sum(stage["seconds"] for stage in (*metadata["earlier"], metadata)) / 60, images=data["n"],
         licence=LICENCES[dataset], checksum=metadata["checksum"], scores=markdown("start | from | method | RMSE | SSIM | FID", scores),
         commands="\n".join(f"      {command(stage)}" for stage in (*metadata["earlier"], metadata)), rounded=from_8_bits(published, name),
@@ -68,9 +69,9 @@ def from_8_bits(published: Published, name: str) -> str:
     """What 8 bits make of a model made for float32, on the samplers' validation images."""
     cells = [cell for cell in (published.read(f"samplers/{name}/metrics.json") or {"cells": []})["cells"]
              if cell["method"] == "direct" and cell["provenance"]["weights"] in of(published.models[name])]
-    exact = {cell["variant"]: cell["rmse"] for cell in cells if cell["measurement"] == "float32"}
-    rounded = [cell for cell in cells if cell["measurement"] == "8bit" and cell["variant"] in exact]
-    if not rounded or published.models[name]["recipe"]["measurement"] != "float32":
+    exact = {cell["variant"]: cell["rmse"] for cell in cells if cell["measurement_precision"] == "float32"}
+    rounded = [cell for cell in cells if cell["measurement_precision"] == "8bit" and cell["variant"] in exact]
+    if not rounded or published.models[name]["recipe"]["measurement_precision"] != "float32":
         return ""
     shown = ", ".join(f"{cell['rmse']:.3f} ({cell['variant']}; from float32 {exact[cell['variant']]:.3f}, the degraded image has "
                       f"{cell['rmse'] * cell['gain']:.3f})" for cell in rounded)
@@ -103,8 +104,8 @@ def last_stage(published: Published) -> str:
     return markdown("pair | from | method | RMSE | SSIM | FID", rows)
 
 
-def keeps(options: dict[str, Any]) -> str:
-    return "–" if options["task"] == "inpaint" else options["keeps"]
+def data_consistency(options: dict[str, Any]) -> str:
+    return "–" if options["task"] == "inpaint" else options["data_consistency"]
 
 
 def refit(published: Published) -> str:

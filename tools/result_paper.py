@@ -27,7 +27,7 @@ def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str
 def outcome(published: Published, pair: str, variant: str, method: str, metric: str) -> str:
     """`compare` of the row from float32, with °: better or a tie, but from 8 bits less than that, or not scored."""
     printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
-    exact, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
+    exact, rounded = (published.best(pair, method, precision, variant, key) for precision in FROM)
     result, from_8_bits = (compare(row, printed, metric, fid_margin(published)) for row in (exact, rounded))
     less = {"better": ("tie", "worse", ""), "tie": ("worse", "")}.get(result, ())
     return f"{result}°" if from_8_bits in less else result
@@ -52,10 +52,10 @@ def paper(published: Published) -> str:
     parts = []
     for pair, variant, _ in cases(published):
         printed, rows = published.paper["pairs"][pair], []
-        for method in ("degraded", "linear", "direct", "algorithm2"):
+        for method in ("degraded", "lmmse", "direct", "algorithm2"):
             theirs = printed.get(PAPER_METHODS.get(method, ""), {})
             for metric, (key, digits, _) in SCORES.items():
-                row, rounded = (published.best(pair, method, measurement, variant, key) for measurement in FROM)
+                row, rounded = (published.best(pair, method, precision, variant, key) for precision in FROM)
                 if not theirs and not row:
                     continue
                 gap = "–"

@@ -15,7 +15,7 @@ from colddiff_nb.training import Recipe
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
          "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",
          "inpaint-mnist": "Inpainting, MNIST", "inpaint-cifar10": "Inpainting, CIFAR-10"}
-METHODS = {"degraded": "degraded", "linear": "linear", "direct": "direct", "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
+METHODS = {"degraded": "degraded", "lmmse": "LMMSE", "direct": "direct", "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
 FULL = 10_000  # images of the test split of MNIST and of CIFAR-10
 
 
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.cell["variant"], self.cell["method"], self.cell["measurement"]
+        return self.cell["variant"], self.cell["method"], self.cell["measurement_precision"]
 
     @property
     def full(self) -> bool:
@@ -130,18 +130,18 @@ class Published:
         shipped = self.read(f"classifier-{cell['data']}/record.json")
         if shipped is None or cell["provenance"].get("classifier") in (None, shipped["name"]):
             return cell
-        return {key: value for key, value in cell.items() if not key.startswith(("identity", "frechet"))}
+        return {key: value for key, value in cell.items() if not key.startswith(("class_accuracy", "frechet"))}
 
     @cached_property
     def quick(self) -> list[Row]:
         return [Row(path.parent.name.removeprefix("quick-"), path.parent.name, cell)
                 for path in sorted(self.folder.glob("quick-*/metrics.json")) for cell in json.loads(path.read_text())["cells"]]
 
-    def best(self, pair: str, method: str, measurement: str = "float32", variant: str | None = None, metric: str = "rmse") -> Row | None:
+    def best(self, pair: str, method: str, precision: str = "float32", variant: str | None = None, metric: str = "rmse") -> Row | None:
         """The row on the images nearest to the paper's that has the metric; from 8 bits the model made for them goes first."""
-        key = variant or self.paper["pairs"][pair]["variant"], method, measurement
+        key = variant or self.paper["pairs"][pair]["variant"], method, precision
         rows = [row for row in self.rows if row.pair == pair and row.key == key and row.number(metric) is not None]
-        if measurement == "float32":
+        if precision == "float32":
             rows = [row for row in rows if not row.folder.endswith("-8bit")]
         return max(rows, key=lambda row: (row.worth, row.folder.endswith("-8bit")), default=None)
 

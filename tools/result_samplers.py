@@ -36,9 +36,10 @@ def sampler_tables(published: Published) -> str:
     for pair, title in PAIRS.items():
         cells = measured(published, pair)
         for variant in dict.fromkeys(cell["variant"] for cell in cells):
-            found = {(cell["measurement"], cell["method"]): cell for cell in cells if cell["variant"] == variant}  # made for 8 bits goes first
+            found = {(cell["measurement_precision"], cell["method"]): cell for cell in cells
+                     if cell["variant"] == variant}  # made for 8 bits goes first
             parts.append(f"### {title}, {variant}\n\n" + markdown("sampler | RMSE | SSIM | Frechet | RMSE, 8 bits | SSIM, 8 bits | Frechet, 8 bits", (
-                (shown, *(value(found, measurement, name, *score) for measurement in ("float32", "8bit") for score in SCORES))
+                (shown, *(value(found, precision, name, *score) for precision in ("float32", "8bit") for score in SCORES))
                 for name, (shown, *_) in SAMPLERS.items() if ("float32", name) in found)))
     return "\n\n".join(parts) or "Nothing yet: `python tools/measure_samplers.py`."
 
@@ -67,21 +68,21 @@ def goals(published: Published) -> str:
     for pair, title in PAIRS.items():
         cells = measured(published, pair)
         for variant in dict.fromkeys(cell["variant"] for cell in cells):
-            for measurement, shown in FROM.items():
-                found = {cell["method"]: cell for cell in cells if (cell["variant"], cell["measurement"]) == (variant, measurement)}
+            for precision, shown in FROM.items():
+                found = {cell["method"]: cell for cell in cells if (cell["variant"], cell["measurement_precision"]) == (variant, precision)}
                 lines.append((f"{title}, {variant}", shown, *(near_the_best(found, score, best) for score, (_, best) in GOALS.items())))
     return markdown("pair | from | " + " | ".join(name for name, _ in GOALS.values()), lines)
 
 
-def value(found: dict[tuple[str, str], dict[str, Any]], measurement: str, name: str, score: str, digits: int, best: Callable) -> str:
+def value(found: dict[tuple[str, str], dict[str, Any]], precision: str, name: str, score: str, digits: int, best: Callable) -> str:
     """A score, bold where it is the best of its column; RMSE with its distance from Algorithm 2's."""
-    number = found.get((measurement, name), {}).get(score)
+    number = found.get((precision, name), {}).get(score)
     if number is None:
         return MISSING
     text = f"{number:.{digits}f}"
-    if score == "rmse" and (theirs := found.get((measurement, "algorithm2"))) and name != "algorithm2":
+    if score == "rmse" and (theirs := found.get((precision, "algorithm2"))) and name != "algorithm2":
         text += f" ({100 * (number / theirs['rmse'] - 1):+.1f} %)"
-    winner = best(cell[score] for (kind, _), cell in found.items() if kind == measurement)
+    winner = best(cell[score] for (kind, _), cell in found.items() if kind == precision)
     return f"**{text}**" if number == winner else text
 
 
@@ -115,7 +116,7 @@ def growth(published: Published) -> str:
         T, rmse = row["T"], {int(s): value for s, value in row["prediction_rmse"].items()}
         shown = [rmse[max(1, round(share * T))] for share in (1, 0.75, 0.5, 0.25)] + [rmse[1]]
         name = PAIRS[row["model"].removesuffix("-8bit")]
-        lines.append((f"{name}, T = {T}", FROM[row["measurement"]], *(f"{value:.4f}" for value in shown), f"{row['result_rmse']:.4f}",
+        lines.append((f"{name}, T = {T}", FROM[row["measurement_precision"]], *(f"{value:.4f}" for value in shown), f"{row['result_rmse']:.4f}",
                       f"{row['result_rmse'] / rmse[T]:.2f}"))
     return markdown("pair | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct", lines)
 
@@ -127,7 +128,8 @@ def repeated_calls(published: Published) -> str:
         half, rmse = row["half_way"], row["prediction_rmse"]
         first, once, after = rmse[str(row["T"])], half["one_step_algorithm2"], rmse[str(half["severity"])]
         if row["result_rmse"] > 1.1 * first:
-            lines.append((PAIRS[row["model"].removesuffix("-8bit")], FROM[row["measurement"]], f"{first:.4f}", f"{after:.4f}", f"{once:.4f}",
+            lines.append((PAIRS[row["model"].removesuffix("-8bit")], FROM[row["measurement_precision"]],
+                          f"{first:.4f}", f"{after:.4f}", f"{once:.4f}",
                           f"{(once - first) / (after - first):.0%}", f"{half['one_step_algorithm1']:.4f}", f"{half['moved']:.4f}",
                           f"{hypot(first, half['moved']):.4f}"))
     return markdown("pair | from | direct | after all steps | after one step | its share of what all add | after one of Algorithm 1 | moved by all | "

@@ -62,14 +62,14 @@ def titled(pair: str, variant: str) -> str:
 def glance(published: Published) -> str:
     rows = []
     for pair, variant, title in cases(published):
-        for measurement, name in FROM.items():
-            linear, direct, sampled = (published.best(pair, method, measurement, variant) for method in ("linear", "direct", "algorithm2"))
+        for precision, name in FROM.items():
+            linear, direct, sampled = (published.best(pair, method, precision, variant) for method in ("lmmse", "direct", "algorithm2"))
             ratio = "–"
             if direct and sampled and direct.images == sampled.images:
                 ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" + ("" if direct.full else " †")
             rows.append((title, name, published.share(direct.folder) if direct else "–", number(linear, "rmse", 4), number(direct, "rmse", 4),
                          number(sampled, "rmse", 4), ratio, below(direct, linear), below(sampled, linear)))
-    return markdown("pair | from | budget | linear | direct | Algorithm 2 | Alg. 2 / direct | direct below linear | Alg. 2 below linear", rows)
+    return markdown("pair | from | budget | LMMSE | direct | Algorithm 2 | Alg. 2 / direct | direct below LMMSE | Alg. 2 below LMMSE", rows)
 
 
 def glance_notes(published: Published) -> str:
@@ -77,12 +77,12 @@ def glance_notes(published: Published) -> str:
     ahead = []
     for pair, title in PAIRS.items():
         goal = published.paper["pairs"][pair]["direct"]["RMSE"]
-        exact, rounded = (published.best(pair, "linear", measurement) for measurement in FROM)
+        exact, rounded = (published.best(pair, "lmmse", precision) for precision in FROM)
         if exact and rounded and exact.cell["rmse"] < goal:
             only = "" if rounded.cell["rmse"] < goal else " **only from float32**"
             ahead.append(f"{title}{only} ({number(exact, 'rmse', 4)}, from 8 bits {number(rounded, 'rmse', 4)}; the paper {goal:.3f})")
-    errors = [f"{row.cell['linear']['measured_noise'] ** 0.5:.1e} ({titled(row.pair, row.key[0])})" for row in published.rows
-              if row.key[1:] == ("linear", "float32") and row.pair.startswith("deblur")]
+    errors = [f"{row.cell['lmmse']['measured_noise'] ** 0.5:.1e} ({titled(row.pair, row.key[0])})" for row in published.rows
+              if row.key[1:] == ("lmmse", "float32") and row.pair.startswith("deblur")]
     return (f"Least squares alone, without any network, is below the paper's direct RMSE for {'; '.join(ahead) or 'no pair'}. "
             f"How noisy it takes x_T to be was tuned on validation images; what it finds in float32 depends on how D rounds. The x_T of this "
             f"package is off the exact D(x_0, T), root mean square on [-1, 1], by {', '.join(errors) or MISSING}.")
@@ -92,28 +92,28 @@ def glance_fid(published: Published) -> str:
     """What the network adds over least squares in FID."""
     shown, ahead = [], []
     for pair, variant, title in cases(published):
-        linear, direct = (published.best(pair, method, variant=variant, metric="fid") for method in ("linear", "direct"))
+        linear, direct = (published.best(pair, method, variant=variant, metric="fid") for method in ("lmmse", "direct"))
         goal = published.paper["pairs"][pair]["direct"]["FID"]
         if linear and direct:
             shown.append(f"{title} {number(linear, 'fid', 2)} / {number(direct, 'fid', 2)}")
         if linear and linear.cell["fid"] < goal:
-            rounded = published.best(pair, "linear", "8bit", variant, "fid")
+            rounded = published.best(pair, "lmmse", "8bit", variant, "fid")
             only = "" if rounded and rounded.cell["fid"] < goal else " **only from float32**"
             ahead.append(f"{title}{only} (from 8 bits {number(rounded, 'fid', 2)}; the paper {goal:.2f})")
     alone = f" Least squares alone is below the paper's direct FID for {'; '.join(ahead)}." if ahead else ""
-    return f"In FID, linear / direct, from float32: {'; '.join(shown) or MISSING}.{alone}"
+    return f"In FID, LMMSE / direct, from float32: {'; '.join(shown) or MISSING}.{alone}"
 
 
 def score_row(row: Row, images: bool) -> tuple[str, ...]:
     method = METHODS[row.cell["method"]] + (" (8-bit model)" if row.folder.endswith("-8bit") and row.cell["method"] != "degraded" else "")
     shown = [number(row, key, digits, True).removesuffix(" †")
-             for key, digits in (("rmse", 4), ("ssim", 4), ("fid", 2), ("identity", 3), ("frechet", 1), ("gain", 3))]
-    return method, FROM[row.cell["measurement"]], *shown, *([row.images] if images else [])
+             for key, digits in (("rmse", 4), ("ssim", 4), ("fid", 2), ("class_accuracy", 3), ("frechet", 1), ("gain", 3))]
+    return method, FROM[row.cell["measurement_precision"]], *shown, *([row.images] if images else [])
 
 
 def all_rows(published: Published) -> str:
     parts = []
-    head = "method | from | RMSE | SSIM | FID | identity | Frechet | gain"
+    head = "method | from | RMSE | SSIM | FID | class accuracy | Frechet | gain"
     for pair, variant, title in cases(published):
         rows = sorted((row for row in published.rows if row.pair == pair and row.key[0] == variant),
                       key=lambda row: (list(METHODS).index(row.key[1]), row.key[2] != "float32", row.folder))
@@ -131,7 +131,7 @@ def all_rows(published: Published) -> str:
 def deviations(published: Published) -> str:
     ours, theirs = (asdict(recipe(name, "deblur", "mnist")) for name in ("small", "paper"))
     seen = [metadata["images_seen"] for metadata in published.models.values()]
-    walkers = sorted({f"{metadata['recipe']['sampler_states']:.0%}" for metadata in published.models.values()})
+    rollout = sorted({f"{metadata['recipe']['rollout']:.0%}" for metadata in published.models.values()})
     rates = " or ".join(sorted({f"{metadata['recipe']['learning_rate']:g}" for metadata in published.models.values()}))
     sizes = [metadata["parameters"] / 1e6 for metadata in published.models.values()]
     return markdown("what | paper | here | why", [
@@ -146,11 +146,11 @@ def deviations(published: Published) -> str:
          "RMSE asks for the mean of what is possible, L1 for the median; not compared from 8 bits"),
         ("optimiser", f"Adam {theirs['learning_rate']}, {theirs['schedule']}, no clipping",
          f"Adam {rates}, {ours['schedule']}, clipping at {ours['clip']:g}", "a short training must use every step"),
-        ("t in training", theirs["severities"], "of the part of a batch that is no walker 20 % uniform, 20 % rising in t, 60 % at T",
+        ("t in training", theirs["severities"], "of the part of a batch that is no rollout 20 % uniform, 20 % rising in t, 60 % at T",
          "the score is taken at t = T"),
-        ("stages", "one", "blur two: the second begins with the weights of the first, a new cosine and *keeps: measurement*",
+        ("stages", "one", "blur two: the second begins with the weights of the first, a new cosine and *data_consistency: measurement*",
          "for Algorithm 2's sake; [what it changed](details.md#what-the-last-stage-of-the-deblurring-models-changed)"),
-        ("x_t in training", "D(x0, t)", f"{' or '.join(walkers)} of a batch walk through Algorithm 2, a step of the sampler each training step",
+        ("x_t in training", "D(x0, t)", f"{' or '.join(rollout)} of a batch walk through Algorithm 2, a step of the sampler each training step",
          "the sampler's states are not D(x0, s): its own predictions made them"),
         ("x_s in Algorithm 2", "float32", "float64 between the network's calls", "the rounding of T small steps adds up"),
         ("EMA", "0.995 every 10 steps", "every step, half-life 3 % of the steps so far", "a short training"),
@@ -172,7 +172,7 @@ def deviations(published: Published) -> str:
 
 
 def classifier(published: Published) -> str:
-    """Which classifiers the columns identity and Frechet rest on, and how well they read the originals."""
+    """Which classifiers the columns class accuracy and Frechet rest on, and how well they read the originals."""
     records = [record for dataset in ("mnist", "cifar10") if (record := published.read(f"classifier-{dataset}/record.json"))]
     named = [f"*{record['name']}*, {record['features']} features, right on {record['accuracy']:.2%} of the test split" for record in records]
     return f"The classifiers: {'; '.join(named)}." if named else "No classifier has been published yet."
@@ -190,19 +190,19 @@ def quick(published: Published) -> str:
 def not_run(published: Published) -> str:
     lines = []
     for pair, variant, title in cases(published):
-        missing = [f"{METHODS[method]} from {FROM[measurement]}" for measurement in FROM for method in METHODS
-                   if not ((row := published.best(pair, method, measurement, variant)) and row.full)]
+        missing = [f"{METHODS[method]} from {FROM[precision]}" for precision in FROM for method in METHODS
+                   if not ((row := published.best(pair, method, precision, variant)) and row.full)]
         if missing:
             lines.append(f"- {title}, not on the full test split: {', '.join(missing)}.")
-        for measurement, name in FROM.items():
-            if missing := [METHODS[method] for method in METHODS if not published.best(pair, method, measurement, variant, "fid")]:
+        for precision, name in FROM.items():
+            if missing := [METHODS[method] for method in METHODS if not published.best(pair, method, precision, variant, "fid")]:
                 lines.append(f"- {title}, no FID from {name}: {', '.join(missing)}.")
     eight = [pair for pair in PAIRS if pair.startswith("deblur") and f"{pair}-8bit" not in published.models]
     lines += [f"- A model made for 8-bit measurements: {', '.join(eight)}."] if eight else []
     lines += ["- The paper's networks, and its 700,000 steps, with any of the tasks.", "- Further seeds of the shipped models."]
     uncurved = [name for name in published.models if published.read(f"curves/{name}.json") is None]
     lines += [f"- Scores over a whole training: {', '.join(uncurved)}."] if uncurved else []
-    unread = [title for pair, title in PAIRS.items() if any(row.pair == pair and row.number("identity") is None for row in published.rows)]
+    unread = [title for pair, title in PAIRS.items() if any(row.pair == pair and row.number("class_accuracy") is None for row in published.rows)]
     lines += [f"- Identity and Frechet, not of all rows: {'; '.join(unread)}."] if unread else []
     return "\n".join(lines)
 

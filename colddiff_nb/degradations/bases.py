@@ -79,16 +79,16 @@ class Linear(Degradation):
         """The images of coefficients c (B, C, size, size)."""
         return c
 
-    def trusted(self, measurement: str) -> float:
+    def trusted(self, measurement_precision: str) -> float:
         """The smallest absolute gain that `project` divides by."""
-        return TRUSTED[measurement]
+        return TRUSTED[measurement_precision]
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         return self.synthesise(self.gains_at(t, randomness) * self.analyse(x0)).to(x0.dtype)
 
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement: str) -> Tensor:
+    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement_precision: str) -> Tensor:
         gains = self.gains_at(torch.full((len(x_t),), t, device=x_t.device), randomness)
-        known = gains.abs() > self.trusted(measurement)
+        known = gains.abs() > self.trusted(measurement_precision)
         coefficients = torch.where(known, self.analyse(x_t) / gains.where(known, 1), self.analyse(x0_hat))
         return self.synthesise(coefficients).to(x0_hat.dtype)
 

@@ -1,6 +1,6 @@
 """What a degradation is.
 
-`Degradation` to subclass, `Drawn` with its randomness fixed, and `check_degradation`, which says in words what is wrong
+`Degradation` to subclass, `DrawnDegradation` with its randomness fixed, and `check_degradation`, which says in words what is wrong
 with one of your own:
 
     class Fade(Degradation):
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from colddiff_nb.data.names import check_whole
 
-TRUSTED = {"float32": 1e-6, "8bit": 0.05}  # by measurement: smallest gain at which dividing by it does not amplify rounding too far
+TRUSTED = {"float32": 1e-6, "8bit": 0.05}  # by precision of x_T: smallest gain at which dividing by it does not amplify rounding too far
 
 
 class Degradation(nn.Module):
@@ -31,7 +31,7 @@ class Degradation(nn.Module):
 
     A subclass gives `apply_at(x0, t, randomness)` for t in 0..T. Where it has randomness it also overrides
     `draw_randomness(n, generator)`, a tensor whose first dimension is n: then D must be drawn before it is called. Where part of
-    x0 can be read off x_t, it may give `project_at(x0_hat, x_t, t, randomness, measurement)`, see `Drawn.project`.
+    x0 can be read off x_t, it may give `project_at(x0_hat, x_t, t, randomness, measurement_precision)`, see `DrawnDegradation.project`.
     """
 
     def __init__(self, T: int, size: int, options: dict[str, Any]):
@@ -42,7 +42,7 @@ class Degradation(nn.Module):
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} gives no apply_at(x0, t, randomness)")
 
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement: str) -> Tensor:
+    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement_precision: str) -> Tensor:
         raise ValueError(f"{self.task} has no projection: nothing of x0 can be read off its x_t for certain")
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
@@ -52,24 +52,24 @@ class Degradation(nn.Module):
     def random(self) -> bool:
         return self.draw_randomness(0, None).shape[1:] != (0,)
 
-    def draw(self, n: int, generator: torch.Generator | None = None) -> Drawn:
+    def draw(self, n: int, generator: torch.Generator | None = None) -> DrawnDegradation:
         """Fix the randomness (mask centres) for n images; Algorithm 2 needs the same draw at s and s - 1."""
         check_whole(n, 0, 2 ** 24, f"n = {n!r}: give the number of images, 0 or more and at most {2 ** 24:,}")
-        return Drawn(self, self.draw_randomness(n, generator))
+        return DrawnDegradation(self, self.draw_randomness(n, generator))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """x0 (B, C, size, size) degraded with severity t: same shape, float32, or float64 where x0 is."""
         return self.undrawn(x0)(x0, t)
 
-    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None, measurement: str = "float32") -> Tensor:
-        """x0_hat made to agree with x_T: see `Drawn.project`."""
-        return self.undrawn(x0_hat).project(x0_hat, x_T, t, measurement)
+    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None, measurement_precision: str = "float32") -> Tensor:
+        """x0_hat made to agree with x_T: see `DrawnDegradation.project`."""
+        return self.undrawn(x0_hat).project(x0_hat, x_T, t, measurement_precision)
 
-    def undrawn(self, x0: Tensor) -> Drawn:
+    def undrawn(self, x0: Tensor) -> DrawnDegradation:
         """What `draw` gives where nothing is random; else a ValueError."""
         if self.random:
             raise ValueError(f"{self.task} is random: fix its randomness first, degrade.draw({len(x0)}, generator)(x0, t)")
-        return Drawn(self, torch.zeros(len(x0), 0))
+        return DrawnDegradation(self, torch.zeros(len(x0), 0))
 
     def degrade(self, x0: Tensor, t: int | Tensor, randomness: Tensor) -> Tensor:
         severity = self.check(x0, t).to(x0.device)
@@ -101,7 +101,7 @@ class Degradation(nn.Module):
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnDegradation:
     """A degradation whose randomness is fixed for n images: call it, take its len, slice it as you slice the images."""
 
     degrade: Degradation
@@ -114,26 +114,26 @@ class Drawn:
     def __len__(self) -> int:
         return len(self.randomness)
 
-    def __getitem__(self, images: slice) -> Drawn:
-        return Drawn(self.degrade, self.randomness[images])
+    def __getitem__(self, images: slice) -> DrawnDegradation:
+        return DrawnDegradation(self.degrade, self.randomness[images])
 
     def __call__(self, x0: Tensor, t: int | Tensor) -> Tensor:
         if isinstance(x0, Tensor) and x0.ndim and len(x0) != len(self):
             raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: slice the draw as you slice the images, drawn[a:b]")
         return self.degrade.degrade(x0, t, self.randomness)
 
-    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None, measurement: str = "float32") -> Tensor:
+    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None, measurement_precision: str = "float32") -> Tensor:
         """x0_hat with what x_T = D(x0, t) tells for certain put in: block means of pixelation, pixels that a mask lets through (above
-        0.05), frequencies that a blur keeps (gain above TRUSTED[measurement]). What x_T does not tell stays that of x0_hat.
+        0.05), frequencies that a blur keeps (gain above TRUSTED[measurement_precision]). What x_T does not tell stays that of x0_hat.
 
-        x0_hat, x_T (B, C, size, size); t: severity of x_T, by default T; measurement: how x_T was rounded. For pixelation by area from
+        x0_hat, x_T (B, C, size, size); t: severity of x_T, by default T; measurement_precision: how x_T was rounded. For pixelation by area from
         an exact x_T this is an orthogonal projection onto a set that holds x0: no pixel-wise error of x0_hat can rise. Raises
         ValueError where D tells nothing for certain (noise, snow)."""
         t = self.T if t is None else t
-        check_measurement(measurement)
+        check_measurement_precision(measurement_precision)
         self.degrade.check(x_T, t)
         with torch.autocast(x_T.device.type, enabled=False):
-            return self.degrade.project_at(x0_hat.float(), x_T.float(), t, self.randomness.to(x_T.device), measurement)
+            return self.degrade.project_at(x0_hat.float(), x_T.float(), t, self.randomness.to(x_T.device), measurement_precision)
 
 
 def check_images(x: Tensor, channels: int, multiple: int, size: int | None = None) -> None:
@@ -149,16 +149,16 @@ def check_images(x: Tensor, channels: int, multiple: int, size: int | None = Non
         raise ValueError(f"images of {H} x {W} do not fit this network: it was made for {size} x {size}")
 
 
-def check_measurement(measurement: str) -> None:
-    if not isinstance(measurement, str) or measurement not in TRUSTED:
-        raise ValueError(f"unknown measurement {measurement!r}: choose {' or '.join(TRUSTED)}")
+def check_measurement_precision(measurement_precision: str) -> None:
+    if not isinstance(measurement_precision, str) or measurement_precision not in TRUSTED:
+        raise ValueError(f"unknown measurement_precision {measurement_precision!r}: choose {' or '.join(TRUSTED)}")
 
 
 def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = True) -> list[str]:
     """What is wrong with a degradation, a sentence each, tried on three random images; an empty list where nothing is.
 
     channels: of the images. bounded=False: D may leave [-1, 1], as noise does."""
-    def draw() -> Drawn:
+    def draw() -> DrawnDegradation:
         return degrade.draw(3, torch.Generator().manual_seed(0))
 
     def in_bfloat16() -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colddiff_nb.data.names import channels
 from colddiff_nb.degradations.bases import Separable, waves
-from colddiff_nb.degradations.contract import Degradation, Drawn
+from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 
 
 class Decolour(Degradation):
@@ -53,10 +53,10 @@ class Noise(Degradation):
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         return self.signal(x0, t) + self.noise_level[t].view(-1, 1, 1, 1) * randomness
 
-    def estimate(self, x_s: Tensor, x0_hat: Tensor, s: int) -> Drawn:
+    def estimate(self, x_s: Tensor, x0_hat: Tensor, s: int) -> DrawnDegradation:
         """D with the noise that explains x_s, if x0_hat is right: its D(x0_hat, s) is x_s."""
         severity = torch.full((len(x_s),), s, device=x_s.device)
-        return Drawn(self, (x_s - self.signal(x0_hat, severity)) / self.noise_level[s])
+        return DrawnDegradation(self, (x_s - self.signal(x0_hat, severity)) / self.noise_level[s])
 
 
 def blur_to_the_mean(size: int, options: dict[str, Any], T: int) -> Separable:

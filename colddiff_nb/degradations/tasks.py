@@ -16,7 +16,7 @@ from torch import Tensor
 
 from colddiff_nb.data.names import channels, check_whole, data_set
 from colddiff_nb.degradations.bases import Linear, Separable, cosines, haar, waves
-from colddiff_nb.degradations.contract import Degradation, check_measurement
+from colddiff_nb.degradations.contract import Degradation, check_measurement_precision
 from colddiff_nb.degradations.others import Decolour, Line, Noise, Snow, blur_to_the_mean
 
 TASKS = ("deblur", "superres", "inpaint")  # the paper's, with tables and shipped weights
@@ -60,7 +60,7 @@ class Masks(Linear):
         centers = randomness if self.center is None else torch.tensor([self.center], device=t.device).expand(len(t), 2)
         return self.mask(t, centers)
 
-    def trusted(self, measurement: str) -> float:
+    def trusted(self, measurement_precision: str) -> float:
         """In float32 all but the centre could be divided out, which is no inpainting any more."""
         return 0.05
 
@@ -86,10 +86,10 @@ class Bicubic(Degradation):
         return (A @ x0.double() @ A.mT).to(x0.dtype)
 
 
-def measure(x_T: Tensor, measurement: str) -> Tensor:
+def measure(x_T: Tensor, measurement_precision: str) -> Tensor:
     """x_T as an instrument gives it: unchanged ("float32"), or rounded to the 256 levels of an 8-bit image ("8bit")."""
-    check_measurement(measurement)
-    if measurement == "float32":
+    check_measurement_precision(measurement_precision)
+    if measurement_precision == "float32":
         return x_T
     return ((x_T.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 

@@ -12,7 +12,7 @@ from deepinv.models import Reconstructor
 from deepinv.physics import Physics
 from torch import Tensor, nn
 
-from colddiff_nb.degradations.contract import Degradation, Drawn
+from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 from colddiff_nb.interop.deepinv_physics import ColdPhysics
 from colddiff_nb.sampling import Restore, algorithm2
 
@@ -35,7 +35,7 @@ class ColdReconstructor(Reconstructor):
         if isinstance(physics, ColdPhysics):
             drawn, t, white = physics.drawn, physics.t, physics.A(torch.ones_like(y))
             if len(drawn) == 1:
-                drawn = Drawn(drawn.degrade, drawn.randomness.expand(len(y), *drawn.randomness.shape[1:]))
+                drawn = DrawnDegradation(drawn.degrade, drawn.randomness.expand(len(y), *drawn.randomness.shape[1:]))
         elif self.degrade:
             drawn, t, white = self.degrade.undrawn(y), self.t or self.degrade.T, torch.ones_like(y)
         else:

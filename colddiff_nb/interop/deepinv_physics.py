@@ -8,12 +8,12 @@ from torch import Tensor
 
 from colddiff_nb.data.names import channels, check_whole
 from colddiff_nb.degradations.bases import Linear, Separable
-from colddiff_nb.degradations.contract import Degradation, Drawn
+from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 from colddiff_nb.degradations.others import Decolour, Line
 from colddiff_nb.degradations.tasks import Bicubic
 
 
-def singular_values(drawn: Drawn, t: int) -> tuple[Tensor, Tensor, Tensor]:
+def singular_values(drawn: DrawnDegradation, t: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return U, the singular values and V^T of D at severity t, float64.
 
     U and V^T (size, size) act along both axes; those of decolour (3, 3, 1, 1) mix colours. An orthogonal
@@ -24,7 +24,7 @@ def singular_values(drawn: Drawn, t: int) -> tuple[Tensor, Tensor, Tensor]:
         U, s, VT = torch.linalg.svd(torch.eye(3).lerp(degrade.luma.view(1, 3).expand(3, 3), share).double())
         return U.view(3, 3, 1, 1), s.view(1, 3, 1, 1), VT.view(3, 3, 1, 1)
     if isinstance(degrade, Line) and degrade.end:
-        U, s, VT = singular_values(Drawn(degrade.end, drawn.randomness), degrade.end.T)
+        U, s, VT = singular_values(DrawnDegradation(degrade.end, drawn.randomness), degrade.end.T)
         if torch.allclose(U, VT.mT):
             return U, 1 - share + share * s, VT
     if isinstance(degrade, Linear):
@@ -43,9 +43,9 @@ class ColdPhysics(DecomposablePhysics):
     degrade: a linear degradation; if it is random, a draw for n images or one for all: degrade.draw(n).
     dtype: of the images it returns. Further options are deepinv's, such as noise_model."""
 
-    def __init__(self, degrade: Degradation | Drawn, t: int, dtype: torch.dtype = torch.float32, **options):
+    def __init__(self, degrade: Degradation | DrawnDegradation, t: int, dtype: torch.dtype = torch.float32, **options):
         super().__init__(**options)
-        self.drawn = degrade if isinstance(degrade, Drawn) else degrade.undrawn(torch.empty(1))
+        self.drawn = degrade if isinstance(degrade, DrawnDegradation) else degrade.undrawn(torch.empty(1))
         check_whole(t, 0, self.drawn.T, f"t = {t!r}: give a severity in 0..{self.drawn.T}")
         self.t, self.dtype = t, dtype
         left, gains, right = singular_values(self.drawn, t)

@@ -9,7 +9,7 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import Drawn
+from colddiff_nb.degradations.contract import DrawnDegradation
 from colddiff_nb.degradations.tasks import make
 
 
@@ -31,7 +31,7 @@ class ColdScheduler(SchedulerMixin, ConfigMixin):
             raise ValueError(f"algorithm = {algorithm!r}: choose 1 or 2")
         self.degrade = make(task, dataset, size=size, T=num_train_timesteps, **(options or {}))
         self.register_to_config(num_train_timesteps=self.degrade.T)
-        self.drawn: Drawn | None = None
+        self.drawn: DrawnDegradation | None = None
         self.set_timesteps()
 
     def set_timesteps(self, num_inference_steps: int | None = None, device: Any = None) -> None:
@@ -46,7 +46,7 @@ class ColdScheduler(SchedulerMixin, ConfigMixin):
 
     def add_noise(self, original_samples: Tensor, noise: Tensor | None, timesteps: Tensor) -> Tensor:
         """Return D(x0, t). noise: what `degrade.draw_randomness` gives where D is random, else None."""
-        degrade = self.degrade if noise is None else Drawn(self.degrade, noise)
+        degrade = self.degrade if noise is None else DrawnDegradation(self.degrade, noise)
         return degrade(original_samples, timesteps)
 
     def step(self, model_output: Tensor, timestep: int | Tensor, sample: Tensor, return_dict: bool = True):

@@ -19,7 +19,7 @@ LEAST_SPREAD = 0.01  # of a coefficient: one that never moved in the images look
 class Preconditioner(nn.Module):
     """Turns what little a severe degradation leaves into float32 channels of order 1, before anything is rounded to bfloat16.
 
-    Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation an estimate of x0, `linear_estimate`; for all others the
+    Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation an estimate of x0, `lmmse_estimate`; for all others the
     logarithm of x_t with its sign, in which attenuation by a mask is a smooth sum: asinh(x_t / noise), scaled.
     """
 
@@ -27,9 +27,9 @@ class Preconditioner(nn.Module):
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, degrade: Degradation, channels: int, measurement: str):
+    def __init__(self, degrade: Degradation, channels: int, measurement_precision: str):
         super().__init__()
-        self.noise = NOISE[measurement]
+        self.noise = NOISE[measurement_precision]
         self.register_buffer("gain", torch.ones(degrade.T + 1))
         self.inverts = isinstance(degrade, Separable)
         if isinstance(degrade, Separable):
@@ -55,7 +55,7 @@ class Preconditioner(nn.Module):
         signal = (self.linear.gains_at(t) * self.spread).square()
         return signal / (signal + self.noise ** 2)
 
-    def linear_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
+    def lmmse_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent.
 
         Each is that of the mean image plus trust / gain (written without a division by zero) times the difference
@@ -75,5 +75,5 @@ class Preconditioner(nn.Module):
             x_t = x_t.float()
             exact = x_t.double()  # a gain of thousands would amplify the rounding of a float32 mean
             centred = ((exact - exact.mean((-1, -2), keepdim=True)) * self.gain[t].view(-1, 1, 1, 1)).float()
-            amplified = self.linear_estimate(x_t, t) if self.inverts else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
+            amplified = self.lmmse_estimate(x_t, t) if self.inverts else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
             return torch.cat([x_t, centred, amplified], dim=1)  # (B, 3 C, H, W)

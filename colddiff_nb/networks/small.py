@@ -44,16 +44,16 @@ class SmallUNet(nn.Module):
     For blur and pixelation x0_hat is the preconditioner's linear estimate plus a correction of what was not
     measured: images must have the size of the degradation. For all others it is x_t * exp(gain) plus a correction,
     as a mask attenuates: H and W must be divisible by 8. The last layer starts at zero.
-    time, skips: switch off for the ablations. keeps: see `Recipe` and `forward`.
+    time, skips: switch off for the ablations. data_consistency: see `Recipe` and `forward`.
     """
 
-    def __init__(self, degrade: Degradation, channels: int, measurement: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
-                 time: bool = True, skips: bool = True, keeps: str = "state"):
+    def __init__(self, degrade: Degradation, channels: int, measurement_precision: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
+                 time: bool = True, skips: bool = True, data_consistency: str = "state"):
         super().__init__()
         top, middle, bottom = widths
         embedding = 2 * top
-        self.channels, self.top, self.time, self.skips, self.keeps = channels, top, time, skips, keeps
-        self.precondition = Preconditioner(degrade, channels, measurement)
+        self.channels, self.top, self.time, self.skips, self.data_consistency = channels, top, time, skips, data_consistency
+        self.precondition = Preconditioner(degrade, channels, measurement_precision)
         self.only_size = degrade.size if self.precondition.inverts else None
         self.embed = nn.Sequential(nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
         self.stem = nn.Conv2d(12 * channels, top, 1)
@@ -70,13 +70,13 @@ class SmallUNet(nn.Module):
         """Restore x_t (B, C, H, W), float32, of severities t (B,): same shape.
 
         start (B,): the severities that samplers started from to reach x_t; t itself where x_t is D(x0, t).
-        With keeps="measurement" it must be given: only what x_T told was measured. Predictions wrote all else in
+        With data_consistency="measurement" it must be given: only what x_T told was measured. Predictions wrote all else in
         x_t, and it stays open to correction."""
         check_images(x_t, self.channels, 8, self.only_size)
-        if start is None and self.keeps == "measurement":
+        if start is None and self.data_consistency == "measurement":
             raise ValueError("this network must know where the sampler started: call it as restore(x_s, s, start), "
                              "with start = s where x_s is D(x0, s) itself")
-        kept = start if start is not None and self.keeps == "measurement" else t
+        kept = start if start is not None and self.data_consistency == "measurement" else t
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)

@@ -20,11 +20,12 @@ from colddiff_nb.weights.pretrained import load_model
 TITLES = {"deblur": "blur", "superres": "pixelation", "inpaint": "masks"}
 
 
-def restorations(network: nn.Module, degrade: Degradation, pixels: Tensor, measurement: str = "float32", seed: int = 0) -> dict[str, Tensor]:
+def restorations(network: nn.Module, degrade: Degradation, pixels: Tensor, measurement_precision: str = "float32",
+                 seed: int = 0) -> dict[str, Tensor]:
     """uint8 images (n, C, H, W) degraded and restored in all three ways, under the labels of a picture's columns."""
     x0 = to_float(pixels)
     drawn = degrade.draw(len(x0), torch.Generator().manual_seed(seed))
-    x_T = measure(drawn(x0, degrade.T), measurement)
+    x_T = measure(drawn(x0, degrade.T), measurement_precision)
     restored = {name: sampler(network, drawn, x_T) for name, sampler in SAMPLERS.items()}
     return {"degraded": x_T, "direct": restored["direct"], "Algorithm 1": restored["algorithm1"], "Algorithm 2": restored["algorithm2"],
             "original": x0}

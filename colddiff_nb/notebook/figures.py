@@ -93,16 +93,17 @@ class Comparison:
         return {key: [float(self._off(x).square().mean().sqrt()) for x in many] for key, many in shown.items()}
 
 
-def compare(restore, degrade, x0: Tensor, title: str = "", measurement: str = "float32", T: int | Sequence[int] | None = None) -> Comparison:
+def compare(restore, degrade, x0: Tensor, title: str = "", measurement_precision: str = "float32",
+            T: int | Sequence[int] | None = None) -> Comparison:
     """Degrade x0 (1, C, H, W) in [-1, 1] and restore it in all three ways, once. A random `degrade` must be drawn for this image.
 
-    measurement "8bit" rounds x_T to 256 levels; T as in the samplers. Raises ValueError for another measurement or batch size."""
-    if measurement not in ("float32", "8bit"):
-        raise ValueError(f"measurement {measurement!r}: give 'float32' or '8bit'")
+    measurement_precision "8bit" rounds x_T to 256 levels; T as in the samplers. Raises ValueError for another precision or batch size."""
+    if measurement_precision not in ("float32", "8bit"):
+        raise ValueError(f"measurement_precision {measurement_precision!r}: give 'float32' or '8bit'")
     if x0.ndim != 4 or len(x0) != 1:
         raise ValueError(f"x0 has shape {tuple(x0.shape)}: give one image (1, C, H, W), such as x0[:1]")
     x_T = degrade(x0, severities(degrade, T)[0])
-    x_T = to_float(to_uint8(x_T)) if measurement == "8bit" else x_T
+    x_T = to_float(to_uint8(x_T)) if measurement_precision == "8bit" else x_T
     both = [sampler(restore, degrade, x_T, T, trajectory=True) for sampler in (algorithm2, algorithm1)]
     both = [replace(one, x=[x.cpu() for x in one.x], x0_hat=[x.cpu() for x in one.x0_hat]) for one in both]
     return Comparison(x0[0].cpu(), x_T[0].cpu(), both[0], both[1], both[0].x0_hat[0][0], title)  # direct is the first prediction

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.files import MEND, CheckpointError, explained, lock, remove_temporary, replace
 
 __all__ = ["CheckpointError", "export_weights", "load_weights", "lock", "newest", "save"]
@@ -205,10 +206,12 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         raise CheckpointError(f"{path} is {mistaken}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = json.loads(file.metadata()[ENTRY])
+            text = file.metadata()[ENTRY]
             tensors = {key: file.get_tensor(key) for key in file.keys()}
+        metadata = json.loads(text)
         if metadata["checksum"] != _weights_hash(tensors, {**metadata, "checksum": None}):
             raise ValueError("its checksum does not fit")
+        metadata = json.loads(text, object_hook=current_names)
     except Exception as error:  # a damaged file fails in many ways
         raise CheckpointError(f"{path} is damaged or was not written by export_weights: fetch or export it again") from error
     return {key: t.to(torch.float32, copy=True) if t.is_floating_point() else t.clone() for key, t in tensors.items()}, metadata

@@ -1,5 +1,5 @@
 """The training loop: L1 (or L2) between x0 and R(x_t, t), the paper's equation 1, on x_t = D(x0, t) or, for a
-share of the batch, on states that Algorithm 2 makes (walkers.py); resumable bit for bit.
+share of the batch, on states that Algorithm 2 makes (rollout.py); resumable bit for bit.
 
 Randomness is stateless: the draws of a step depend on (recipe.seed, step) alone, so a checkpoint holds no generator and any
 number of processes sees the same global batch.
@@ -25,8 +25,8 @@ from colddiff_nb.storage.files import lock
 from colddiff_nb.training.interrupts import Interrupts
 from colddiff_nb.training.ranks import check_same, in_turn, together, without_settings_of_accelerate
 from colddiff_nb.training.recipes import Recipe
+from colddiff_nb.training.rollout import Batch
 from colddiff_nb.training.run import OnEvaluate, Run, flatten
-from colddiff_nb.training.walkers import Batch
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed
@@ -52,8 +52,8 @@ def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -
 
 def measured(recipe: Recipe, x_t: Tensor) -> Tensor:
     """x_t (B, C, H, W) in the precision that the network is made for; for "both" every second image is rounded to 8 bits."""
-    if recipe.measurement != "both":
-        return measure(x_t, recipe.measurement)
+    if recipe.measurement_precision != "both":
+        return measure(x_t, recipe.measurement_precision)
     every_second = torch.arange(len(x_t), device=x_t.device).view(-1, 1, 1, 1) % 2 == 0
     return torch.where(every_second, measure(x_t, "8bit"), x_t)
 
@@ -150,11 +150,11 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step - 1)
             batch = draw_batch(recipe, run.degrade, len(images), step)
-            run.walkers.join(batch)
+            run.rollout.join(batch)
             there = batch.to(device)
             x0 = to_float(pixels[there.index])  # (B, C, size, size)
             x0 = torch.where(there.flip.view(-1, 1, 1, 1), x0.flip(-1), x0)
-            x_t = run.walkers.inputs(there, measured(recipe, there.drawn(x0, there.t)))
+            x_t = run.rollout.inputs(there, measured(recipe, there.drawn(x0, there.t)))
             arguments = x_t.float(), there.t, there.start
             predictions = []
             with out_of_memory_explained(recipe, share):
@@ -182,7 +182,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                 raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train in "
                                          f"another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
-            run.walkers.step(batch, there, x_t, torch.cat(predictions))
+            run.rollout.step(batch, there, x_t, torch.cat(predictions))
             run.step, run.loss_count = step, run.loss_count + 1
 
             if looking:

@@ -25,7 +25,7 @@ class Recipe:
     widths: tuple[int, int, int] = (48, 80, 160)  # channels of the small network's three levels
     time_input: bool = True  # tell the small network the severity
     skips: bool = True  # join the small network's encoder to its decoder
-    measurement: str = "float32"  # precision of x_T that the network is made for: float32, 8bit, or both (half of a batch each)
+    measurement_precision: str = "float32"  # precision of x_T that the network is made for: float32, 8bit, or both (half of a batch each)
     steps: int = 1_000  # optimiser steps
     batch: int = 64  # images of one micro-batch, over all processes
     accumulate: int = 1  # micro-batches of one optimiser step
@@ -35,8 +35,8 @@ class Recipe:
     schedule: str = "cosine"  # constant, or cosine to 0 after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
     severities: str = "towards-T"  # how t is drawn: uniform (the paper), or towards-T (20 % uniform, 20 % rising in t, 60 % at T)
-    sampler_states: float = 0.0  # share of a batch that walks through Algorithm 2, one step a training step
-    keeps: str = "state"  # blur, pixelation: what the small network never changes, all that x_s tells (state) or only what x_T told (measurement)
+    rollout: float = 0.0  # share of a batch that are states of Algorithm 2, see rollout.py
+    data_consistency: str = "state"  # blur, pixelation: the small network never changes what x_s tells (state), or what x_T told (measurement)
     ema: str = "every-step"  # every-step (half-life `ema_half_life`), or paper (0.995 every 10 steps, from step 2,000)
     ema_half_life: float = 0.03  # share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
@@ -51,10 +51,10 @@ class Recipe:
             if not _is(getattr(self, field.name), str(field.type)):
                 raise ValueError(f"{field.name} = {getattr(self, field.name)!r}: it must be {field.type}")
         object.__setattr__(self, "dataset", data_set(self.dataset))
-        choices = {"task": MAKERS, "network": ("small", "paper", *OWN_NETWORKS), "measurement": ("float32", "8bit", "both"),
+        choices = {"task": MAKERS, "network": ("small", "paper", *OWN_NETWORKS), "measurement_precision": ("float32", "8bit", "both"),
                    "schedule": ("constant", "cosine"),
                    "severities": ("uniform", "towards-T"), "ema": ("every-step", "paper"), "precision": ("auto", "float32", "bf16", "fp16"),
-                   "pooling": ("area", "bicubic"), "loss": ("l1", "l2"), "keeps": ("state", "measurement")}
+                   "pooling": ("area", "bicubic"), "loss": ("l1", "l2"), "data_consistency": ("state", "measurement")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: choose one of {', '.join(allowed)}")
@@ -63,8 +63,8 @@ class Recipe:
                 raise ValueError(f"{name} = {getattr(self, name)}: it must be positive")
         if any(width < 8 or width % 8 for width in self.widths):
             raise ValueError(f"widths = {self.widths}: each must be a multiple of 8")
-        if self.keeps == "measurement" and self.network != "small":
-            raise ValueError("keeps = 'measurement': only network = 'small' can be told where a sampler started; set keeps = 'state'")
+        if self.data_consistency == "measurement" and self.network != "small":
+            raise ValueError("data_consistency = 'measurement': only network = 'small' is told where a sampler started; set it to 'state'")
         if self.clip < 0:
             raise ValueError(f"clip = {self.clip}: give the largest norm of the gradient, or 0 for no limit")
         if not 0 <= self.seed < 2 ** 25 or self.steps >= 2 ** 32:  # more would repeat each other's draws
@@ -73,8 +73,8 @@ class Recipe:
             raise ValueError(f"ema_half_life = {self.ema_half_life}: it is a share of the steps so far, above 0 and at most 1")
         if self.realism < 0:
             raise ValueError(f"realism = {self.realism}: give the weight of the critic's opinion, or 0 for no critic")
-        if not 0 <= self.sampler_states <= 1:
-            raise ValueError(f"sampler_states = {self.sampler_states}: it is a share of the batch, 0..1")
+        if not 0 <= self.rollout <= 1:
+            raise ValueError(f"rollout = {self.rollout}: it is a share of the batch, 0..1")
 
     @property
     def images_seen(self) -> int:
@@ -86,8 +86,8 @@ class Recipe:
 
     @property
     def scored_from(self) -> str:
-        """The measurement that scores and pictures are taken from where none is named."""
-        return "8bit" if self.measurement == "8bit" else "float32"
+        """The precision of x_T that scores and pictures are taken from where none is named."""
+        return "8bit" if self.measurement_precision == "8bit" else "float32"
 
     def degradation(self, size: int = 32) -> Degradation:
         """D of this recipe for images of a size."""
@@ -96,7 +96,8 @@ class Recipe:
 
     def build(self, degrade: Degradation) -> nn.Module:
         """The network of this recipe, for the images its degradation was made for, with fresh weights."""
-        options = {"measurement": self.measurement, "widths": self.widths, "time": self.time_input, "skips": self.skips, "keeps": self.keeps}
+        options = {"measurement_precision": self.measurement_precision, "widths": self.widths, "time": self.time_input,
+                   "skips": self.skips, "data_consistency": self.data_consistency}
         return build(self.network, degrade, channels(self.dataset), **options)
 
 
@@ -116,9 +117,9 @@ PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5
 
 RECIPES: dict[str, dict] = {
     "smoke": {"steps": 20, "batch": 16, "evaluate_every": 10, "save_every": 10, "widths": (16, 16, 32)},  # seconds: tests
-    "quick": {"steps": 450, "evaluate_every": 450, "save_every": 225, "sampler_states": 0.25},  # about a minute on two CPU cores
-    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "sampler_states": 0.5,  # an hour of CPU, minutes of GPU
-              "keeps": "measurement"},
+    "quick": {"steps": 450, "evaluate_every": 450, "save_every": 225, "rollout": 0.25},  # about a minute on two CPU cores
+    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "rollout": 0.5,  # an hour of CPU, minutes of GPU
+              "data_consistency": "measurement"},
     "report": PAPER | {"steps": 200_000, "evaluate_every": 10_000, "save_every": 1_000},  # the course report
     "paper": PAPER | {"steps": 700_000, "evaluate_every": 10_000, "save_every": 1_000},  # the paper: 45 M images
 }

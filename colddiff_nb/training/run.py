@@ -23,10 +23,11 @@ from colddiff_nb.data.loading import Images
 from colddiff_nb.data.names import PREFIX, channels
 from colddiff_nb.data.pixels import to_float
 from colddiff_nb.storage import checkpoint, runtime
+from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.files import MEND, CheckpointError, explained, replace, usable
 from colddiff_nb.training.critic import Critic
 from colddiff_nb.training.recipes import Recipe
-from colddiff_nb.training.walkers import Walkers
+from colddiff_nb.training.rollout import Rollout
 
 OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 
@@ -50,8 +51,8 @@ class Run:
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=device.type in ("cpu", "cuda"))
         bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"
         self.critic = Critic(images.pixels.shape[1], self.degrade.size, device, bfloat16) if recipe.realism else None
-        walking = round(recipe.sampler_states * recipe.batch * recipe.accumulate)
-        self.walkers = Walkers(walking, self.degrade, images.pixels.shape[1], device)
+        walking = round(recipe.rollout * recipe.batch * recipe.accumulate)
+        self.rollout = Rollout(walking, self.degrade, images.pixels.shape[1], device)
         self.step, self.seconds, self.rows = 0, 0.0, []  # type: int, float, list[dict[str, float]]
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
         self.scaler: dict[str, Any] = {}
@@ -86,7 +87,7 @@ class Run:
             return
         step, state, folder = max(found, key=lambda item: item[0])
         with usable(folder):
-            recipe = asdict(Recipe()) | state["identity"]["recipe"]  # a setting younger than the training had its default
+            recipe = asdict(Recipe()) | current_names(state["identity"]["recipe"])  # a setting younger than the training had its default
             mine, theirs = flatten(self.identity()), flatten(state["identity"] | {"recipe": recipe})
             if theirs["recipe.batch"] * theirs["recipe.accumulate"] == self.recipe.batch * self.recipe.accumulate:
                 # a smaller micro-batch, for a GPU with less memory, is the same training
@@ -108,7 +109,7 @@ class Run:
                 self.critic.load_state_dict(state["critic"])
             self.step, self.seconds, self.rows, self.scaler = step, state["seconds"], state["rows"], state["scaler"]
             self.loss_sum.copy_(state["loss_sum"])
-            self.walkers.state |= {name: values.to(self.walkers.state[name].device) for name, values in state["walkers"].items()}
+            self.rollout.state |= {name: values.to(self.rollout.state[name].device) for name, values in state["rollout"].items()}
             self.loss_count = state["loss_count"]
         self.moved = folder != self.folder
         self.log(f"resumed at step {step} from {folder}")
@@ -161,7 +162,7 @@ class Run:
         return {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
                 "optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict() if self.critic else {},
                 "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
-                "walkers": self.walkers.state, "loss_count": self.loss_count, "seconds": self.seconds + seconds}
+                "rollout": self.rollout.state, "loss_count": self.loss_count, "seconds": self.seconds + seconds}
 
     @contextmanager
     def rescued(self, seconds: float) -> Iterator[None]:

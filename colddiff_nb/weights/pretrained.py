@@ -34,23 +34,23 @@ def load_model(path: str | Path) -> Model:
     return network.eval().requires_grad_(False), degrade, metadata
 
 
-def pretrained_folder(task: str, dataset: str, measurement: str = "float32") -> Path:
+def pretrained_folder(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
     """Where results/ keeps the model of a task and a data set: for 8 bits one made for them, or the only one there is."""
     dataset = data_set(dataset)
     pair = RESULTS / f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
-    special = pair.with_name(f"{pair.name}-{measurement}")
-    return pair if measurement == "float32" or measurement == "8bit" and not special.is_dir() else special
+    special = pair.with_name(f"{pair.name}-{measurement_precision}")
+    return pair if measurement_precision == "float32" or measurement_precision == "8bit" and not special.is_dir() else special
 
 
-def load_pretrained(task: str, dataset: str, measurement: str = "float32") -> Model:
+def load_pretrained(task: str, dataset: str, measurement_precision: str = "float32") -> Model:
     """The shipped model of a task and a data set ("mnist5k" takes MNIST's, "photos" CIFAR-10's), checksum verified.
 
-    measurement: "8bit" for 8-bit measurements: deblurring has a model made for them, the other tasks one for both. Raises
+    measurement_precision: "8bit" for an x_T rounded to 8 bits: deblurring has a model made for them, the other tasks one for both. Raises
     FileNotFoundError, naming what is there, where none is shipped.
     """
-    path = pretrained_folder(task, dataset, measurement) / "weights.safetensors"
+    path = pretrained_folder(task, dataset, measurement_precision) / "weights.safetensors"
     if not path.is_file():
         shipped = sorted(found.parent.name for found in RESULTS.glob("*/weights.safetensors"))
-        raise FileNotFoundError(f"no weights are shipped for {task}, {dataset}, {measurement} ({path.parent.name}): "
+        raise FileNotFoundError(f"no weights are shipped for {task}, {dataset}, {measurement_precision} ({path.parent.name}): "
                                 f"choose one of {', '.join(shipped) or 'none'}, or train: python -m colddiff_nb train small")
     return load_model(path)

@@ -1,21 +1,21 @@
 # %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement):
+def project_at(self, x0_hat, x_t, t, order, measurement_precision):
     return torch.where(order > 15 / 16 * t / self.T, x0_hat, x_t)
 
 # %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement):
+def project_at(self, x0_hat, x_t, t, order, measurement_precision):
     return torch.where(x_t != 0, x_t, x0_hat)
 
 # %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement):
+def project_at(self, x0_hat, x_t, t, order, measurement_precision):
     return torch.where(order > 15 / 16, x_t, x0_hat)
 
 # %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement):
+def project_at(self, x0_hat, x_t, t, order, measurement_precision):
     return (x0_hat + x_t) / 2
 
 # %% right seen
-def project_at(self, x0_hat, x_t, t, order, measurement):
+def project_at(self, x0_hat, x_t, t, order, measurement_precision):
     gone = (order <= 15 / 16 * t / self.T).float()
     return x_t * (1 - gone) + x0_hat * gone
 

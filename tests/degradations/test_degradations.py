@@ -159,28 +159,28 @@ def test_the_last_states_are_what_they_are_named_after():
 
 
 @pytest.mark.parametrize("task, dataset", [("superres", "mnist"), ("superres", "cifar10"), ("inpaint", "mnist"), ("deblur", "mnist"), ("deblur", "cifar10")])
-@pytest.mark.parametrize("measurement", TRUSTED)
-def test_a_projection_agrees_with_the_measurement_and_leaves_the_rest(task, dataset, measurement):
+@pytest.mark.parametrize("precision", TRUSTED)
+def test_a_projection_agrees_with_the_measurement_and_leaves_the_rest(task, dataset, precision):
     degrade, x0, drawn = case((task, dataset, {}))
-    x_T, guess = measure(drawn(x0, degrade.T), measurement), torch.zeros_like(x0)
-    projected = drawn.project(guess, x_T, measurement=measurement)
+    x_T, guess = measure(drawn(x0, degrade.T), precision), torch.zeros_like(x0)
+    projected = drawn.project(guess, x_T, measurement_precision=precision)
     assert (projected - x0).norm() < (guess - x0).norm()  # of MNIST's blur 8 bits tell the mean alone
-    assert torch.allclose(drawn.project(projected, x_T, measurement=measurement), projected, atol=1e-4)
-    assert torch.allclose(drawn.project(x0, x_T, measurement=measurement), x0, atol=0.15)  # the truth agrees, but for rounding
+    assert torch.allclose(drawn.project(projected, x_T, measurement_precision=precision), projected, atol=1e-4)
+    assert torch.allclose(drawn.project(x0, x_T, measurement_precision=precision), x0, atol=0.15)  # the truth agrees, but for rounding
     again = drawn(projected, degrade.T)
     if task == "inpaint":
         known = drawn(torch.ones_like(x0), degrade.T) > 0.05
         assert torch.allclose(again[known], x_T[known], atol=1e-5) and torch.equal(projected[~known], guess[~known])
         assert known.float().mean() > 0.5
     else:
-        assert (again - x_T).abs().max() < {"float32": 1e-5, "8bit": 0.1}[measurement]
-    assert torch.equal(drawn[:1].project(guess[:1], x_T[:1], measurement=measurement), projected[:1])
+        assert (again - x_T).abs().max() < {"float32": 1e-5, "8bit": 0.1}[precision]
+    assert torch.equal(drawn[:1].project(guess[:1], x_T[:1], measurement_precision=precision), projected[:1])
 
 
 def test_a_blur_in_8_bits_tells_less():
     degrade = make("deblur", "cifar10")
     x0 = images(degrade)
-    kept = [degrade.project(x0 * 0, degrade(x0, 50), measurement=measurement).norm() for measurement in ("float32", "8bit")]
+    kept = [degrade.project(x0 * 0, degrade(x0, 50), measurement_precision=precision).norm() for precision in ("float32", "8bit")]
     assert kept[1] < 0.7 * kept[0]
 
 
@@ -248,7 +248,7 @@ def test_a_degradation_of_your_own_is_found_by_make_and_by_recipes(monkeypatch):
     (lambda: make("noise").draw(1).project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)), "noise has no projection"),
     (lambda: make("inpaint").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)), "fix its randomness first"),
     (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), 4), r"outside 0..3"),
-    (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), measurement="16bit"), "choose float32 or 8bit"),
+    (lambda: make("superres").project(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32), measurement_precision="16bit"), "choose float32 or 8bit"),
     (lambda: degradations.register("deblur", Fade, T=20),
      "deblur is a task of the package: register yours under another name"),
     (lambda: degradations.register("snow", Fade, T=20), "snow is a task of the package"),

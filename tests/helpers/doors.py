@@ -152,7 +152,7 @@ def sampler_door(files: Files, case: dict[str, Any]) -> None:
     degrade = make("deblur", T=5, size=8, kernel=3)
     x_T = case["x_T"]
     if isinstance(x_T, torch.Tensor) and x_T.is_floating_point():
-        x_T = measure(x_T, case["measurement"])
+        x_T = measure(x_T, case["measurement_precision"])
     x_0 = sampling.SAMPLERS[case["sampler"]](lambda x, s, start: x, degrade, x_T, case["T"])
     assert x_0.shape == x_T.shape
 
@@ -217,19 +217,19 @@ degradations = st.sampled_from(sorted(settings_of)).flatmap(lambda task: st.tupl
     spoilt({"task": st.just(task), "dataset": one_of("mnist", "cifar10"), "n": st.just(2), "x0": pairs,
             "t": one_of(0, 1, 2, torch.tensor([0, 1]), torch.tensor([3, 9]), torch.tensor([1]), torch.tensor([True, False]))}),
     st.just({}) | some_of({**settings_of[task], "size": st.just(8), "T": one_of(1, 2, 3)})))
-samplers = spoilt({"T": one_of(None, 5, 1, [5, 3, 1], (2,)), "x_T": pairs, "measurement": one_of("float32", "8bit")}).flatmap(
+samplers = spoilt({"T": one_of(None, 5, 1, [5, 3, 1], (2,)), "x_T": pairs, "measurement_precision": one_of("float32", "8bit")}).flatmap(
     lambda case: st.fixed_dictionaries({**{name: st.just(value) for name, value in case.items()}, "sampler": one_of(*sampling.SAMPLERS)}))
 fields = {"T": one_of(1, 2, None), "pooling": one_of("area", "bicubic"), "network": one_of("small", "paper"), "steps": one_of(1, 10, 50),
           "widths": one_of((8, 8, 8), (8, 16, 24)), "batch": one_of(1, 8), "accumulate": one_of(1, 2), "learning_rate": one_of(1e-3, 1),
           "schedule": one_of("constant", "cosine"), "clip": one_of(0.0, 1.0), "severities": one_of("uniform", "towards-T"),
-          "sampler_states": one_of(0.0, 0.5), "ema": one_of("paper", "every-step"), "flip": one_of(True, None), "time_input": one_of(True),
-          "precision": one_of("auto", "bf16"), "seed": one_of(0, 2 ** 25 - 1), "save_every": one_of(1, 5), "measurement": one_of("8bit")}
+          "rollout": one_of(0.0, 0.5), "ema": one_of("paper", "every-step"), "flip": one_of(True, None), "time_input": one_of(True),
+          "precision": one_of("auto", "bf16"), "seed": one_of(0, 2 ** 25 - 1), "save_every": one_of(1, 5), "measurement_precision": one_of("8bit")}
 recipes = st.tuples(spoilt({"name": one_of("smoke", "quick", "paper"), "task": one_of("deblur", "inpaint", "superres"),
                             "dataset": one_of("mnist5k", "cifar10")}), st.just({}) | some_of(fields) | some_of({"unknown": junk}))
 words = st.sampled_from([
     "train", "evaluate", "sample", "table", "report", "smoke", "quick", "small", "--help", "--task", "superres", "--dataset", "mnist5k", "--T",
     "--steps", "--widths", "--run", "--init", "--resume-from", "--until", "--batch", "--n", "--learning-rate", "--flip", "--methods", "direct",
-    "--measurement", "8bit", "--precision", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors",
+    "--measurement-precision", "8bit", "--precision", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors",
     "../run/step-00000002.pt", "folder:../run/", "photos", "MNIST", ".", "", "\0",
     "é"]) | st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=6)
 commands = st.one_of(
@@ -246,7 +246,7 @@ DOORS: dict[str, tuple[st.SearchStrategy, Callable[[Files, Any], None]]] = {
     "weights": (st.tuples(changes | st.just([]), st.booleans()), weights_door),
     "model": (st.tuples(one_of("recipe", "recipe", "size", "tensors", "images_seen", "init", "data"),
                         one_of("", *fields, "task", "dataset"), plain), model_door),
-    "record": (st.tuples(changes | st.just([]), one_of("", "rmse", "fid", "n", "data", "identity", "provenance"), plain), record_door),
+    "record": (st.tuples(changes | st.just([]), one_of("", "rmse", "fid", "n", "data", "class_accuracy", "provenance"), plain), record_door),
     "image folder": (st.lists(pictures | st.binary(max_size=40) | one_of(*GOOD), max_size=3), image_folder_door),
     "degradation": (degradations, degradation_door),
     "sampler": (samplers, sampler_door),

@@ -30,9 +30,9 @@ from colddiff_nb.training import loop as training
 
 TINY: dict[str, Any] = {"steps": 24, "batch": 4, "widths": (8, 8, 8), "save_every": 3, "evaluate_every": 4, "learning_rate": 1e-3}
 TRAININGS = (
-    recipe("smoke", "superres", "mnist5k", **TINY, sampler_states=0.25),
+    recipe("smoke", "superres", "mnist5k", **TINY, rollout=0.25),
     recipe("smoke", "inpaint", "mnist5k", **TINY | {"evaluate_every": 3}, accumulate=2, flip=True, precision="float32"),
-    recipe("smoke", "deblur", "mnist5k", **TINY | {"save_every": 2}, T=5, measurement="8bit", schedule="constant", clip=0.0),
+    recipe("smoke", "deblur", "mnist5k", **TINY | {"save_every": 2}, T=5, measurement_precision="8bit", schedule="constant", clip=0.0),
 )
 
 

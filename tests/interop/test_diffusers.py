@@ -67,7 +67,7 @@ def test_a_pipeline_is_saved_and_loaded_as_a_folder(tmp_path, x0):
 def test_a_network_of_diffusers_trains_in_our_loop_and_restores(tmp_path, monkeypatch):
     monkeypatch.setitem(OWN_NETWORKS, "unet2d", None)  # taken out again afterwards
     networks.register("unet2d", lambda channels, size, T: UNetRestorer(tiny_unet(channels, size)))
-    train(recipe("smoke", "superres", "mnist5k", network="unet2d", steps=60, sampler_states=0.25), tmp_path, log=lambda line: None)
+    train(recipe("smoke", "superres", "mnist5k", network="unet2d", steps=60, rollout=0.25), tmp_path, log=lambda line: None)
 
     network, degrade, _ = load_model(tmp_path / "weights.safetensors")
     x0 = to_float(load("mnist5k", "test").pixels[:50])

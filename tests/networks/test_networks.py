@@ -57,9 +57,9 @@ def test_linear_estimate_inverts_a_mild_blur_and_survives_a_severe_one():
     precondition, x0 = Preconditioner(degrade, 3, "float32"), torch.rand(200, 3, 32, 32) * 2 - 1
     precondition.fit(degrade, x0)
     t = torch.full((200,), 5)
-    assert torch.allclose(precondition.linear_estimate(degrade(x0, t), t), x0, atol=1e-3)
+    assert torch.allclose(precondition.lmmse_estimate(degrade(x0, t), t), x0, atol=1e-3)
     t = torch.full((200,), 50)
-    restored = precondition.linear_estimate(degrade(x0, t), t)
+    restored = precondition.lmmse_estimate(degrade(x0, t), t)
     assert restored.abs().max() < 10
     assert (restored - x0).square().mean() < 0.9 * (degrade(x0, t) - x0).square().mean()
 
@@ -82,7 +82,7 @@ def test_a_preconditioner_for_8_bits_stands_rounding_that_one_for_float32_does_n
     for name in ("float32", "8bit"):
         precondition = Preconditioner(degrade, 3, name)
         precondition.fit(degrade, x0)
-        error[name] = (precondition.linear_estimate(rounded, t) - x0).square().mean()
+        error[name] = (precondition.lmmse_estimate(rounded, t) - x0).square().mean()
     assert error["8bit"] < (rounded - x0).square().mean() < error["float32"]
 
 
@@ -97,7 +97,7 @@ def test_linear_estimate_is_the_linear_estimator_of_independent_coefficients():
     x_t = degrade(x0, 1).double().flatten(1)
     K = C @ A.mT @ torch.linalg.inv(A @ C @ A.mT + precondition.noise ** 2 * torch.eye(64, dtype=torch.float64))
     expected = mean + (x_t - A @ mean) @ K.mT
-    found = precondition.linear_estimate(degrade(x0, 1), torch.ones(500, dtype=torch.long))
+    found = precondition.lmmse_estimate(degrade(x0, 1), torch.ones(500, dtype=torch.long))
     assert torch.allclose(found.flatten(1).double(), expected, atol=1e-4)
 
 
@@ -115,26 +115,26 @@ def test_what_was_measured_stays_as_measured_whatever_the_network_says(task, dat
         with torch.autocast("cpu", torch.bfloat16):
             x0_hat = network(x_s, t)
         if s == degrade.T:
-            assert (x0_hat - network.precondition.linear_estimate(x_s, t)).std() > 1e-3
+            assert (x0_hat - network.precondition.lmmse_estimate(x_s, t)).std() > 1e-3
         assert torch.allclose(degrade(x0_hat, s), x_s, atol=1e-6)
 
 
 def test_what_predictions_wrote_stays_open_to_correction_and_what_was_measured_stays():
     x0 = torch.rand(50, 1, 32, 32) * 2 - 1
     restored = {}
-    for keeps in ("state", "measurement"):
-        choice = recipe("smoke", "deblur", "mnist", keeps=keeps)
+    for data_consistency in ("state", "measurement"):
+        choice = recipe("smoke", "deblur", "mnist", data_consistency=data_consistency)
         degrade = choice.degradation()
         torch.manual_seed(0)
         network = choice.build(degrade).eval()
         network.precondition.fit(degrade, x0)
         torch.nn.init.normal_(network.head.weight, std=0.1)
         x_T = degrade(x0, 20)
-        restored[keeps] = algorithm2(network, degrade, x_T, 20)
-        assert torch.allclose(degrade(restored[keeps], 20), x_T, atol=1e-6), "what x_T tells, to float32's last digits"
+        restored[data_consistency] = algorithm2(network, degrade, x_T, 20)
+        assert torch.allclose(degrade(restored[data_consistency], 20), x_T, atol=1e-6), "what x_T tells, to float32's last digits"
         s = torch.full((50,), 1)
         again = network(degrade(x0, 1), s, torch.full_like(s, 20))
-        assert torch.allclose(degrade(again, 1), degrade(x0, 1), atol=1e-6) == (keeps == "state")
+        assert torch.allclose(degrade(again, 1), degrade(x0, 1), atol=1e-6) == (data_consistency == "state")
     assert not torch.allclose(restored["state"], restored["measurement"], atol=1e-2)
 
 
@@ -166,7 +166,7 @@ def test_named_recipes_are_the_papers():
     paper, report = recipe("paper", "deblur", "mnist"), recipe("report", "deblur", "mnist")
     for choice in (paper, report):
         assert (choice.network, choice.learning_rate, choice.batch, choice.accumulate, choice.ema) == ("paper", 2e-5, 32, 2, "paper")
-        assert (choice.severities, choice.schedule, choice.clip, choice.precision, choice.sampler_states) == ("uniform", "constant", 0.0, "float32", 0.0)
+        assert (choice.severities, choice.schedule, choice.clip, choice.precision, choice.rollout) == ("uniform", "constant", 0.0, "float32", 0.0)
     assert (paper.steps, report.steps, paper.images_seen) == (700_000, 200_000, 44_800_000)
     assert report.degradation().T == 40
     assert recipe("small", "deblur", "cifar10").flips and not recipe("small", "deblur", "mnist").flips
@@ -178,7 +178,7 @@ def test_named_recipes_are_the_papers():
     (lambda: recipe("quick", "deblur", "mnist", speed=1), "a recipe has no field speed"),
     (lambda: recipe("quick", "deblur", "mnist", loss="l3"), "unknown loss 'l3': choose one of l1, l2"),
     (lambda: recipe("quick", "deblur", "mnist", steps=0), "steps = 0: it must be positive"),
-    (lambda: recipe("quick", "deblur", "mnist", sampler_states=2.0), "sampler_states = 2.0"),
+    (lambda: recipe("quick", "deblur", "mnist", rollout=2.0), "rollout = 2.0"),
 ])
 def test_bad_recipes_get_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
@@ -264,19 +264,19 @@ def rotated(svd):
     return decompose
 
 
-@pytest.mark.parametrize("task, dataset, measurement", [
+@pytest.mark.parametrize("task, dataset, precision", [
     ("deblur", "mnist", "float32"), ("deblur", "mnist", "8bit"), ("deblur", "cifar10", "8bit"), ("superres", "mnist", "float32")])
-def test_shipped_weights_predict_the_same_with_another_linear_algebra_and_other_threads(task, dataset, measurement, monkeypatch):
+def test_shipped_weights_predict_the_same_with_another_linear_algebra_and_other_threads(task, dataset, precision, monkeypatch):
     offline = {"mnist": "mnist5k", "cifar10": "photos"}[dataset]
-    network, degrade, _ = load_pretrained(task, dataset, measurement)
+    network, degrade, _ = load_pretrained(task, dataset, precision)
     x0 = to_float(load(offline, "test").pixels[:20])
-    x_T = measure(degrade(x0, degrade.T), measurement)
+    x_T = measure(degrade(x0, degrade.T), precision)
     T = torch.full((20,), degrade.T)
     expected = network(x_T, T, T)
     monkeypatch.setattr(torch.linalg, "svd", rotated(torch.linalg.svd))
     for name in ("eigh", "eig", "qr"):
         monkeypatch.setattr(torch.linalg, name, lambda *ignored, name=name, **options: pytest.fail(f"{name} at load time"))
-    other, degrade, _ = load_pretrained(task, dataset, measurement)
+    other, degrade, _ = load_pretrained(task, dataset, precision)
     assert torch.allclose(other(x_T, T, T), expected, rtol=0, atol=1e-5)
     threads = torch.get_num_threads()
     torch.set_num_threads(3 - min(threads, 2))

@@ -44,7 +44,7 @@ def test_compare_runs_every_sampler_from_the_same_start(comparison):
 
 def test_compare_8bit_rounds_the_measurement(comparison):
     degrade = degradations.make("superres", "mnist")
-    rounded = show.compare(lambda x, s, start: x, degrade, comparison.x0[None], measurement="8bit").x_T
+    rounded = show.compare(lambda x, s, start: x, degrade, comparison.x0[None], measurement_precision="8bit").x_T
     levels = (rounded + 1) * 127.5
     assert (levels - levels.round()).abs().max() < 1e-3
     assert 0 < (rounded - comparison.x_T).abs().max() <= 0.5 / 127.5 + 1e-6
@@ -57,7 +57,7 @@ def test_compare_starts_at_a_given_severity_and_skips_steps(comparison):
     assert show.readout(skipping, 0).startswith("step 0 of 2, s = 2,")
 
 
-@pytest.mark.parametrize("options, message", [({"measurement": "16bit"}, "'16bit'.*8bit"), ({"x0": torch.zeros(2, 1, 32, 32)}, r"\(2, 1, 32, 32\).*one image")])
+@pytest.mark.parametrize("options, message", [({"measurement_precision": "16bit"}, "'16bit'.*8bit"), ({"x0": torch.zeros(2, 1, 32, 32)}, r"\(2, 1, 32, 32\).*one image")])
 def test_compare_refuses(comparison, options, message):
     arguments = {"restore": lambda x, s, start: x, "degrade": degradations.make("superres", "mnist"), "x0": comparison.x0[None]} | options
     with pytest.raises(ValueError, match=message) as error:

@@ -49,7 +49,7 @@ def test_drawn_states_have_the_mean_and_the_covariance_of_those_they_are_like():
 
 
 def test_tables_give_the_mean_over_the_seeds_and_half_their_range():
-    rows = [{"job": job, "degradation": "fog", "sampler": "direct", "seed": seed, "rmse": 0.1 + 0.02 * seed, "ssim": 0.5, "identity": 0.9,
+    rows = [{"job": job, "degradation": "fog", "sampler": "direct", "seed": seed, "rmse": 0.1 + 0.02 * seed, "ssim": 0.5, "class_accuracy": 0.9,
              "frechet": 10.0 * seed, "digits": 9.0, "n": 50, "images_seen": 640} for seed in (0, 1) for job in ("restoration", "generation")]
     record = {"data": "mnist5k", "rows": rows}
     assert "| fog | direct | 0.1100 ± 0.0100 | 0.500 ± 0.000 | 0.900 ± 0.000 | 5.0 ± 5.0 |" in result_hot_and_cold.table(record, "restoration")

@@ -14,7 +14,7 @@ from colddiff_nb import data
 from colddiff_nb.data import pixels as pixels_of
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.evaluation import evaluate
-from colddiff_nb.metrics import linear
+from colddiff_nb.metrics import lmmse
 from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import algorithm2
@@ -58,10 +58,10 @@ LINEAR = {("superres", None): {("float32", 1e-4): (0.1723, 0.4348, 1e-3)},
 def test_rows_of_the_linear_estimator(task, T):
     degrade, test = make(task, "mnist5k", T=T), data.load("mnist5k", "test")
     x0 = data.to_float(test.pixels)
-    estimator = linear.LinearEstimator(degrade, linear.statistics(data.load("mnist5k", "train")), 0.0)
-    for (measurement, noise), (rmse, ssim, tolerance) in LINEAR[task, T].items():
+    estimator = lmmse.LMMSE(degrade, lmmse.statistics(data.load("mnist5k", "train")), 0.0)
+    for (precision, noise), (rmse, ssim, tolerance) in LINEAR[task, T].items():
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
-        restored = estimator.with_noise(noise)(measure(drawn(x0, degrade.T), measurement), degrade.T)
+        restored = estimator.with_noise(noise)(measure(drawn(x0, degrade.T), precision), degrade.T)
         assert restored.dtype == torch.float32
         assert (metrics.rmse(restored, x0), metrics.ssim(restored, x0)) == pytest.approx((rmse, ssim), abs=tolerance)
 
@@ -75,15 +75,15 @@ def mnist_validation():
     return data.Images(pixels, labels, "mnist", "validation", pixels_of.sha256(pixels))
 
 
-@pytest.mark.parametrize(("task", "measurement", "method"), [("deblur", "float32", "direct"), ("deblur", "8bit", "direct"), ("inpaint", "float32", "direct"),
+@pytest.mark.parametrize(("task", "precision", "method"), [("deblur", "float32", "direct"), ("deblur", "8bit", "direct"), ("inpaint", "float32", "direct"),
                                                               ("superres", "float32", "direct"), ("superres", "8bit", "algorithm2")])
-def test_shipped_weights_give_their_recorded_scores_again(task, measurement, method, mnist_validation):
-    network, degrade, metadata = load_pretrained(task, "mnist", measurement)
-    cells = json.loads((pretrained_folder(task, "mnist", measurement) / "metrics.json").read_text())["cells"]
-    recorded, = [cell for cell in cells if (cell["method"], cell["measurement"], cell["variant"], cell["n"]) ==
-                 (method, measurement, f"T = {degrade.T}", 1_000)]
+def test_shipped_weights_give_their_recorded_scores_again(task, precision, method, mnist_validation):
+    network, degrade, metadata = load_pretrained(task, "mnist", precision)
+    cells = json.loads((pretrained_folder(task, "mnist", precision) / "metrics.json").read_text())["cells"]
+    recorded, = [cell for cell in cells if (cell["method"], cell["measurement_precision"], cell["variant"], cell["n"]) ==
+                 (method, precision, f"T = {degrade.T}", 1_000)]
     assert recorded["provenance"]["weights"] == metadata["checksum"] and recorded["split"] == "validation"
-    again, = evaluate(network, degrade, mnist_validation, methods=(method,), measurement=measurement, n=1_000, log=lambda line: None)["cells"]
+    again, = evaluate(network, degrade, mnist_validation, methods=(method,), measurement_precision=precision, n=1_000, log=lambda line: None)["cells"]
     assert again["provenance"]["images"] == recorded["provenance"]["images"]
     assert (again["rmse"], again["ssim"]) == pytest.approx((recorded["rmse"], recorded["ssim"]), abs=5e-4)
 
@@ -100,7 +100,7 @@ def test_shipped_weights_give_their_rows_of_the_full_test_split_again(folder):
     test = data.load(dataset, "test", FULL)
     for cell in recorded:
         lower = make(task, dataset, T=cell["provenance"]["degradation"]["T"])
-        again, = evaluate(network, lower, test, methods=("direct",), measurement=cell["measurement"], log=lambda line: None)["cells"]
+        again, = evaluate(network, lower, test, methods=("direct",), measurement_precision=cell["measurement_precision"], log=lambda line: None)["cells"]
         assert again["provenance"]["images"] == cell["provenance"]["images"]
         assert (again["rmse"], again["ssim"]) == pytest.approx((cell["rmse"], cell["ssim"]), abs=5e-4)
 
@@ -119,22 +119,22 @@ def test_the_estimator_is_the_formula(pooling):
     x_T = degrade(data.to_float(images.pixels[:5]), 2)
     gain = C @ A.mT @ torch.linalg.inv(A @ C @ A.mT + noise * torch.eye(64, dtype=torch.float64))
     expected = mean + (x_T.double().flatten(1) - A @ mean) @ gain.mT
-    found = linear.LinearEstimator(degrade, linear.statistics(images), noise)(x_T, torch.full((5,), 2))
+    found = lmmse.LMMSE(degrade, lmmse.statistics(images), noise)(x_T, torch.full((5,), 2))
     assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
 
 
 def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
     images, degrade = small(), make("deblur", "photos", size=8, T=3)
-    statistics = linear.statistics(images)
-    exact, record = linear.fit(degrade, statistics, images)
-    rounded, coarse = linear.fit(degrade, statistics, images, "8bit", start=exact)
+    statistics = lmmse.statistics(images)
+    exact, record = lmmse.fit(degrade, statistics, images)
+    rounded, coarse = lmmse.fit(degrade, statistics, images, "8bit", start=exact)
     assert rounded.noise > 1e3 * exact.noise and coarse["validation_rmse"] >= record["validation_rmse"]
     with pytest.raises(ValueError, match="made for t = 3 alone"):
         exact(torch.zeros(1, 1, 8, 8), 2)
-    masked, record = linear.fit(make("inpaint", size=8, T=5), statistics, images)
+    masked, record = lmmse.fit(make("inpaint", size=8, T=5), statistics, images)
     assert record["measured_noise"] < 1e-15 and masked.noise >= 0.01 * record["measured_noise"], "both draws of D are the same"
     with pytest.raises(ValueError, match="snow has no linear estimator"):
-        linear.LinearEstimator(make("snow", size=8), statistics, 1.0)
+        lmmse.LMMSE(make("snow", size=8), statistics, 1.0)
 
 
 @pytest.mark.parametrize(("center", "channels"), [(None, 1), (None, 3), ((3, 4), 1)])
@@ -149,13 +149,13 @@ def test_the_estimator_of_masks_is_least_squares_over_every_mask(center, channel
     gain = torch.linalg.solve(from_mean.mT @ from_mean / len(x) + noise * torch.eye(x.shape[1], dtype=torch.float64), from_mean.mT @ (x - x.mean(0)) / len(x))
     drawn = degrade.draw(5, torch.Generator().manual_seed(1))(x0[:5], 5)
     expected = x.mean(0) + (drawn.double().flatten(1) - x_T.mean(0)) @ gain
-    found = linear.LinearEstimator(degrade, linear.statistics(images), noise)(drawn, 5)
+    found = lmmse.LMMSE(degrade, lmmse.statistics(images), noise)(drawn, 5)
     assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
 
 
 def test_a_baseline_takes_the_place_of_its_former_row_only(tmp_path):
     path = tmp_path / "baselines" / "file.json"
-    rows = [full_cell("degraded"), full_cell("linear"), full_cell("linear") | {"measurement": "8bit"}]
+    rows = [full_cell("degraded"), full_cell("lmmse"), full_cell("lmmse") | {"measurement_precision": "8bit"}]
     for row in [*rows, rows[1] | {"rmse": 0.09}]:
         measure_baselines.keep(row, path)
     assert json.loads(path.read_text())["cells"] == [rows[0], rows[2], rows[1] | {"rmse": 0.09}]
@@ -188,7 +188,7 @@ def test_it_can_be_built_before_anything_is_scored(tmp_path):
 
 def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     def cell(split, n, rmse):
-        return {"task": "superres", "data": "mnist", "split": split, "variant": "T = 3", "method": "direct", "measurement": "float32", "n": n,
+        return {"task": "superres", "data": "mnist", "split": split, "variant": "T = 3", "method": "direct", "measurement_precision": "float32", "n": n,
                 "rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "ssim": 0.9, "ssim_interval": [0.8, 1.0], "fid": "not run: x",
                 "gain": 2.0, "provenance": {"weights": "w"}}
 
@@ -212,8 +212,8 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
 
 
 def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_bits(tmp_path):
-    def cell(method, measurement, rmse, **others):
-        return {"variant": "T = 3", "method": method, "measurement": measurement, "split": "validation", "n": 50, "rmse": rmse, "ssim": 0.9 - rmse} | others
+    def cell(method, precision, rmse, **others):
+        return {"variant": "T = 3", "method": method, "measurement_precision": precision, "split": "validation", "n": 50, "rmse": rmse, "ssim": 0.9 - rmse} | others
 
     for name, cells in {"deblur-mnist": [cell("direct", "float32", 0.11, frechet=9.0), cell("algorithm2", "float32", 0.10, frechet=10.0),
                                          cell("direct", "8bit", 0.3)],
@@ -234,8 +234,8 @@ def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_b
 
 
 def full_cell(method, frechet=9.0, fid="not run: x", **provenance):
-    return {"task": "superres", "data": "mnist", "split": "test", "variant": "T = 3", "method": method, "measurement": "float32", "n": 10_000,
-            "rmse": 0.1, "ssim": 0.9, "fid": fid, "frechet": frechet, "identity": 0.5, "gain": 2.0, "provenance": provenance,
+    return {"task": "superres", "data": "mnist", "split": "test", "variant": "T = 3", "method": method, "measurement_precision": "float32", "n": 10_000,
+            "rmse": 0.1, "ssim": 0.9, "fid": fid, "frechet": frechet, "class_accuracy": 0.5, "gain": 2.0, "provenance": provenance,
             "resize": "half-pixel bilinear"}
 
 
@@ -292,7 +292,7 @@ def test_the_fid_of_blurred_digits_by_each_rounding_precision_and_resize(tmp_pat
 
 def test_degraded_images_from_8_bits_have_the_fid_of_rounded_ones(tmp_path):
     exact, rounded = "inception-2015, half-pixel bilinear, unrounded", "inception-2015, half-pixel bilinear"
-    eight = full_cell("degraded") | {"measurement": "8bit"}
+    eight = full_cell("degraded") | {"measurement_precision": "8bit"}
     fids = [full_cell("degraded", fid=371.0, inception=f"{rounded}, bfloat16"), full_cell("degraded", fid=370.0, inception=exact),
             full_cell("degraded", fid=320.0, inception=rounded) | {"fid_interval": [319.0, 321.0]}]
     publish(tmp_path, [eight, *fids])
@@ -335,13 +335,13 @@ def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie
 
 
 def test_the_network_beside_least_squares_in_fid(tmp_path):
-    linear = full_cell("linear", fid=146.0, inception="inception-2015, half-pixel bilinear, bfloat16")
+    linear = full_cell("lmmse", fid=146.0, inception="inception-2015, half-pixel bilinear, bfloat16")
     publish(tmp_path, [linear])
-    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, linear / direct, from float32: not run."
+    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, LMMSE / direct, from float32: not run."
     direct = full_cell("direct", fid=20.0, inception="inception-2015, half-pixel bilinear")
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [linear, direct]}))
-    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, linear / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
-    eight = [linear | {"fid": 4.0}, linear | {"fid": 9.0, "measurement": "8bit"}]
+    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, LMMSE / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
+    eight = [linear | {"fid": 4.0}, linear | {"fid": 9.0, "measurement_precision": "8bit"}]
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": eight}))
     ahead = "Super-resolution, MNIST **only from float32** (from 8 bits ≈ 9.00; the paper 4.05)."
     assert result_tables.glance_fid(Published(tmp_path)).endswith(ahead)
@@ -358,9 +358,9 @@ def test_margins_of_fid_come_from_rows_in_both_precisions_and_from_intervals(tmp
 
 
 def test_targets_are_met_or_missed(tmp_path):
-    publish(tmp_path, [full_cell("direct") | {"rmse": 0.1}, full_cell("linear") | {"rmse": 0.09}, full_cell("algorithm2") | {"rmse": 0.112}])
+    publish(tmp_path, [full_cell("direct") | {"rmse": 0.1}, full_cell("lmmse") | {"rmse": 0.09}, full_cell("algorithm2") | {"rmse": 0.112}])
     assert "| Super-resolution, MNIST | yes | yes | **no** (1.12) | **no** | – |" in result_goals.targets(Published(tmp_path))
-    publish_more = [full_cell("direct") | {"rmse": 0.1}, full_cell("linear") | {"rmse": 0.12}, full_cell("algorithm2") | {"rmse": 0.116}]
+    publish_more = [full_cell("direct") | {"rmse": 0.1}, full_cell("lmmse") | {"rmse": 0.12}, full_cell("algorithm2") | {"rmse": 0.116}]
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": publish_more}))
     assert "| Super-resolution, MNIST | yes | **no** | **no** (1.16) | yes | – |" in result_goals.targets(Published(tmp_path)), "the paper has 0.115"
 
@@ -389,8 +389,8 @@ def test_algorithm_1_by_another_precision_stands_beside_the_others(tmp_path):
 
 
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
-    def scored(method, rmse, measurement="float32"):  # the paper has 0.114 and 0.115
-        return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement": measurement}
+    def scored(method, rmse, measurement_precision="float32"):  # the paper has 0.114 and 0.115
+        return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement_precision": measurement_precision}
 
     publish(tmp_path, [scored("direct", 0.111), scored("direct", 0.1135, "8bit"), scored("algorithm2", 0.1145)])
     table = result_paper.paper(Published(tmp_path))
@@ -405,20 +405,20 @@ def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
     assert "| – | **0.111**° / 0.114 |" in result_paper.summary(Published(tmp_path)), "still not shown from 8 bits"
 
 
-@pytest.mark.parametrize("measurement", ["float32", "8bit"])
-def test_every_measured_sampler_restores(measurement):
+@pytest.mark.parametrize("precision", ["float32", "8bit"])
+def test_every_measured_sampler_restores(precision):
     """All of the table, on four digits; those with fewer calls only where there are more severities than calls."""
     for task, few in (("superres", False), ("inpaint", True)):
         restore, degrade, _ = load_pretrained(task, "mnist")
         x0 = data.to_float(data.load("mnist5k", "test").pixels[:4])
         drawn = degrade.draw(4, torch.Generator().manual_seed(0))
-        x_T = measure(drawn(x0, degrade.T), measurement)
-        found = measure_samplers.chosen_samplers(degrade, measurement)
+        x_T = measure(drawn(x0, degrade.T), precision)
+        found = measure_samplers.chosen_samplers(degrade, precision)
         assert ("fewer" in found) == few and set(found) | {"fewer", "mirrored"} == set(result_samplers.SAMPLERS)
         assert "mirrored" not in found, "digits are not alike left and right"
         errors = {name: metrics.rmse(sampler(restore, drawn, x_T), x0) for name, sampler in found.items()}
         assert max(errors.values()) < metrics.rmse(x_T, x0)
-        if task == "superres" and measurement == "float32":
+        if task == "superres" and precision == "float32":
             assert errors["projected direct"] <= errors["direct"] and errors["projected"] == pytest.approx(errors["algorithm2"], abs=1e-3)
     assert result_samplers.fewer(50) == [50, 19, 7, 3, 1] and result_samplers.fewer(3) == [3, 2, 1]
 
@@ -438,7 +438,7 @@ def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_pa
     darker = way(lambda x_s, s, start: (s / 50 - 1).view(-1, 1, 1, 1).expand_as(x0))  # 0 at s = 50, -0.5 at s = 25
     assert darker["severity"] == 25 and darker["moved"] == pytest.approx(0.25)  # on [0, 1]
     assert darker["one_step_algorithm2"] == pytest.approx(metrics.rmse(torch.full_like(x0, -0.5), x0))
-    rows = [{"model": model, "T": 50, "measurement": "float32", "prediction_rmse": {"50": 0.05, "25": 0.06}, "result_rmse": result, "half_way": {
+    rows = [{"model": model, "T": 50, "measurement_precision": "float32", "prediction_rmse": {"50": 0.05, "25": 0.06}, "result_rmse": result, "half_way": {
         "severity": 25, "moved": 0.03, "one_step_algorithm2": 0.051, "one_step_algorithm1": 0.052}}
         for model, result in (("inpaint-mnist", 0.056), ("inpaint-cifar10", 0.055))]
     (tmp_path / "growth.json").write_text(json.dumps({"split": "validation", "n": 4, "rows": rows}))

@@ -19,7 +19,7 @@ from colddiff_nb.training import recipe, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
-TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 5, "sampler_states": 0.5, "precision": "float32"}
+TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 5, "rollout": 0.5, "precision": "float32"}
 
 
 @pytest.fixture(scope="module")

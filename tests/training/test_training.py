@@ -17,11 +17,11 @@ from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import recipe, train
 from colddiff_nb.training.critic import Critic
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
+from colddiff_nb.training.rollout import Rollout
 from colddiff_nb.training.validation import validation_scores
-from colddiff_nb.training.walkers import Walkers
 from colddiff_nb.weights import load_model, load_pretrained
 
-TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "sampler_states": 0.5, "precision": "float32"}
+TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "rollout": 0.5, "precision": "float32"}
 
 ACCUMULATED = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 4}, accumulate=2)
 
@@ -79,7 +79,7 @@ def test_the_loss_falls_and_the_exported_weights_restore_like_the_network(digits
 
 
 def test_accumulating_equals_one_larger_batch(digits, tmp_path):
-    settings = TINY | {"steps": 3, "sampler_states": 0.0, "flip": True}
+    settings = TINY | {"steps": 3, "rollout": 0.0, "flip": True}
     one = train(recipe("smoke", "superres", "mnist5k", **settings), tmp_path / "one", images=digits, log=quiet)
     two = train(recipe("smoke", "superres", "mnist5k", **settings | {"batch": 4, "accumulate": 2}), tmp_path / "two", images=digits, log=quiet)
     for a, b in zip(one.parameters(), two.parameters()):
@@ -88,7 +88,7 @@ def test_accumulating_equals_one_larger_batch(digits, tmp_path):
 
 def test_the_loss_is_the_recipes(digits, tmp_path):
     for name, loss in (("l1", torch.nn.functional.l1_loss), ("l2", torch.nn.functional.mse_loss)):
-        choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "evaluate_every": 1, "sampler_states": 0.0, "loss": name})
+        choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "evaluate_every": 1, "rollout": 0.0, "loss": name})
         train(choice, tmp_path / name, images=digits, log=quiet)
         torch.manual_seed(choice.seed)
         network = choice.build(degrade := choice.degradation())
@@ -145,7 +145,7 @@ def test_another_recipe_or_data_set_is_refused_field_by_field(digits, tmp_path):
 
 @pytest.mark.parametrize("network", ["small", "paper"])
 def test_images_that_the_network_cannot_take_are_refused_before_the_first_step(digits, tmp_path, network):
-    choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"network": network, "sampler_states": 0.0})
+    choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"network": network, "rollout": 0.0})
     with pytest.raises(ValueError, match="images of 28 x 28 do not fit this network: use multiples of 8"):
         train(choice, tmp_path, images=replace(digits, pixels=digits.pixels[..., 2:30, 2:30]), log=quiet)
     with pytest.raises(
@@ -202,20 +202,20 @@ def test_severities_cover_the_range_as_the_recipe_says():
     assert not torch.equal(draw_batch(replace(choice, seed=1), degrade, 100, step=1).t, towards.t)  # CPU generators see 32 bits
 
 
-@pytest.mark.parametrize("task, keeps", [("inpaint", "state"), ("superres", "state"), ("superres", "measurement")])
-def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
+@pytest.mark.parametrize("task, data_consistency", [("inpaint", "state"), ("superres", "state"), ("superres", "measurement")])
+def test_a_rollout_goes_where_algorithm_2_goes(digits, task, data_consistency):
     """Each walker's states, from its start to s = 0, are those of the sampler for its own image and draw."""
-    choice = recipe("smoke", task, "mnist5k", batch=8, T=3, keeps=keeps)
+    choice = recipe("smoke", task, "mnist5k", batch=8, T=3, data_consistency=data_consistency)
     degrade = choice.degradation()
-    walkers, network = Walkers(4, degrade, 1, torch.device("cpu")), choice.build(degrade).eval()
+    rollout, network = Rollout(4, degrade, 1, torch.device("cpu")), choice.build(degrade).eval()
     torch.nn.init.normal_(network.head.weight, std=0.01)
     seen: list[dict[int, torch.Tensor]] = [{} for _ in range(4)]  # by walker: severity -> state
     for step in range(12):
         batch = draw_batch(choice, degrade, len(digits), step)
-        fresh = (walkers.state["s"] == 0).tolist()
-        walkers.join(batch)
+        fresh = (rollout.state["s"] == 0).tolist()
+        rollout.join(batch)
         x0 = to_float(digits.pixels[batch.index])
-        x_t = walkers.inputs(batch, batch.drawn(x0, batch.t))
+        x_t = rollout.inputs(batch, batch.drawn(x0, batch.t))
         assert torch.equal(x_t[4:], batch.drawn(x0, batch.t)[4:].double())  # only walkers have states of their own
         for i in range(4):
             seen[i] = {} if fresh[i] else seen[i]
@@ -226,15 +226,15 @@ def test_walkers_go_where_algorithm_2_goes(digits, task, keeps):
                 if s in seen[i]:
                     assert torch.allclose(seen[i][s], expected[0], atol=1e-5)
         with torch.no_grad():
-            walkers.step(batch, batch, x_t, network(x_t.float(), batch.t, batch.start))
+            rollout.step(batch, batch, x_t, network(x_t.float(), batch.t, batch.start))
     assert max(len(states) for states in seen) > 1
 
 
 def test_a_network_made_for_both_precisions_sees_both():
     x_t = torch.rand(6, 1, 4, 4) * 2 - 1
-    both = measured(recipe("smoke", "inpaint", "mnist", measurement="both"), x_t)
+    both = measured(recipe("smoke", "inpaint", "mnist", measurement_precision="both"), x_t)
     assert torch.equal(both[1::2], x_t[1::2]) and torch.equal(both[::2], measure(x_t[::2], "8bit"))
-    assert torch.equal(measured(recipe("smoke", "inpaint", "mnist", measurement="8bit"), x_t), measure(x_t, "8bit"))
+    assert torch.equal(measured(recipe("smoke", "inpaint", "mnist", measurement_precision="8bit"), x_t), measure(x_t, "8bit"))
 
 
 def test_cosine_schedule_warms_up_and_ends_near_zero():
@@ -258,7 +258,7 @@ def test_a_training_from_before_the_half_life_was_a_setting_goes_on_with_its_def
 
     def older(*arguments, **options):
         step, state = newest(*arguments, **options)
-        del state["identity"]["recipe"]["ema_half_life"], state["identity"]["recipe"]["keeps"]
+        del state["identity"]["recipe"]["ema_half_life"], state["identity"]["recipe"]["data_consistency"]
         return step, state
 
     monkeypatch.setattr(checkpoint, "newest", older)

@@ -89,7 +89,7 @@ def in_turns_with_train(choice: Recipe, images: Images, loops: dict[str, dict[st
 def until_enough(choice: Recipe, images: Images, on_evaluate: OnEvaluate, rollouts: float = 0.0) -> None:
     """`train` without anything but its steps: no checkpoints, no printed lines; sampler states for a share of the batch."""
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Enough):
-        choice = replace(choice, sampler_states=rollouts, save_every=choice.steps)
+        choice = replace(choice, rollout=rollouts, save_every=choice.steps)
         train(choice, folder, images=images, on_evaluate=on_evaluate, log=lambda line: None)
 
 

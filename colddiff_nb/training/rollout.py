@@ -1,9 +1,9 @@
-"""Images that walk through Algorithm 2 while the network is trained.
+"""Training on the states that Algorithm 2 makes.
 
-The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included, and a network that never saw such
-states adds its error to theirs, T times. So some places of a batch walk: each training step takes them one step of the sampler further,
-with the prediction that training made anyway. A walker that has arrived at s = 0 starts again with the image and the severity drawn
-for its place, from x_t as measured.
+The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included. A network that
+never saw such states adds its error to theirs, T times. So the first n images of a batch are states of the sampler. Each
+training step moves them one step of Algorithm 2, with the prediction that training made anyway. A place that has arrived
+at s = 0 starts again from x_t as measured, with the image and the severity that were drawn for it.
 """
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import Degradation, Drawn
+from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one optimiser step takes, for the global batch of B images; see `Walkers.join` for places that walk."""
+    """What one optimiser step takes, for the global batch of B images; see `Rollout.join` for its first places."""
 
     index: Tensor  # (B,) which images
     flip: Tensor  # (B,) bool
     t: Tensor  # (B,) severities
-    start: Tensor  # (B,) severities that were measured: t itself but for walkers on their way
-    drawn: Drawn  # D with its randomness fixed
+    start: Tensor  # (B,) severities that were measured: t itself but in a rollout on its way
+    drawn: DrawnDegradation  # D with its randomness fixed
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device. A GPU copies it while both go on working: nobody waits."""
@@ -33,8 +33,8 @@ class Batch:
         return Batch(move(self.index), move(self.flip), move(self.t), move(self.start), drawn)
 
 
-class Walkers:
-    """n walkers, which take the first n places of every batch. `state` is what a checkpoint keeps of them.
+class Rollout:
+    """Takes the first n places of every batch through Algorithm 2. `state` is what a checkpoint keeps of them.
 
     Where each one is was decided on the CPU; only the images x_s are on the device.
     """
@@ -53,7 +53,7 @@ class Walkers:
             place[walking] = self.state[name][walking]
 
     def inputs(self, batch: Batch, x_t: Tensor) -> Tensor:
-        """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the walkers' own states.
+        """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the rollout's own states.
 
         batch: on the device of x_t."""
         n = len(self.state["s"])

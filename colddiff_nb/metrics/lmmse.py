@@ -45,7 +45,7 @@ def statistics(images: Images) -> Statistics:
     return Statistics(mean.view(images.pixels.shape[1:]), vectors * values.clamp(min=0).sqrt(), images.provenance)
 
 
-class LinearEstimator:
+class LMMSE:
     """A restorer for x_T alone: restore(x_T, T), or as samplers call it.
 
     Computed in float64 on the CPU; returns x_T's dtype and device.
@@ -56,7 +56,7 @@ class LinearEstimator:
         self.T, self.noise, self.mean = degrade.T, noise, data.mean
         self.expected, self.P, self.S, self.modes = _decompose(degrade, data)
 
-    def with_noise(self, noise: float) -> LinearEstimator:
+    def with_noise(self, noise: float) -> LMMSE:
         other = copy.copy(self)
         other.noise = noise
         return other
@@ -100,15 +100,15 @@ def _decompose_masks(degrade: Masks, data: Statistics) -> tuple[Tensor, Tensor, 
     return expected.view_as(data.mean), P, S, P.mT @ (masks.mean(0)[:, None] * covariance) / S[:, None]
 
 
-def fit(degrade: Degradation, data: Statistics, validation: Images, measurement: str = "float32", start: LinearEstimator | None = None,
-        ) -> tuple[LinearEstimator, dict[str, float]]:
+def fit(degrade: Degradation, data: Statistics, validation: Images, measurement_precision: str = "float32", start: LMMSE | None = None,
+        ) -> tuple[LMMSE, dict[str, float]]:
     """(estimator, record): of the noise variances measured x FACTORS, the one with the least RMSE on the validation images. Measured is
     the mean square of x_T as measured minus the exact D(x0, T), computed in float64.
     start: an estimator of the same degradation and data, whose decomposition is used again."""
     x0, drawn = to_float(validation.pixels), degrade.draw(len(validation), torch.Generator().manual_seed(0))
-    x_T = measure(drawn(x0, degrade.T), measurement)
+    x_T = measure(drawn(x0, degrade.T), measurement_precision)
     measured = (x_T - drawn(x0.double(), degrade.T)).square().mean().item()
-    estimator = start or LinearEstimator(degrade, data, measured)
+    estimator = start or LMMSE(degrade, data, measured)
     scores = {factor: metrics.rmse(estimator.with_noise(measured * factor)(x_T, degrade.T), x0) for factor in FACTORS}
     best = min(scores, key=lambda factor: scores[factor])
     record = {"measured_noise": measured, "factor": best, "validation_rmse": scores[best], "validation_n": len(validation)}
