@@ -1,7 +1,6 @@
 """Notebook 03 in JupyterLab in a real browser: run all, drag the slider, press ArrowRight and play; the picture changes, no errors.
 
-Needs the Python package playwright and Debian's chromium at /usr/bin/chromium (`pip install playwright; apt-get install chromium`);
-without them it is skipped. Screenshots are kept in the folder that BROWSER_SHOTS names, if it does.
+Screenshots are kept in the folder that BROWSER_SHOTS names, if it does.
 """
 import json
 import os
@@ -14,11 +13,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from hands import keep
 
 HOME = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed: pip install playwright")
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM}: apt-get install chromium")
 WAIT = 120_000  # milliseconds: long enough on a busy machine
 LAST = "todo: write largest_step"  # what the last cell prints
 CUT = """[...document.querySelectorAll('.widget-vbox :is(.jupyter-button, .widget-label, .widget-html-content)')].filter(element =>
@@ -68,74 +65,66 @@ def lab(tmp_path):
                 server.kill()
 
 
-def keep(page, name: str) -> None:
-    folder = os.environ.get("BROWSER_SHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def test_the_slider_moves_the_picture(lab):
+def test_the_slider_moves_the_picture(browser, lab):
     errors: list[str] = []
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1650})
-        page.on("console", lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(lab)
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=WAIT)
-        page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=WAIT)
-        page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
-        page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.get_by_text(LAST).nth(0).wait_for(timeout=WAIT, state="attached")
-        page.wait_for_function(f"[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.innerText.includes('{LAST}'))", timeout=WAIT)
-        assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    page = browser.new_page(viewport={"width": 1400, "height": 1650})
+    page.on("console", lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(lab)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=WAIT)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=WAIT)
+    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.get_by_text(LAST).nth(0).wait_for(timeout=WAIT, state="attached")
+    page.wait_for_function(f"[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.innerText.includes('{LAST}'))", timeout=WAIT)
+    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 
-        handle = page.locator(".widget-slider .noUi-handle").first
-        handle.scroll_into_view_if_needed()
-        picture = page.locator("img.widget-image").last
-        value = page.locator(".widget-slider .widget-readout").first
+    handle = page.locator(".widget-slider .noUi-handle").first
+    handle.scroll_into_view_if_needed()
+    picture = page.locator("img.widget-image").last
+    value = page.locator(".widget-slider .widget-readout").first
 
-        def k() -> int:
-            return int(value.inner_text())
+    def k() -> int:
+        return int(value.inner_text())
 
-        seen = [(k(), picture.get_attribute("src"))]
+    seen = [(k(), picture.get_attribute("src"))]
 
-        def changed(name: str) -> int:
-            """Wait until k and the picture are new; returns k."""
-            before_k, before = seen[-1]
-            for _ in range(100):
-                if k() != before_k and picture.get_attribute("src") != before:
-                    break
-                page.wait_for_timeout(50)
-            page.wait_for_timeout(300)
-            seen.append((k(), picture.get_attribute("src")))
-            keep(page, name)
-            assert seen[-1][0] != before_k and seen[-1][1] != before, f"{name} changed nothing: k = {before_k}"
-            readout = page.locator(".widget-hbox", has=handle).inner_text()
-            assert name == "play" or f"step {seen[-1][0]} of" in readout  # while it plays, both move on
-            return seen[-1][0]
+    def changed(name: str) -> int:
+        """Wait until k and the picture are new; returns k."""
+        before_k, before = seen[-1]
+        for _ in range(100):
+            if k() != before_k and picture.get_attribute("src") != before:
+                break
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(300)
+        seen.append((k(), picture.get_attribute("src")))
+        keep(page, name)
+        assert seen[-1][0] != before_k and seen[-1][1] != before, f"{name} changed nothing: k = {before_k}"
+        readout = page.locator(".widget-hbox", has=handle).inner_text()
+        assert name == "play" or f"step {seen[-1][0]} of" in readout  # while it plays, both move on
+        return seen[-1][0]
 
-        keep(page, "start")
-        page.locator(".widget-dropdown select").first.select_option(label="inpainting")
-        page.wait_for_function("document.querySelector('.widget-html')?.innerText.includes('inpainting')", timeout=30_000)
-        seen[-1] = (k(), picture.get_attribute("src"))
-        box = handle.bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 120, box["y"] + box["height"] / 2, steps=10)
-        page.mouse.up()
-        dragged = changed("dragged")
-        assert dragged > 5
-        handle.focus()
-        page.keyboard.press("ArrowRight")
-        assert changed("arrow") == dragged + 1
-        page.locator(".jupyter-button", has_text="back").first.click()
-        assert changed("back") == dragged
-        page.locator(".widget-play button").first.click()
-        assert changed("play") > dragged
-        page.set_viewport_size({"width": 1000, "height": 1900})
-        page.wait_for_timeout(500)
-        keep(page, "narrow")
-        assert page.evaluate(CUT) == []
-        browser.close()
+    keep(page, "start")
+    page.locator(".widget-dropdown select").first.select_option(label="inpainting")
+    page.wait_for_function("document.querySelector('.widget-html')?.innerText.includes('inpainting')", timeout=30_000)
+    seen[-1] = (k(), picture.get_attribute("src"))
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + box["height"] / 2, steps=10)
+    page.mouse.up()
+    dragged = changed("dragged")
+    assert dragged > 5
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    assert changed("arrow") == dragged + 1
+    page.locator(".jupyter-button", has_text="back").first.click()
+    assert changed("back") == dragged
+    page.locator(".widget-play button").first.click()
+    assert changed("play") > dragged
+    page.set_viewport_size({"width": 1000, "height": 1900})
+    page.wait_for_timeout(500)
+    keep(page, "narrow")
+    assert page.evaluate(CUT) == []
+    page.close()
     assert not errors, errors

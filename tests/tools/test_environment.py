@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 HOME = Path(__file__).resolve().parents[2]
 CUT = ["unshare", "--map-root-user", "--net"]
@@ -50,3 +52,12 @@ def test_an_environment_from_a_wheelhouse_without_internet(project: Path) -> Non
     assert done.returncode == 0, done.stderr
     subprocess.run([project / ".venv" / "bin" / "python", "-c", "import stranger"], check=True)
     assert (project / ".venv" / "ready").exists()
+
+
+def test_the_lowest_python_and_packages_that_are_claimed_are_tried_on_github() -> None:
+    workflow = yaml.safe_load((HOME / ".github" / "workflows" / "test.yml").read_text())
+    claimed = re.findall(r'requires-python = ">=(.*)"', (HOME / "pyproject.toml").read_text())[0]
+    tried = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+    assert {"python": claimed, "resolution": "lowest-direct"} in tried
+    requirements = [line.split("#")[0] for line in (HOME / "requirements.txt").read_text().splitlines()]
+    assert all(">=" in line for line in requirements if line), "what has no lower bound is tried in its first version ever"

@@ -19,7 +19,7 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, measure
 from colddiff_nb.weights import load_pretrained
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 specification = importlib.util.spec_from_file_location("site_build", HOME / "site" / "build.py")
 site = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(site)
