@@ -8,9 +8,13 @@ BIN = .venv/bin
 run: .venv/ready
 	$(BIN)/python -m colddiff_nb demo
 
-test: .venv/ready
+test: check suite
+
+check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy colddiff_nb tools
+
+suite: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 	OMP_NUM_THREADS=1 COLDDIFF_NB=smoke,offline $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 
@@ -49,4 +53,4 @@ results: .venv/ready
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
-.PHONY: run test colab soak bench lab notebooks badges site class figures results
+.PHONY: run test check suite colab soak bench lab notebooks badges site class figures results
