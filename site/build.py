@@ -10,6 +10,7 @@ import base64
 import contextlib
 import gzip
 import hashlib
+import http.client
 import importlib.util
 import json
 import os
@@ -133,8 +134,11 @@ def archive() -> Path:
     """Return the npm package of ONNX Runtime Web, downloaded once. Raises OSError where that fails."""
     if not RUNTIME.exists():
         registry = os.environ.get("npm_config_registry", REGISTRY).rstrip("/")
-        with urllib.request.urlopen(f"{registry}/onnxruntime-web/-/{RUNTIME.name}", timeout=60) as answer:
-            content = answer.read()
+        try:
+            with urllib.request.urlopen(f"{registry}/onnxruntime-web/-/{RUNTIME.name}", timeout=60) as answer:
+                content = answer.read()
+        except (ValueError, http.client.HTTPException) as error:  # no address; a connection cut off
+            raise OSError(f"{registry}: {error}") from None
         RUNTIME.parent.mkdir(parents=True, exist_ok=True)
         RUNTIME.with_suffix(".part").write_bytes(content)
         RUNTIME.with_suffix(".part").replace(RUNTIME)
@@ -186,9 +190,10 @@ def notebook(folder: Path) -> str:
 def main() -> str | None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "build" / "site"
     try:
-        build(folder)
+        archive()
     except OSError as error:
-        return f"The live page was not made ({error}): it needs {RUNTIME.name} from the npm registry."
+        return f"The live page was not made: {RUNTIME.name} did not come from the npm registry ({error})."
+    build(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB; look at it: python -m http.server --directory {folder}")
     return None

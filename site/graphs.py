@@ -37,7 +37,8 @@ class Degrade(nn.Module):
 
     def forward(self, x0: Tensor, t: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
         severity = t.long()
-        x_t = Linear.apply_at(self.degradation, x0, severity, centre.long())  # gains are smaller files than matrices
+        # By gains: the matrices that Separable applies would be ten times as large a file.
+        x_t = Linear.apply_at(self.degradation, x0, severity, centre.long())
         x_t = torch.where(severity.view(-1, 1, 1, 1) == 0, x0, x_t)
         return x_t, measure(x_t.float(), "8bit")
 

@@ -4,8 +4,11 @@
  * Out: {call, kind: "progress" | "state" | "done" | "failed", ...}; a call ends in "done" or "failed".
  */
 let ort, base;
-const loading = new Map();  // what was asked for: address -> promise of a session, or of the runtime
-const ended = new Set();    // calls of restore that were aborted
+const RUNTIME = "runtime/ort.wasm.gz";
+const loading = new Map();   // path -> promise of what is made of the file
+const arrived = new Map();   // path -> bytes of it that are here
+const watchers = new Set();  // called when there are more
+const ended = new Set();     // calls of restore that were aborted
 const handlers = {ready, degrade, restore};
 
 self.onmessage = async ({data}) => {
@@ -26,29 +29,34 @@ self.onmessage = async ({data}) => {
 
 /* ---- What is fetched: once, when it is asked for; what failed may be asked for again. ---- */
 
-function once(key, make) {
-  if (!loading.has(key)) loading.set(key, make().catch((error) => { loading.delete(key); throw error; }));
-  return loading.get(key);
+function once(path, make) {
+  if (!loading.has(path)) loading.set(path, make().catch((error) => { loading.delete(path); throw error; }));
+  return loading.get(path);
 }
 
-async function unpacked(file, count) {
-  const answer = await fetch(new URL(file, base));
-  if (!answer.ok) throw new Error(`${file} could not be loaded: the server answered ${answer.status}`);
+async function fetched(path) {
+  const answer = await fetch(new URL(path, base)).catch(() => ({status: "nothing"}));
+  if (!answer.ok) throw new Error(`${path} could not be loaded: the server answered ${answer.status}`);
   const chunks = [], reader = answer.body.getReader();
+  arrived.set(path, 0);
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     chunks.push(part.value);
-    count(part.value.length);
+    arrived.set(path, arrived.get(path) + part.value.length);
+    watchers.forEach((tell) => tell());
   }
-  const packed = new Blob(chunks);
+  return new Blob(chunks);
+}
+
+async function unpacked(path) {
+  const packed = await fetched(path);
   const [first, second] = new Uint8Array(await packed.slice(0, 2).arrayBuffer());
   if (first !== 0x1f || second !== 0x8b) return packed.arrayBuffer();  // a server unpacked it on the way
   return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-function runtime(count = () => {}) {
-  return once("runtime", async () => {
-    const script = import(new URL("runtime/ort.js", base));
-    const [module, wasm] = await Promise.all([script, unpacked("runtime/ort.wasm.gz", count)]);
+function runtime() {
+  return once(RUNTIME, async () => {
+    const [module, wasm] = await Promise.all([import(new URL("runtime/ort.js", base)), unpacked(RUNTIME)]);
     module.env.wasm.numThreads = 1;  // more were slower, and need headers that static servers do not send
     module.env.wasm.wasmBinary = wasm;
     module.env.logLevel = "error";
@@ -56,9 +64,9 @@ function runtime(count = () => {}) {
   });
 }
 
-function session(file, count = () => {}) {
-  return once(file, async () => {
-    const [graph] = await Promise.all([unpacked(`models/${file}`, count), runtime(count)]);
+function session({file}) {
+  return once(`models/${file}`, async () => {
+    const [graph] = await Promise.all([unpacked(`models/${file}`), runtime()]);
     const options = {executionProviders: ["wasm"], logSeverityLevel: 3};
     return ort.InferenceSession.create(new Uint8Array(graph), options);
   });
@@ -67,14 +75,20 @@ function session(file, count = () => {}) {
 const restorer = ({files}, eightBit) => (eightBit && files["restore-8bit"]) || files.restore;
 
 async function ready({call, pair, eightBit, runtimeBytes}) {
-  const wanted = [pair.files.degrade, restorer(pair, eightBit)];
-  let total = loading.has("runtime") ? 0 : runtimeBytes, loaded = 0;
-  for (const {file, bytes} of wanted) total += loading.has(file) ? 0 : bytes;
-  const count = (bytes) => {
-    loaded += bytes;
+  const graphs = [pair.files.degrade, restorer(pair, eightBit)];
+  const files = [[RUNTIME, runtimeBytes], ...graphs.map(({file, bytes}) => [`models/${file}`, bytes])];
+  const missing = files.filter(([path, bytes]) => !(arrived.get(path) >= bytes));
+  const sum = (numbers) => numbers.reduce((a, b) => a + b, 0), total = sum(missing.map(([, bytes]) => bytes));
+  const tell = () => {
+    const loaded = sum(missing.map(([path, bytes]) => Math.min(arrived.get(path) ?? 0, bytes)));
     self.postMessage({call, kind: "progress", loaded, total});
   };
-  await Promise.all(wanted.map(({file}) => session(file, count)));
+  if (missing.length) watchers.add(tell);
+  try {
+    await Promise.all(graphs.map(session));
+  } finally {
+    watchers.delete(tell);
+  }
   return {};
 }
 
@@ -82,7 +96,7 @@ async function ready({call, pair, eightBit, runtimeBytes}) {
 
 /** D(x0, t) -> a Float64Array; measured(x0, t) -> what an 8-bit image keeps of it, a Float32Array. */
 async function degradation({files, channels, size}, mask) {
-  const graph = await session(files.degrade.file), {Tensor} = ort;
+  const graph = await session(files.degrade), {Tensor} = ort;
   const centre = new Tensor("float32", [mask.y, mask.x], [1, 2]);
   const run = async (x0, t, output) => {
     const image = new Tensor("float64", Float64Array.from(x0), [1, channels, size, size]);
@@ -93,7 +107,7 @@ async function degradation({files, channels, size}, mask) {
 
 /** (x_s, s) -> the prediction of x0, a Float32Array. start: the severity that the sampler started from. */
 async function network(pair, eightBit, start) {
-  const graph = await session(restorer(pair, eightBit).file), {Tensor} = ort;
+  const graph = await session(restorer(pair, eightBit)), {Tensor} = ort;
   const severity = (s) => new Tensor("float32", [s], [1]);
   return async (x_s, s) => {
     const image = new Tensor("float32", Float32Array.from(x_s), [1, pair.channels, pair.size, pair.size]);

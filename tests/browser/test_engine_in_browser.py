@@ -144,6 +144,16 @@ def test_a_pair_is_fetched_once_and_counted(page):
     assert page.asked[fetched:] == ["models/deblur-mnist-restore-8bit.onnx.gz"]
 
 
+def test_what_is_on_its_way_already_is_counted(page):
+    counts = page.evaluate("""async () => {
+        const counts = [], slider = engine.degrade("superres-mnist", noise(1024), 2);
+        await engine.ready("superres-mnist", {onProgress: (loaded, total) => counts.push([loaded, total])});
+        await slider;
+        return counts;
+    }""")
+    assert counts[-1][0] == counts[-1][1] > 5e6
+
+
 def test_an_ended_run_is_silent_and_the_newest_of_a_method_counts(page):
     outcome = page.evaluate("""async () => {
         const seen = {old: 0}, x0 = noise(1024);

@@ -113,21 +113,20 @@ def test_the_site_is_small_enough_and_its_runtime_keeps_its_licence(tmp_path: Pa
     assert "Microsoft Corporation" in (tmp_path / "runtime" / "ort.js").read_text()[:200]
 
 
-@pytest.mark.parametrize("content", (None, b"another file"))
-def test_without_the_published_runtime_one_line_says_so_and_the_old_site_stays(tmp_path, monkeypatch, content) -> None:
+@pytest.mark.parametrize(("registry", "content", "reason"), [
+    ("http://127.0.0.1:9/", None, "refused"), ("nowhere", None, "nowhere: unknown url type"), ("", b"another file", "SHA-512")])
+def test_without_the_published_runtime_one_line_says_so_and_the_old_site_stays(tmp_path, monkeypatch, registry, content, reason) -> None:
     archive, folder = tmp_path / "onnxruntime-web-0.tgz", tmp_path / "site"
     folder.mkdir()
     (folder / "index.html").write_text("old")
-    if content is None:
-        monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
-    else:
+    if content:
         archive.write_bytes(content)
+    monkeypatch.setenv("npm_config_registry", registry)
     monkeypatch.setattr(site, "RUNTIME", archive)
     monkeypatch.setattr(sys, "argv", ["build.py", str(folder)])
     said = site.main()
-    assert said.count("\n") == 0 and "npm registry" in said and archive.name in said
+    assert said.count("\n") == 0 and "npm registry" in said and archive.name in said and reason in said
     assert (folder / "index.html").read_text() == "old" and not archive.exists()
-    assert ("SHA-512" in said) == (content is not None)
 
 
 def test_the_first_restoration_is_that_of_the_shipped_model() -> None:
