@@ -1,15 +1,30 @@
-"""Cold diffusion in notebooks: restoring images from blur, pixelation and masks without noise (Bansal et al., 2022)."""
+"""Cold diffusion in notebooks: restoring images from blur, pixelation and masks without noise (Bansal et al., 2022).
+
+The names that a reader imports from here are those of `HOME`; each is fetched from its room when it is first used.
+"""
 import sys
 
 if sys.version_info < (3, 10):  # noqa: UP036 (whoever has an older one reads this line; it has to run there)
-    raise ImportError("Python %d.%d is too old for this project: use Python 3.10 or newer" % sys.version_info[:2])  # noqa: UP031
+    found = "Python %d.%d" % sys.version_info[:2]  # noqa: UP031
+    raise ImportError(found + " is too old for this project: use Python 3.10 or newer")
 
 __version__ = "0.1.0"
 
+HOME = {
+    "load": "data", "to_float": "data", "make": "degradations",
+    "direct": "sampling", "algorithm1": "sampling", "algorithm2": "sampling",
+    "recipe": "training", "train": "training", "evaluate": "evaluation",
+    "load_pretrained": "weights", "rmse": "metrics", "ssim": "metrics"}
+__all__ = list(HOME)
+
 
 def __getattr__(name):
-    """`colddiff_nb.load_pretrained`, imported when it is asked for: the check above must run where torch is not installed yet."""
-    if name == "load_pretrained":
-        from colddiff_nb.weights.pretrained import load_pretrained
-        return load_pretrained
-    raise AttributeError("module 'colddiff_nb' has no attribute %r" % name)  # noqa: UP031
+    """Import a name when it is asked for: the check above must run where torch is not installed yet."""
+    if name not in HOME:
+        raise AttributeError("module 'colddiff_nb' has no attribute %r" % name)  # noqa: UP031
+    from importlib import import_module
+    return getattr(import_module("colddiff_nb." + HOME[name]), name)
+
+
+def __dir__():
+    return [*globals(), *HOME]

@@ -1,34 +1,55 @@
-"""Direct reconstruction and the paper's Algorithms 1 and 2 (section 3), with one signature; samplers.py has what lies beyond.
+"""The paper's three ways from x_T back to an image (section 3): direct, Algorithm 1, Algorithm 2.
 
-restore(x_s, s, start) -> x0_hat is any callable (the network, R in the paper); s and start are LongTensors (B,): the severity of x_s,
-and the one that the sampler started from, so that a network knows what of x_s was measured and what predictions wrote.
-degrade(x0, s) -> x_s is D with its randomness drawn. x_T is float32 (B, C, H, W). T is the severity of x_T (default: degrade.T), or
-the decreasing severities to visit, such as [40, 20, 3, 2, 1], to skip steps. None of the three clamps: scores clamp the final
-image once.
+All take the same arguments; others are a ValueError. What lies beyond is in samplers.py.
 
-Algorithm 2 adds T small differences to x_T, so it keeps x_s in float64: in float32 their rounding adds up to a multiple of x_T's own, and
-on blurred images, where the network reads details of that size, it would spoil the result. The network still sees x_T's own precision.
+    restore: the network R: restore(x_s, s, start) -> x0_hat, with the severities (B,) of x_s and of x_T.
+    degrade: D with its randomness drawn: degrade(x0, s) -> x_s.
+    x_T: the degraded images (B, C, H, W).
+    T: the severity of x_T, by default degrade.T; or the falling severities to visit, such as [40, 20, 3, 2, 1].
+    trajectory: return a Trajectory of all states instead of x_0 (B, C, H, W). Nothing is clamped.
 """
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import signature
 from itertools import pairwise
 from operator import index
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 Restore = Callable[[Tensor, Tensor, Tensor], Tensor]
+Severities = int | Sequence[int] | None
+
+
+def direct(restore: Restore, degrade: Any, x_T: Tensor, T: Severities = None, trajectory: bool = False) -> Any:
+    """Direct reconstruction. Ask the network once: x_0 = R(x_T, T)."""
+    return iterate(lambda x_s, x0_hat, s, s_next: x0_hat, restore, x_T, severities(degrade, T)[:1], trajectory)
+
+
+def algorithm1(restore: Restore, degrade: Any, x_T: Tensor, T: Severities = None, trajectory: bool = False) -> Any:
+    """Algorithm 1 (naive). For s = T..1 with x0_hat = R(x_s, s): x_{s-1} = D(x0_hat, s - 1)."""
+    def update(x_s, x0_hat, s, s_next):
+        return degrade(x0_hat, s_next)
+    return iterate(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+def algorithm2(restore: Restore, degrade: Any, x_T: Tensor, T: Severities = None, trajectory: bool = False) -> Any:
+    """Algorithm 2 (improved). As above, but x_{s-1} = x_s - D(x0_hat, s) + D(x0_hat, s - 1)."""
+    def update(x_s, x0_hat, s, s_next):
+        x0_hat = x0_hat.double()  # T small differences add up: in float32 so would their rounding
+        return x_s - degrade(x0_hat, s) + degrade(x0_hat, s_next)
+    return iterate(update, restore, x_T, severities(degrade, T), trajectory)
+
+
+SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2}
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Every state of one sampling: x = [x_T, ..., x_0] has one entry more than x0_hat; x0_hat[k] was predicted from x[k],
-    whose severity is severities[k]."""
-
-    x: list[Tensor]
+    """Every state of one sampling: x0_hat[k] was predicted from x[k], of severity severities[k], and gave x[k + 1]."""
+    x: list[Tensor]  # x_T, ..., x_0
     severities: list[int] = field(default_factory=list)
     x0_hat: list[Tensor] = field(default_factory=list)
 
@@ -37,68 +58,34 @@ class Trajectory:
         return self.x[-1]
 
 
-def direct(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
-    """One pass: x_0 = R(x_T, T). Returns x_0 (B, C, H, W), or its Trajectory of one step."""
-    def update(x_s, x0_hat, s, s_next):
-        return x0_hat
-    return iterate(update, restore, x_T, severities(degrade, T)[:1], trajectory)
-
-
-def algorithm1(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
-    """Naive sampling: x_{s-1} = D(x0_hat, s - 1). Returns x_0 (B, C, H, W), or its Trajectory."""
-    def update(x_s, x0_hat, s, s_next):
-        return degrade(x0_hat, s_next)
-    return iterate(update, restore, x_T, severities(degrade, T), trajectory)
-
-
-def algorithm2(restore: Restore, degrade, x_T: Tensor, T: int | Sequence[int] | None = None, trajectory: bool = False):
-    """Improved sampling: x_{s-1} = x_s - D(x0_hat, s) + D(x0_hat, s - 1). Returns x_0 (B, C, H, W), or its Trajectory."""
-    def update(x_s, x0_hat, s, s_next):
-        x0_hat = x0_hat.double()
-        return x_s - degrade(x0_hat, s) + degrade(x0_hat, s_next)
-    return iterate(update, restore, x_T, severities(degrade, T), trajectory)
-
-
-SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2}
-
-
-def severities(degrade, T: int | Sequence[int] | None) -> list[int]:
-    """The severities s at which the network is asked, first to last. Raises ValueError unless they fall within degrade.T..1."""
+def severities(degrade: Any, T: Severities) -> list[int]:
+    """Return the severities to visit, first to last; raise ValueError unless they fall within degrade.T..1."""
     asked = degrade.T if T is None else T
-    try:
+    with suppress(TypeError):  # of what is no whole number
         visited = [index(s) for s in asked] if isinstance(asked, Sequence) else list(range(index(asked), 0, -1))
-    except TypeError:
-        visited = []
-    if not visited or not all(1 <= s <= degrade.T for s in visited) or any(a <= b for a, b in pairwise(visited)):
-        raise ValueError(f"T = {T!r}: give a severity in 1..{degrade.T}, or falling severities within it such as [{degrade.T}, 1]")
-    return visited
-
-
-def check_restore(restore: Restore) -> None:
-    """Raise ValueError for a restorer that cannot be told where the sampler started."""
-    try:
-        signature(restore.forward if isinstance(restore, nn.Module) else restore).bind("x_s", "s", "start")
-    except TypeError:
-        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity that the sampler "
-                         "started from, and hand it on to the network inside, if there is one") from None
-    except ValueError:  # some callables do not show what they take
-        return
+        if visited and degrade.T >= visited[0] and visited[-1] >= 1 and all(a > b for a, b in pairwise(visited)):
+            return visited
+    raise ValueError(f"T = {T!r}: give a severity in 1..{degrade.T}, or falling ones such as [{degrade.T}, 1]")
 
 
 @torch.no_grad()
-def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool):
-    """Ask restore at each visited severity, and let update(x_s, x0_hat, s, s_next) make the next state in float64."""
+def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool) -> Any:
+    """Ask restore, in eval mode, at each visited severity; update(x_s, x0_hat, s, s_next) makes the next float64 state."""
     if not isinstance(x_T, Tensor) or x_T.ndim != 4:
-        shape = tuple(x_T.shape) if isinstance(x_T, Tensor) else type(x_T).__name__
-        raise ValueError(f"x_T is {shape}: give degraded images as a tensor (B, C, H, W)")
-    check_restore(restore)
-    modules = restore.modules() if isinstance(restore, nn.Module) else ()
-    training = [module for module in modules if module.training]  # a wrapper's own mode may differ from its network's
-    for module in training:
-        module.training = False
-    record, x_s = Trajectory(x=[x_T]), x_T.double()
-    start = torch.full((len(x_T),), visited[0], device=x_T.device)
+        shape = tuple(getattr(x_T, "shape", ()))
+        raise ValueError(f"x_T is a {type(x_T).__name__} {shape}: give degraded images as a tensor (B, C, H, W)")
     try:
+        signature(restore.forward if isinstance(restore, nn.Module) else restore).bind("x_s", "s", "start")
+    except TypeError:
+        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity that the "
+                         "sampler started from, and hand it on to the network inside, if there is one") from None
+    except ValueError:
+        pass  # some callables do not show what they take
+    training = [part for part in restore.modules() if part.training] if isinstance(restore, nn.Module) else []
+    record, x_s, start = Trajectory([x_T]), x_T.double(), torch.full((len(x_T),), visited[0], device=x_T.device)
+    try:
+        for part in training:
+            part.training = False
         for s, s_next in zip(visited, [*visited[1:], 0]):
             x0_hat = restore(x_s.to(x_T.dtype), torch.full_like(start, s), start)
             x_s = update(x_s, x0_hat, s, s_next)
@@ -107,6 +94,6 @@ def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
                 record.x0_hat.append(x0_hat)
                 record.x.append(x_s.to(x_T.dtype))
     finally:
-        for module in training:
-            module.training = True
+        for part in training:
+            part.training = True
     return record if trajectory else x_s.to(x_T.dtype)

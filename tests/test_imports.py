@@ -22,8 +22,14 @@ def test_no_module_but_the_widgets_imports_anything_heavy():
     assert finished.stdout.split("\n")[:-1] == modules  # a name and what had been imported by then
 
 
-def test_the_package_offers_its_weights_and_needs_no_torch_until_then():
-    program = "import sys, colddiff_nb\nassert 'torch' not in sys.modules\nfrom colddiff_nb import load_pretrained\n" \
-              "print(load_pretrained('superres', 'mnist')[1].T, hasattr(colddiff_nb, 'load_pretraned'))"
+def test_the_package_offers_a_dozen_names_and_needs_no_torch_until_then():
+    program = "import sys, colddiff_nb\nassert 'torch' not in sys.modules\nfrom colddiff_nb import *\n" \
+              "print(load_pretrained('superres', 'mnist')[1].T, hasattr(colddiff_nb, 'load_pretraned'), *colddiff_nb.__all__)\n" \
+              "assert all(callable(globals()[name]) and name in dir(colddiff_nb) for name in colddiff_nb.__all__)"
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert finished.stdout == "3 False\n"
+    names = "load to_float make direct algorithm1 algorithm2 recipe train evaluate load_pretrained rmse ssim"
+    assert finished.stdout == f"3 False {names}\n"
+
+
+def test_the_algorithms_fit_on_two_screens():
+    assert len((ROOT / "colddiff_nb" / "sampling.py").read_text().splitlines()) < 100
