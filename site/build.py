@@ -46,6 +46,7 @@ CROPS = {  # of the photographs inside scikit-image: left, top and side in pixel
     "a motorcycle": ("motorcycle_left.png", 120, 60, 440), "an astronaut": ("astronaut.png", 0, 0, 512),
     "a face": ("astronaut.png", 130, 0, 220), "a space shuttle": ("astronaut.png", 300, 60, 160),
     "a helmet": ("astronaut.png", 320, 330, 180), "a rocket": ("rocket.jpg", 190, 80, 300)}
+OLDEST_TORCH = (2, 6)
 REGISTRY = "https://registry.npmjs.org"  # npm's own; the variable npm_config_registry names another one
 RUNTIME = HOME / "build" / "onnxruntime-web-1.30.0.tgz"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
@@ -148,6 +149,17 @@ def archive() -> Path:
     return RUNTIME
 
 
+def obstacle() -> str | None:
+    """Say what is missing here to make the page, if anything is."""
+    if tuple(map(int, torch.__version__.split(".")[:2])) < OLDEST_TORCH:
+        return f"this is torch {torch.__version__}, and {'.'.join(map(str, OLDEST_TORCH))} is the first that exports"
+    try:
+        archive()
+    except OSError as error:
+        return f"{RUNTIME.name} did not come from the npm registry ({error})"
+    return None
+
+
 def write_runtime(folder: Path) -> None:
     """Write ONNX Runtime Web for one thread of the CPU, with its licence."""
     with tarfile.open(archive()) as package:
@@ -161,8 +173,7 @@ def write_runtime(folder: Path) -> None:
 
 
 def build(folder: Path) -> None:
-    """Write the whole site. What the folder held before goes. Raises OSError without the runtime."""
-    archive()
+    """Write the whole site, where `obstacle` says None. What the folder held before goes."""
     made = models()
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
@@ -189,10 +200,8 @@ def notebook(folder: Path) -> str:
 
 def main() -> str | None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "build" / "site"
-    try:
-        archive()
-    except OSError as error:
-        return f"The live page was not made: {RUNTIME.name} did not come from the npm registry ({error})."
+    if reason := obstacle():
+        return f"The live page was not made: {reason}."
     build(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB; look at it: python -m http.server --directory {folder}")

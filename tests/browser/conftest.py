@@ -33,14 +33,12 @@ def browser():
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The address of the live page; skips only where the npm registry cannot be reached."""
+    """The address of the live page; skips where it cannot be made."""
     specification = importlib.util.spec_from_file_location("site_build", HOME / "site" / "build.py")
     build = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(build)
-    try:
-        build.archive()
-    except OSError as error:
-        pytest.skip(f"the npm registry does not answer: {error}")
+    if reason := build.obstacle():
+        pytest.skip(reason)
     folder = tmp_path_factory.mktemp("site")
     build.build(folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
