@@ -1,13 +1,14 @@
 """Train on a rented GPU with Modal:    modal run examples/modal_app.py --task deblur --dataset cifar10
 
-The run folder and the data lie in a volume, which outlives the function. If Modal interrupts the function, it starts
-it again, and training goes on from the newest checkpoint. Afterwards: modal volume get colddiff runs
+The run folder and the data lie in a volume, which outlives the function. If Modal interrupts the function, it
+starts it again, and training goes on from the newest checkpoint. Afterwards: modal volume get colddiff runs
 """
 import modal
 
-PACKAGES = ("torch", "torchvision", "accelerate", "safetensors", "torchmetrics", "scipy", "pillow", "tyro", "mlxtend")
+PACKAGES = ("torch", "torchvision", "accelerate", "safetensors", "torchmetrics", "scipy", "pillow", "mlxtend")
 app = modal.App("colddiff")
-image = modal.Image.debian_slim(python_version="3.12").pip_install(*PACKAGES).add_local_python_source("colddiff_nb")
+image = modal.Image.debian_slim(python_version="3.12").pip_install(*PACKAGES)
+image = image.add_local_python_source("colddiff_nb")
 volume = modal.Volume.from_name("colddiff", create_if_missing=True)
 
 
@@ -18,7 +19,8 @@ def train_on_modal(name: str, task: str, dataset: str, root: str = "/colddiff") 
     from colddiff_nb.training.validation import validation_scores
 
     chosen, data = recipe(name, task, dataset), f"{root}/data"
-    train(chosen, f"{root}/runs/{name}-{task}-{dataset}", data_root=data, on_evaluate=validation_scores(chosen, data))
+    scores = validation_scores(chosen, data)
+    train(chosen, f"{root}/runs/{name}-{task}-{dataset}", data_root=data, on_evaluate=scores)
 
 
 @app.local_entrypoint()

@@ -1,6 +1,8 @@
 """deepinv's own checks on our operators; our samplers as its models; its operators in our training."""
 from __future__ import annotations
 
+import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,15 @@ def test_motion_blur_of_deepinv_trains_in_our_loop_and_restores_in_its(tmp_path:
     restored = ColdReconstructor(network, degrade, sampler=direct)(y, blurs[-1])
     error, before = (deepinv.metric.MSE()(image, x).mean() for image in (restored, y))
     assert error < before
+
+
+def test_ddrm_is_compared_on_the_same_digits(tmp_path: Path):
+    example = runpy.run_path(str(Path(__file__).resolve().parents[2] / "examples" / "deepinv_ddrm.py"))
+    example["main"](tmp_path, tmp_path / "ddrm.json", n=4, steps=4, widths=(8, 8, 8))
+    content = json.loads((tmp_path / "ddrm.json").read_text())
+    assert [row["network calls"] for row in content["rows"]] == [0, 1, 3, 20, 100]
+    assert all(0 < row["rmse"] < 1 and row["n"] == 4 for row in content["rows"]) and content["versions"]["deepinv"]
+
+    x = (to_float(load("mnist5k", "test").pixels[:8]) + 1) / 2
+    denoiser = example["HotDenoiser"](lambda x_t, t, start: x_t / denoiser.noise.signal_level[t].view(-1, 1, 1, 1))
+    assert torch.allclose(denoiser(x, 0.3), x, atol=1e-5)  # what the network is given is 2 x - 1, scaled by a_t
