@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from dataclasses import asdict
 from importlib.metadata import version
@@ -77,8 +78,9 @@ def main(runs: Path, result: Path, n: int, **changes) -> None:
     recipes = {task: recipe("quick", task, "mnist5k", **BUDGET | changes) for task in ("superres", "noise")}
     networks = [train(chosen, runs / f"ddrm-{task}") for task, chosen in recipes.items()]
     versions = {name: version(name) for name in ("deepinv", "torch")}
+    rows = compared(*networks, n)
     content = {"recipes": {task: asdict(chosen) for task, chosen in recipes.items()}, "versions": versions,
-               "rows": compared(*networks, n)}
+               "load average": os.getloadavg()[0], "rows": rows}  # above 1 others used the machine: mind the seconds
     result.write_text(json.dumps(content, indent=1) + "\n")
 
 
