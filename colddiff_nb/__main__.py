@@ -60,6 +60,8 @@ class Train:
     """Another run's folder to go on from, when this one has no checkpoint."""
     until: int | None = None
     """Stop after this step for now."""
+    tracker: str | None = None
+    """Also send the rows of curve.csv to tensorboard, wandb, trackio or another tracker of Accelerate's."""
 
     def __call__(self) -> None:
         from colddiff_nb.data.loading import short_name
@@ -69,7 +71,7 @@ class Train:
         chosen = self.recipe
         folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{short_name(chosen.dataset)}")
         train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
-              on_evaluate=validation_scores(self.recipe, self.data))
+              tracker=self.tracker, on_evaluate=validation_scores(self.recipe, self.data))
 
 
 @dataclass

@@ -27,6 +27,7 @@ from colddiff_nb.training.ranks import check_same, in_turn, together, without_se
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.rollout import Batch
 from colddiff_nb.training.run import OnEvaluate, Run, flatten
+from colddiff_nb.training.validation import check_tracker, tracking
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed
@@ -99,21 +100,25 @@ def all_finite(loss: Tensor, network: nn.Module) -> bool:
 @without_settings_of_accelerate()
 def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, data_root: str | Path = "data",
           init: str | Path | None = None, resume_from: str | Path | None = None, until: int | None = None,
-          on_evaluate: OnEvaluate | None = None, log: Callable[[str], None] = print) -> nn.Module:
+          on_evaluate: OnEvaluate | None = None, tracker: str | None = None,
+          log: Callable[[str], None] = print) -> nn.Module:
     """Train a recipe in a run folder, or go on from the newest checkpoint there; returns the EMA network.
 
     images: the training split, loaded from data_root when not given. init: a weights file to start from. resume_from: another run
     folder whose newest checkpoint to go on from, where it is newer than this one's. until: stop after this step for now.
     on_evaluate(step, ema) is called every recipe.evaluate_every steps and at the end; the numbers it returns go to
-    <folder>/curve.csv. The end writes <folder>/weights.safetensors. Raises CheckpointError where a folder or file cannot be used,
+    <folder>/curve.csv. tracker: "tensorboard", "wandb", "trackio" or another of Accelerate's, to send the same rows to.
+    The end writes <folder>/weights.safetensors. Raises CheckpointError where a folder or file cannot be used,
     ValueError where a checkpoint belongs to another training or a batch does not fit into the GPU's memory, FloatingPointError where
     the loss or the weights are no longer finite: nothing of that step is saved. Ctrl-C and SIGTERM save a checkpoint first.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
+    check_tracker(tracker)
     AcceleratorState._reset_state()  # a second Accelerator of another precision in one process would raise
-    accelerator = Accelerator(cpu=runtime.device().type == "cpu", mixed_precision=runtime.mixed_precision(recipe.precision, recipe.network))
+    accelerator = Accelerator(cpu=runtime.device().type == "cpu", mixed_precision=runtime.mixed_precision(recipe.precision, recipe.network),
+                              log_with=tracker, project_dir=str(folder))
     device, rank, world, main = accelerator.device, accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
     if recipe.batch % world:
         raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")
@@ -136,6 +141,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                 run.write_curve()
             if main and run.moved:  # the other folder may be gone tomorrow
                 run.save(0.0)
+            tracked = tracking(accelerator, folder.name, flatten(run.identity()), log)
+            send = held.enter_context(tracked) if main else lambda row: None
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if recipe.compile:
             network = torch.compile(network, dynamic=False)
@@ -193,6 +200,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             with together() if scoring or saving else nullcontext():
                 if main and scoring:
                     run.evaluate(on_evaluate, progress.seconds)
+                    send(run.rows[-1])
                 if main and saving:
                     run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
                     run.save(progress.seconds)
