@@ -29,7 +29,7 @@ from colddiff_nb.metrics import rmse, ssim
 from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.training import recipe, train
 
-BUDGET = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "sampler_states": 0.0,
+BUDGET = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
           "evaluate_every": 600, "save_every": 100}
 
 

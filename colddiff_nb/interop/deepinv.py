@@ -5,6 +5,7 @@ deepinv keeps images in [0, 1], this package in [-1, 1]: what deepinv sees of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from deepinv.models import Reconstructor
 from deepinv.physics import Physics
 from torch import Tensor, nn
 
-from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
+from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.interop.deepinv_physics import ColdPhysics
 from colddiff_nb.sampling import Restore, algorithm2
 
@@ -34,8 +35,8 @@ class ColdReconstructor(Reconstructor):
         """Restore y = physics(x), (B, C, size, size), for x in [0, 1]: an image in about that range."""
         if isinstance(physics, ColdPhysics):
             drawn, t, white = physics.drawn, physics.t, physics.A(torch.ones_like(y))
-            if len(drawn) == 1:
-                drawn = DrawnDegradation(drawn.degrade, drawn.randomness.expand(len(y), *drawn.randomness.shape[1:]))
+            if len(drawn) == 1:  # for all images
+                drawn = replace(drawn, randomness=drawn.randomness.repeat_interleave(len(y), 0))
         elif self.degrade:
             drawn, t, white = self.degrade.undrawn(y), self.t or self.degrade.T, torch.ones_like(y)
         else:

@@ -43,7 +43,7 @@ class ColdPhysics(DecomposablePhysics):
     degrade: a linear degradation; if it is random, a draw for n images or one for all: degrade.draw(n).
     dtype: of the images it returns. Further options are deepinv's, such as noise_model."""
 
-    def __init__(self, degrade: Degradation | DrawnDegradation, t: int, dtype: torch.dtype = torch.float32, **options):
+    def __init__(self, degrade: Degradation | DrawnDegradation, t: int, dtype=torch.float32, **options):
         super().__init__(**options)
         self.drawn = degrade if isinstance(degrade, DrawnDegradation) else degrade.undrawn(torch.empty(1))
         check_whole(t, 0, self.drawn.T, f"t = {t!r}: give a severity in 0..{self.drawn.T}")

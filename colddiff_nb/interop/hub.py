@@ -1,34 +1,32 @@
-"""A model as one module that goes to the Hugging Face Hub and comes back, with its checksum and recipe.
+"""A weights file as one module that goes to the Hugging Face Hub and comes back, byte for byte.
 
-    ColdModel(*load_pretrained("superres", "mnist")).push_to_hub("me/superres-mnist")
+    ColdModel("runs/small-superres-mnist/weights.safetensors").push_to_hub("me/superres-mnist")
     model = ColdModel.from_pretrained("me/superres-mnist")
-    x_0 = algorithm2(model, model.degrade, x_T)
 """
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import ModelCard, ModelCardData, PyTorchModelHubMixin, hf_hub_download
 from torch import Tensor, nn
 
-from colddiff_nb.degradations.contract import Degradation
-from colddiff_nb.storage.checkpoint import export_weights, load_weights
+from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.weights.pretrained import load_model
 
 FILE = "weights.safetensors"
-ON_THE_HUB = {"mnist": "ylecun/mnist", "mnist5k": "ylecun/mnist", "fashion": "zalando-datasets/fashion_mnist",
-              "cifar10": "uoft-cs/cifar10"}  # data sets
+DATA = {"mnist": "ylecun/mnist", "mnist5k": "ylecun/mnist", "cifar10": "uoft-cs/cifar10"}  # on the Hub
 CARD = """---
 {{ card_data }}
 ---
 
 # Cold diffusion: {{ task }}, {{ dataset }}
 
-The network estimates x_0 from images x_t that {{ task }} degraded with severity t in 1..{{ T }}.
-Images are {{ size }} x {{ size }}, in [-1, 1].
-The method is [Cold Diffusion](https://arxiv.org/abs/2208.09392) (Bansal et al., 2022).
+The network estimates x_0 from x_t, {{ size }} x {{ size }} images in [-1, 1] that {{ task }} degraded with a severity
+in 1..{{ T }}. The method is [Cold Diffusion](https://arxiv.org/abs/2208.09392) (Bansal et al., 2022).
 
 ```python
 from colddiff_nb.interop.hub import ColdModel
@@ -41,7 +39,7 @@ x_0 = algorithm2(model, drawn, drawn(x0, {{ T }}))
 
 - **Limits**: another degradation, size, noise or rounding than it was trained for can ruin it.
   What the measurement does not hold is invented, so no restored image is evidence of anything.
-- **Training**: {{ images_seen }} images. At its end, on validation images: {{ scores }}.
+- **Training**: {{ '{:,}'.format(images_seen) }} images. At its end, on validation images: {{ scores }}.
 - **Checksum** of weights and metadata, verified when they are loaded: `{{ checksum }}`.
 - **Recipe**: `{{ recipe }}`
 """
@@ -49,31 +47,33 @@ x_0 = algorithm2(model, drawn, drawn(x0, {{ T }}))
 
 class ColdModel(nn.Module, PyTorchModelHubMixin, library_name="colddiff_nb", license="mit",
                 pipeline_tag="image-to-image", tags=["cold-diffusion", "image-restoration"]):
-    """Hold a network, its degradation and its metadata; called as a restorer, model(x_s, s, start)."""
+    """Hold the network, degradation and metadata of a weights file; a restorer, model(x_s, s, start)."""
 
-    def __init__(self, network: nn.Module, degrade: Degradation, metadata: dict[str, Any]):
+    def __init__(self, path: str | Path):
         super().__init__()
-        self.network, self.degrade, self.metadata = network, degrade, metadata
+        self.path = Path(path)
+        self.network, self.degrade, self.metadata = load_model(path)
+        self._hub_mixin_config = self.metadata  # what config.json says: recipe, data, checksum
 
     def forward(self, x_s: Tensor, s: Tensor, start: Tensor | None = None) -> Tensor:
         return self.network(x_s, s, start)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        path = save_directory / FILE
-        export_weights(path, self.network.state_dict(), self.metadata, keep=("precondition.",))
-        self.metadata.update(load_weights(path)[1])  # another checksum if the network was changed
+        stored, now = load_weights(self.path)[0], self.network.state_dict()
+        if not all(torch.equal(now[name].cpu(), stored[name]) for name in stored):
+            raise ValueError(f"the network is no longer that of {self.path}: train(init=...) writes another")
+        shutil.copyfile(self.path, save_directory / FILE)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, metadata: Any = None, **hub: Any) -> ColdModel:
-        folder = Path(model_id)
-        return cls(*load_model(folder / FILE if folder.is_dir() else hf_hub_download(model_id, FILE, **hub)))
+    def _from_pretrained(cls, *, model_id: str, **hub: Any) -> ColdModel:
+        return cls(Path(model_id, FILE) if Path(model_id).is_dir() else hf_hub_download(model_id, FILE, **hub))
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         recipe, row = self.metadata["recipe"], self.metadata["last_row"]
         data = ModelCardData(**self._hub_mixin_info.model_card_data.to_dict())  # the class's, for this model
-        data.datasets, data.tags = ON_THE_HUB.get(recipe["dataset"]), [*(data.tags or []), recipe["task"]]
+        data.datasets, data.tags = DATA.get(recipe["dataset"]), [*(data.tags or []), recipe["task"]]
         scores = ", ".join(f"{name} {row[name]:.3f}" for name in row if name.startswith(("rmse", "ssim")))
-        return ModelCard.from_template(
-            data, template_str=CARD, task=recipe["task"], dataset=recipe["dataset"], T=self.degrade.T,
-            size=self.degrade.size, images_seen=f"{self.metadata['images_seen']:,}", scores=scores,
-            checksum=self.metadata["checksum"], recipe=json.dumps(recipe))
+        told: dict[str, Any] = {"T": self.degrade.T, "scores": scores, "recipe": json.dumps(recipe)}
+        for name in ("task", "dataset", "size", "images_seen", "checksum"):
+            told[name] = (recipe | self.metadata)[name]
+        return ModelCard.from_template(data, template_str=CARD, **told)
