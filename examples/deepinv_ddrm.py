@@ -70,8 +70,8 @@ def compared(cold: nn.Module, hot: nn.Module, n: int) -> list[dict]:
                      "rmse": rmse(restored, x0), "ssim": ssim(restored, x0)})
         print(rows[-1], flush=True)
     degraded = degrade(x0, degrade.T)
-    before = {"method": "degraded", "network calls": 0, "n": n, "rmse": rmse(degraded, x0), "ssim": ssim(degraded, x0)}
-    return [before, *rows]
+    scores = {"rmse": rmse(degraded, x0), "ssim": ssim(degraded, x0)}
+    return [{"method": "degraded", "network calls": 0, "n": n, **scores}, *rows]
 
 
 def main(runs: Path, result: Path, n: int, **changes) -> None:
@@ -80,7 +80,7 @@ def main(runs: Path, result: Path, n: int, **changes) -> None:
     versions = {name: version(name) for name in ("deepinv", "torch")}
     rows = compared(*networks, n)
     content = {"recipes": {task: asdict(chosen) for task, chosen in recipes.items()}, "versions": versions,
-               "load average": os.getloadavg()[0], "rows": rows}  # above 1 others used the machine: mind the seconds
+               "load average": os.getloadavg()[0], "rows": rows}  # above 1: others used the machine meanwhile
     result.write_text(json.dumps(content, indent=1) + "\n")
 
 

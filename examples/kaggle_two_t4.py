@@ -1,7 +1,7 @@
 """Train on the two T4 of a Kaggle notebook: run these lines in a cell, before any cell that uses a GPU.
 
-Each notebook's setup cell makes colddiff_nb importable. Save the version to keep what is in runs/ when the session
-ends: the same cell goes on from it.
+Each notebook's setup cell makes colddiff_nb importable. Save the version to keep what is in runs/ when the
+session ends: the same cell goes on from it.
 """
 from accelerate import notebook_launcher
 

@@ -25,8 +25,8 @@ CARD = """---
 
 # Cold diffusion: {{ task }}, {{ dataset }}
 
-The network estimates x_0 from x_t, {{ size }} x {{ size }} images in [-1, 1] that {{ task }} degraded with a severity
-in 1..{{ T }}. The method is [Cold Diffusion](https://arxiv.org/abs/2208.09392) (Bansal et al., 2022).
+From x_t, {{ size }} x {{ size }} images in [-1, 1] that {{ task }} degraded by t in 1..{{ T }}, the network estimates
+x_0. The method is [Cold Diffusion](https://arxiv.org/abs/2208.09392) (Bansal et al., 2022).
 
 ```python
 from colddiff_nb.interop.hub import ColdModel
@@ -40,8 +40,7 @@ x_0 = algorithm2(model, drawn, drawn(x0, {{ T }}))
 - **Limits**: another degradation, size, noise or rounding than it was trained for can ruin it.
   What the measurement does not hold is invented, so no restored image is evidence of anything.
 - **Training**: {{ '{:,}'.format(images_seen) }} images. At its end, on validation images: {{ scores }}.
-- **Checksum** of weights and metadata, verified when they are loaded: `{{ checksum }}`.
-- **Recipe**: `{{ recipe }}`
+- **Checksum** of weights and metadata, verified when they are loaded: `{{ checksum }}`. **Recipe**: `{{ recipe }}`
 """
 
 
@@ -66,7 +65,8 @@ class ColdModel(nn.Module, PyTorchModelHubMixin, library_name="colddiff_nb", lic
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **hub: Any) -> ColdModel:
-        return cls(Path(model_id, FILE) if Path(model_id).is_dir() else hf_hub_download(model_id, FILE, **hub))
+        here = Path(model_id, FILE)
+        return cls(here if here.is_file() else hf_hub_download(model_id, FILE, **hub))
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         recipe, row = self.metadata["recipe"], self.metadata["last_row"]
