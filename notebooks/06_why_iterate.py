@@ -236,8 +236,9 @@ print("ok: its 4x4 band is the measurement's")
 # **Predict.** Of the 40 predictions, how many matter?
 
 # %%
-A = models["deblur", "mnist"].degrade.matrices.double()  # (T + 1, 32, 32): D(x, s) = A[s] x A[s]^T
-gain = torch.fft.fft(A[:, :, 0]).real  # (T + 1, 32): a circulant matrix is known from its first column
+f = torch.fft.fftfreq(32, 1 / 32).abs().long()  # 0, 1, ..., 16, ..., 1: the order of torch.fft
+blur = models["deblur", "mnist"].degrade  # its waves: the mean, then a cosine and a sine of each f
+gain = blur.gains[:, (2 * f - 1).clamp(min=0)]  # (T + 1, 32): what D multiplies frequency f by
 gains = gain[:, :, None] * gain[:, None, :]  # (T + 1, 32, 32): of the frequency (f, g)
 weights = gains[:-1] - gains[1:]  # weights[s - 1]: what the prediction at s writes
 T = len(weights)

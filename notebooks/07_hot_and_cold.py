@@ -84,14 +84,11 @@ from colddiff_nb.degradations import Degradation, check_degradation, register
 class Missing(Degradation):
     """Pixels go missing (grey), in an order drawn for each image; at severity T, 15 of 16 are gone."""
 
-    def __init__(self, size, options, T):
-        super().__init__(T, size, options)
-
     def draw_randomness(self, n, generator):
         return torch.rand(n, 1, self.size, self.size, generator=generator)
 
     def apply_at(self, x0, t, order):
-        return x0 * (order > 15 / 16 * t.view(-1, 1, 1, 1) / self.T)
+        return x0 * (order > 15 / 16 * self.share(t, x0))
 
 
 register("missing", Missing, T=16)

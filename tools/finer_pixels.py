@@ -16,7 +16,7 @@ class FinerPixels(Degradation):
     matrices: Tensor
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
-        super().__init__(T, size, options)
+        super().__init__(size, options, T)
         impulses = torch.eye(size, dtype=torch.float64).view(1, size, size)  # channel i is an impulse at i
         pooled = [F.adaptive_avg_pool1d(impulses, size - t * size // (T + 1)) for t in range(T + 1)]
         matrices = torch.cat([F.interpolate(small, size=size, mode="nearest") for small in pooled])

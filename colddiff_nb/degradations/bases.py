@@ -1,8 +1,8 @@
-"""Linear degradations: D only scales coefficients, in one basis for all severities.
+"""Linear degradations: D multiplies coefficients by gains, in one basis for all severities.
 
-Blur on a ring scales waves, blur with reflected borders scales cosines, pixelation keeps or drops Haar wavelets, a mask scales pixels.
-The bases are written down here in closed form. No decomposition is computed, so they are the same on every machine: weights may
-store numbers that belong to a coefficient.
+Blur on a ring scales waves, blur with reflected borders scales cosines, pixelation keeps or drops Haar wavelets, a mask
+scales pixels. Whatever inverts D uses these gains: projection, preconditioner, the maps of notebook 06. The bases
+are written down in closed form, so they are the same on every machine: weights may store a number for a coefficient.
 """
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import TRUSTED, Degradation
+from colddiff_nb.degradations.contract import Degradation
 
 Basis = tuple[Tensor, Tensor]  # B, whose columns are the basis vectors, and B^-1: (size, size), float64
 
 
 def waves(size: int) -> tuple[Basis, Tensor]:
-    """Return the sines and cosines on a ring of pixels, and the angle per pixel (size,) of each.
-
-    A circular blur scales them."""
-    k = (torch.arange(size) + 1) // 2  # 0, 1, 1, 2, 2, ...: a cosine and a sine of each frequency
+    """Return the sines and cosines on a ring of pixels, and the angle per pixel (size,) of each: 0, 1, 1, 2, 2, ..."""
+    k = (torch.arange(size) + 1) // 2
     angles = 2 * math.pi * k.double() / size
     phases = angles * torch.arange(size).double().unsqueeze(1)  # (pixels, columns)
     sine = (torch.arange(size) % 2 == 0) & (k > 0)
@@ -33,8 +31,8 @@ def waves(size: int) -> tuple[Basis, Tensor]:
 def cosines(size: int) -> tuple[Basis, Tensor]:
     """Return the cosines between two mirrors (DCT-I), and the angle per pixel (size,) of each.
 
-    A blur with reflected borders scales them. The mirrors stand on the outer pixels, so B is not orthogonal, but its
-    condition number is below 1.5."""
+    The mirrors stand on the outer pixels, so B is not orthogonal, but its condition number is below 1.5.
+    """
     if size == 1:
         return waves(1)
     angles = math.pi * torch.arange(size, dtype=torch.float64) / (size - 1)
@@ -45,9 +43,10 @@ def cosines(size: int) -> tuple[Basis, Tensor]:
 
 
 def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
-    """Return block means and the differences within blocks (Haar), and a side (size,) of each.
+    """Return means of blocks of 2^levels pixels and differences within them (Haar), and a side (size,) of each.
 
-    The largest blocks have 2^levels pixels. Average pooling by up to that side keeps it, by more drops it."""
+    Average pooling by up to that side keeps a coefficient, by more drops it.
+    """
     columns, sides = [], []
     for level in range(levels, -1, -1):
         half = 2 ** level
@@ -63,52 +62,51 @@ def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
 
 
 class Linear(Degradation):
-    """A degradation that scales coefficients: analyse(D(x0, t)) = gains_at(t) * analyse(x0).
+    """D as gains: analyse(D(x0, t)) = gains_at(t) * analyse(x0). Here the coefficients are the pixels."""
 
-    Here coefficients are pixels."""
+    # The least gain that `project` divides by: with less, the rounding of x_T is amplified too far.
+    trusted = {"float32": 1e-6, "8bit": 0.05}
 
     def gains_at(self, t: Tensor, randomness: Tensor) -> Tensor:
-        """What D multiplies each coefficient by: t (B,) -> (B, 1, size, size)."""
+        """Return what D multiplies each coefficient by: t (B,) -> (B, 1, size, size)."""
         raise NotImplementedError(f"{type(self).__name__} gives no gains_at(t, randomness)")
 
     def analyse(self, x: Tensor) -> Tensor:
-        """The coefficients of images x (B, C, size, size): same shape."""
+        """Return the coefficients of images x (B, C, size, size): same shape."""
         return x
 
     def synthesise(self, c: Tensor) -> Tensor:
-        """The images of coefficients c (B, C, size, size)."""
+        """Return the images of coefficients c (B, C, size, size)."""
         return c
-
-    def trusted(self, measurement_precision: str) -> float:
-        """The smallest absolute gain that `project` divides by."""
-        return TRUSTED[measurement_precision]
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         return self.synthesise(self.gains_at(t, randomness) * self.analyse(x0)).to(x0.dtype)
 
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor, measurement_precision: str) -> Tensor:
+    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor,
+                   measurement_precision: str) -> Tensor:
         gains = self.gains_at(torch.full((len(x_t),), t, device=x_t.device), randomness)
-        known = gains.abs() > self.trusted(measurement_precision)
+        known = gains.abs() > self.trusted[measurement_precision]
         coefficients = torch.where(known, self.analyse(x_t) / gains.where(known, 1), self.analyse(x0_hat))
         return self.synthesise(coefficients).to(x0_hat.dtype)
 
 
 class Separable(Linear):
-    """D(x0, t) = A_t x0 A_t^T with A_t = B diag(g_t) B^-1, the same along rows and columns.
+    """D along rows and columns alike: D(x0, t) = A_t x0 A_t^T with A_t = B diag(g_t) B^-1, in float64.
 
-    steps (T, size): what step t multiplies each coefficient by, so g_t is the product of the first t.
-    `basis` B and `inverse` B^-1 (size, size), `gains` g_t (T + 1, size) and `matrices` A_t (T + 1, size, size) are
-    float64. For float32 images D is rounded once: the rounding of two float32 products would be as large as what
-    blurred MNIST still holds."""
+    D is rounded once: two float32 products would lose as much as blurred MNIST still holds.
 
-    basis: Tensor
-    inverse: Tensor
-    gains: Tensor
-    matrices: Tensor
+    Args:
+        steps: (T, size), what step t multiplies each coefficient by; g_t is the product of the first t.
+    """
+
+    basis: Tensor  # B (size, size)
+    inverse: Tensor  # B^-1
+    gains: Tensor  # g_t (T + 1, size)
+    matrices: Tensor  # A_t (T + 1, size, size)
 
     def __init__(self, basis: Basis, steps: Tensor, options: dict[str, Any]):
         B, inverse = basis
-        super().__init__(len(steps), len(B), options)
+        super().__init__(len(B), options, len(steps))
         gains = torch.cat([torch.ones_like(steps[:1]), steps]).cumprod(0)
         matrices = B * gains.unsqueeze(1) @ inverse
         for name, buffer in {"basis": B, "inverse": inverse, "gains": gains, "matrices": matrices}.items():

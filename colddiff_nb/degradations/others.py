@@ -19,25 +19,26 @@ class Decolour(Degradation):
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
         if channels(options["dataset"]) == 1:
-            raise ValueError(f"{options['dataset']} has no colour to lose: decolour takes a colour data set, such as cifar10")
-        super().__init__(T, size, options)
+            raise ValueError(f"{options['dataset']} has no colour to lose: decolour takes a colour data set, "
+                             "such as cifar10")
+        super().__init__(size, options, T)
         self.register_buffer("luma", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1), persistent=False)
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        return x0.lerp((x0 * self.luma).sum(1, keepdim=True).expand_as(x0), t.view(-1, 1, 1, 1).to(x0.dtype) / self.T)
+        return x0.lerp((x0 * self.luma).sum(1, keepdim=True).expand_as(x0), self.share(t, x0))
 
 
 class Noise(Degradation):
     """Hot diffusion: x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) z with the cosine schedule; x_T is noise alone.
 
-    A subclass may give another `signal(x0, t)` and `noise_level` (T + 1,): a little noise over a cold degradation is a hybrid.
+    A subclass may give another `signal` and `noise_level` (T + 1,): a little noise over a cold degradation is a hybrid.
     """
 
     signal_level: Tensor
     noise_level: Tensor
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
-        super().__init__(T, size, options)
+        super().__init__(size, options, T)
         self.channels = channels(options["dataset"])
         angle = (torch.arange(T + 1, dtype=torch.float64) / T + 0.008) / 1.008 * math.pi / 2
         abar = (angle.cos() / angle[0].cos()) ** 2
@@ -54,54 +55,49 @@ class Noise(Degradation):
         return self.signal(x0, t) + self.noise_level[t].view(-1, 1, 1, 1) * randomness
 
     def estimate(self, x_s: Tensor, x0_hat: Tensor, s: int) -> DrawnDegradation:
-        """D with the noise that explains x_s, if x0_hat is right: its D(x0_hat, s) is x_s."""
+        """Return D with the noise that explains x_s, if x0_hat is right: its D(x0_hat, s) is x_s."""
         severity = torch.full((len(x_s),), s, device=x_s.device)
         return DrawnDegradation(self, (x_s - self.signal(x0_hat, severity)) / self.noise_level[s])
 
 
 def blur_to_the_mean(size: int, options: dict[str, Any], T: int) -> Separable:
-    """Heat flow on a ring of pixels, a blur whose width grows geometrically from half a pixel to 3/4 of the image; x_T is the mean colour."""
-    widths = torch.cat([torch.zeros(1), 0.5 * (1.5 * size) ** torch.linspace(0, 1, T)]).double()  # (T + 1,): of x_0, ..., x_T
+    """Heat flow on a ring, a blur whose width grows geometrically from half a pixel to 3/4 of the image; then the mean."""
+    widths = torch.cat([torch.zeros(1), 0.5 * (1.5 * size) ** torch.linspace(0, 1, T)]).double()  # of x_0, ..., x_T
     basis, angles = waves(size)
-    steps = torch.exp(widths.square().diff().unsqueeze(1) * (angles.cos() - 1))  # (T, size): the gain of each wave in each step
+    steps = torch.exp(widths.square().diff().unsqueeze(1) * (angles.cos() - 1))  # (T, size): gains of each step
     steps[-1, 1:] = 0  # the last step keeps the mean alone
     return Separable(basis, steps, options)
 
 
 class Line(Degradation):
-    """InDI: x_t = (1 - t / T) x0 + (t / T) y, where y is the last state of another degradation, or one image (C, size, size) for all."""
+    """InDI: x_t = (1 - t / T) x0 + (t / T) y, where y is the last state of another degradation."""
 
-    image: Tensor
-
-    def __init__(self, size: int, options: dict[str, Any], T: int, end: Degradation | Tensor):
-        super().__init__(T, size, options)
-        self.end = end if isinstance(end, Degradation) else None
-        self.register_buffer("image", torch.zeros(0) if isinstance(end, Degradation) else end, persistent=False)
+    def __init__(self, size: int, options: dict[str, Any], T: int, end: Degradation):
+        super().__init__(size, options, T)
+        self.end = end
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
-        return self.end.draw_randomness(n, generator) if self.end else torch.zeros(n, 0)
+        return self.end.draw_randomness(n, generator)
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        y = self.end.apply_at(x0, torch.full_like(t, self.end.T), randomness) if self.end else self.image.expand_as(x0)
-        return x0.lerp(y.to(x0.dtype), t.view(-1, 1, 1, 1).to(x0.dtype) / self.T)
+        y = self.end.apply_at(x0, torch.full_like(t, self.end.T), randomness)
+        return x0.lerp(y.to(x0.dtype), self.share(t, x0))
 
 
 class Snow(Degradation):
-    """Snow as in ImageNet-C: the image pales, and streaks of flakes, drawn once an image, cover more of it at every severity."""
-
-    def __init__(self, size: int, options: dict[str, Any], T: int):
-        super().__init__(T, size, options)
+    """Snow as in ImageNet-C: the image pales, and streaks, drawn once an image, cover more of it at every severity."""
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
+        """Draw streaks (n, 1, size, size) of mean 0 and spread 1."""
         flakes = torch.randn(n, 1, self.size, self.size, generator=generator)
         slants = torch.randint(-1, 2, (n, 1, 1, 1), generator=generator)
         streaks = torch.zeros_like(flakes)
         for slant in (-1, 0, 1):  # each flake falls over five pixels
             fallen = torch.stack([flakes.roll((i, slant * i), (-2, -1)) for i in range(5)]).sum(0)
             streaks = torch.where(slants == slant, fallen / 5 ** 0.5, streaks)
-        return streaks  # (n, 1, size, size), mean 0, spread 1
+        return streaks
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        share = t.view(-1, 1, 1, 1).to(x0.dtype) / self.T
+        share = self.share(t, x0)
         pale = x0.lerp(x0.clamp(min=0), 0.5 * share)
         return (pale + 2 * (randomness - 3 + 2.5 * share).clamp(0, 1)).clamp(max=1)

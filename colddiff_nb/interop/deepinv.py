@@ -52,7 +52,7 @@ class PhysicsDegradation(Degradation):
     As a task: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs), T=4)."""
 
     def __init__(self, size: int, options: dict[str, Any], physics: Sequence[Physics]):
-        super().__init__(len(physics), size, options)
+        super().__init__(size, options, len(physics))
         self.physics = nn.ModuleList(physics)
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def singular_values(drawn: DrawnDegradation, t: int) -> tuple[Tensor, Tensor, Te
     if isinstance(degrade, Decolour):
         U, s, VT = torch.linalg.svd(torch.eye(3).lerp(degrade.luma.view(1, 3).expand(3, 3), share).double())
         return U.view(3, 3, 1, 1), s.view(1, 3, 1, 1), VT.view(3, 3, 1, 1)
-    if isinstance(degrade, Line) and degrade.end:
+    if isinstance(degrade, Line):
         U, s, VT = singular_values(DrawnDegradation(degrade.end, drawn.randomness), degrade.end.T)
         if torch.allclose(U, VT.mT):
             return U, 1 - share + share * s, VT

@@ -90,7 +90,7 @@ def _decompose_matrix(degrade: Degradation, data: Statistics) -> tuple[Tensor, T
 def _decompose_masks(degrade: Masks, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The mask m is independent of x0: E x_T = E m * E x0, E x_T x_T^T = E m m^T * E x0 x0^T, Cov(x_T, x0) = diag(E m) C."""
     centers = degrade.centers()
-    masks = degrade.mask(torch.full((len(centers),), degrade.T), centers).double()
+    masks = degrade.gains_at(torch.full((len(centers),), degrade.T), centers).double()
     masks = masks.expand(-1, len(data.mean), -1, -1).flatten(1)  # (n, d): a mask covers all channels alike
     mean, covariance = data.mean.flatten(), data.root @ data.root.mT
     expected = masks.mean(0) * mean

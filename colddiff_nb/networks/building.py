@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from colddiff_nb.degradations.contract import Degradation, check_images
+from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.networks.inputs import check_images
 from colddiff_nb.networks.small import SmallUNet
 
 OWN_NETWORKS: dict[str, Callable[[int, int, int], Any]] = {}  # filled by `register`

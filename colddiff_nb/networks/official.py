@@ -11,14 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colddiff_nb.degradations.contract import check_images
-
-
-def time_embedding(index: Tensor, width: int) -> Tensor:
-    """Sinusoids of the index (B,), wavelengths from 2 pi to 20000 pi: (B, width), all sines first, then all cosines."""
-    exponents = torch.arange(width // 2, device=index.device) / (width // 2 - 1)  # 0 to 1
-    angles = index.float()[:, None] * 10000**-exponents  # (B, width / 2)
-    return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, width)
+from colddiff_nb.networks.inputs import check_images, severity_embedding
 
 
 class ChannelNorm(nn.Module):
@@ -106,7 +99,7 @@ class ConvNextUNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
         check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves them
-        time = self.time_mlp(time_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
+        time = self.time_mlp(severity_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
         skips = []
         for level in self.downs:
             features, x = level(x, time)  # halves H and W, except at the last level
@@ -202,7 +195,7 @@ class ResNetUNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
         """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
         check_images(x, self.channels, 2 ** (len(self.down) - 1))
-        time = self.temb["dense"](time_embedding(t - 1, self.width))  # (B, 4 * width)
+        time = self.temb["dense"](severity_embedding(t - 1, self.width))  # (B, 4 * width)
         skips = [self.conv_in(x)]  # (B, width, H, W)
         for level in self.down:
             skips += level(skips[-1], time)

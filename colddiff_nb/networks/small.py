@@ -5,21 +5,13 @@ severities t and the severities that the sampler started from, LongTensors (B,) 
 """
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.degradations.contract import Degradation, check_images
+from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.networks.inputs import check_images, severity_embedding
 from colddiff_nb.networks.preconditioner import Preconditioner
-
-
-def severity_embedding(t: Tensor, width: int) -> Tensor:
-    """Sines and cosines of t at geometric frequencies: (B,) -> (B, width)."""
-    frequencies = torch.exp(-math.log(10_000) * torch.arange(width // 2, device=t.device) / (width // 2 - 1))
-    angles = t.float().unsqueeze(1) * frequencies
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 class Block(nn.Module):

@@ -143,7 +143,7 @@ def test_the_estimator_of_masks_is_least_squares_over_every_mask(center, channel
     images, degrade, noise = small(40, channels=channels), make("inpaint", size=8, T=5, center=center), 0.01
     x0 = data.to_float(images.pixels)
     centers = torch.cartesian_prod(torch.arange(-1, 8), torch.arange(-1, 8)) if center is None else torch.tensor([center])
-    x_T = torch.cat([x0 * degrade.mask(torch.full((40,), 5), middle.expand(40, 2)) for middle in centers]).double().flatten(1)
+    x_T = torch.cat([x0 * degrade.gains_at(torch.full((40,), 5), middle.expand(40, 2)) for middle in centers]).double().flatten(1)
     x = x0.double().flatten(1).repeat(len(centers), 1)
     from_mean = x_T - x_T.mean(0)
     gain = torch.linalg.solve(from_mean.mT @ from_mean / len(x) + noise * torch.eye(x.shape[1], dtype=torch.float64), from_mean.mT @ (x - x.mean(0)) / len(x))
