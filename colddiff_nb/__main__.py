@@ -134,7 +134,7 @@ class Sample:
 
     def __call__(self) -> None:
         from colddiff_nb.notebook.demo import restorations
-        from colddiff_nb.notebook.paint import grid
+        from colddiff_nb.notebook.pictures import grid
         from colddiff_nb.weights.pretrained import load_model
         at_least_1(n=self.n)
         network, degrade, metadata = load_model(self.weights)

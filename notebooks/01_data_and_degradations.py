@@ -51,7 +51,7 @@ import torch
 import matplotlib.pyplot as plt
 from colddiff_nb.data import SPLITS, load, to_float
 from colddiff_nb.notebook import show
-from colddiff_nb.notebook.paint import grid, png
+from colddiff_nb.notebook.pictures import grid, png
 
 sets = {name: {split: load(dataset, split, settings.data) for split in SPLITS} for name, dataset in DATA.items()}
 for splits in sets.values():
@@ -161,7 +161,7 @@ def stretched(x):
 def page(task, name, t):
     x0, D = examples[name], drawn[task, name]
     x_t = D(x0, t)
-    picture = grid({"x_{0}": x0, f"x_{{{t}}}": x_t, f"x_{{{t}}}, stretched": stretched(x_t)}, title=f"{task}, {DATA[name]}: t = {t} of {D.T}")
+    picture = grid({"$x_0$": x0, f"$x_{{{t}}}$": x_t, f"$x_{{{t}}}$, stretched": stretched(x_t)}, title=f"{task}, {DATA[name]}: t = {t} of {D.T}")
     return png(picture), (f"{task} at severity {t} of {D.T}: RMSE {rmse(x_t, x0):.3f} to the original; values of the first image from "
                           f"{x_t[0].min():.4f} to {x_t[0].max():.4f}.")
 
@@ -187,7 +187,7 @@ book.widget
 # Where no widget can live (a preview, a printed page), here are five severities of the paper's three degradations.
 
 # %%
-columns = {"x_{0}": []} | {f"{share}": [] for share in ("T/10", "T/4", "T/2", "T")}
+columns = {"$x_0$": []} | {f"{share}": [] for share in ("T/10", "T/4", "T/2", "T")}
 rows = [f"{task}, {name}" for task, name in drawn if task in ("deblur", "superres", "inpaint")]
 for task, name in (row.split(", ") for row in rows):
     D, x0 = drawn[task, name], examples[name]
@@ -329,12 +329,12 @@ print(f"What you saw: {len(counts)} positions from {counts[0]} to {counts[-1]} n
 
 # %%
 digits = examples["mnist"][:2]
-columns = {"x_{0}": [], "x_{T} as shown": []} | {precision: [] for precision in ROUND}
+columns = {"$x_0$": [], "$x_T$ as shown": []} | {precision: [] for precision in ROUND}
 values = {}
 for T in (20, 40):
     x_T = make("deblur", DATA["mnist"], T=T)(digits, T)
-    columns["x_{0}"].append(digits)
-    columns["x_{T} as shown"].append(x_T)
+    columns["$x_0$"].append(digits)
+    columns["$x_T$ as shown"].append(x_T)
     for precision, rounded in ROUND.items():
         columns[precision].append(stretched(rounded(x_T)))
         values[T, precision] = max(len(image.unique()) for image in rounded(x_T))
@@ -365,7 +365,7 @@ some = replace(train, pixels=train.pixels[:settings.choose(20_000, 1_000)])
 known, x0 = statistics(some), to_float(sets["mnist"]["test"].pixels[:IMAGES])
 D = PAIRS["deblur mnist, T = 20"]
 estimator, exact = LMMSE(D, known, 0.0), D.matrices[D.T] @ x0.double() @ D.matrices[D.T].mT
-columns, scores = {"x_{0}": examples["mnist"]}, {}
+columns, scores = {"$x_0$": examples["mnist"]}, {}
 for precision, rounded in ROUND.items():
     noise = float((rounded(D(x0, D.T)) - exact).square().mean())  # the mean square of the rounding
     reader = estimator.with_noise(noise)

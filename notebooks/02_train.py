@@ -326,7 +326,7 @@ for name, changes in VARIANTS.items():
     rows[name], errors[name] = restored[:8], rmse(restored, x0)
 
 # %%
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 
 shown = {"masked": masked[:8], **rows, "original": x0[:8]}
 labels = [f"{name}, RMSE {errors[name]:.3f}" if name in errors else name for name in shown]

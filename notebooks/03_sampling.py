@@ -195,7 +195,7 @@ print("ok: with a network that guesses at random Algorithm 2 still returns an im
 
 # %%
 from colddiff_nb.metrics import rmse
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 
 rows, pictures, best = [], [], []
 for data, task in ((data, task) for data in images for task in ("deblur", "superres", "inpaint")):

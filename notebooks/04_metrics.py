@@ -58,7 +58,7 @@ from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.data import load, to_float
 from colddiff_nb.metrics import frechet_distance, rmse, ssim
 from colddiff_nb.notebook import show
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 
 test = load(DATA, "test", settings.data)
 x0 = to_float(test.pixels[:IMAGES])  # (N, 1, 32, 32) in [-1, 1]

@@ -62,7 +62,7 @@ from colddiff_nb.metrics import rmse, ssim
 from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
-from colddiff_nb.notebook.paint import grid, png
+from colddiff_nb.notebook.pictures import grid, png
 
 test = {name: load(dataset, "test", settings.data) for name, dataset in DATA.items()}
 models = {name: choose_model("inpaint", dataset, WEIGHTS, settings.runs, settings.data, settings.choose("quick", "smoke")) for name, dataset in DATA.items()}
@@ -110,7 +110,7 @@ def page(row, column, s, x_s, x0_hat):
     sentence = f"Centre ({row}, {column}), severity {s}, a hole of radius {radius(s):.1f} px: {in_words(row, column, s)}. "
     sentence += f"RMSE {rmse(x_s, pair):.3f} with the hole, {rmse(x0_hat, pair):.3f} restored."
     error = (x0_hat - pair).abs().clamp(max=1) * 2 - 1
-    return png(grid({f"x_{{{s}}}": x_s, "restored": x0_hat, "x_{0}": pair, "error": error}, title=in_words(row, column, s))), sentence
+    return png(grid({f"$x_{{{s}}}$": x_s, "restored": x0_hat, "$x_0$": pair, "error": error}, title=in_words(row, column, s))), sentence
 
 
 # %%
@@ -131,7 +131,7 @@ six = (5, 20, TRAINED - 10, TRAINED, TRAINED + 20, 2 * TRAINED)
 D = DrawnDegradation(masks, torch.tensor([[16, 12]] * 2))
 states = {s: D(pair, s) for s in six}
 restored = {s: direct(restorer("mnist"), D, x_s, s) for s, x_s in states.items()}
-columns = {f"s = {s}" + " (outside)" * (s > TRAINED): torch.cat([states[s], restored[s]]) for s in six} | {"x_{0}": torch.cat([pair, pair])}
+columns = {f"s = {s}" + " (outside)" * (s > TRAINED): torch.cat([states[s], restored[s]]) for s in six} | {"$x_0$": torch.cat([pair, pair])}
 show(grid(columns, rows=["with hole", "", "restored", ""], title=f"Ever wider holes, {models['mnist'].label}"),
      "Two digits with ever wider holes, and what the network restores; the last two widths lie outside the trained range.")
 print("What you saw: RMSE restored", ", ".join(f"{rmse(restored[s], pair):.3f} (s = {s})" for s in six))
@@ -215,7 +215,7 @@ D = masks.draw(len(x0), torch.Generator().manual_seed(0))
 x_T = D(x0, TRAINED)
 path = algorithm2(restorer(name), D, x_T, TRAINED, trajectory=True)
 hurt = (x_T - x0).square().flatten(1).sum(1).topk(2).indices  # the two images that the hole hurts most
-strip = {f"s = {s}": path.x[TRAINED - s][hurt] for s in (50, 40, 30, 20, 10, 5, 2, 0)} | {"x_{0}": x0[hurt]}
+strip = {f"s = {s}": path.x[TRAINED - s][hurt] for s in (50, 40, 30, 20, 10, 5, 2, 0)} | {"$x_0$": x0[hurt]}
 show(grid(strip, title=f"The hole closes, {models[name].label}"), "Two digits whose holes are painted from the rim to the middle by Algorithm 2.")
 change = [(path.x[TRAINED - s + 1] - path.x[TRAINED - s])[hurt] for s in (50, 40, 30, 20, 10, 5, 2)]
 rings = {f"step from {s}": ring / ring.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) for s, ring in zip((50, 40, 30, 20, 10, 5, 2), change)}
@@ -331,7 +331,7 @@ for mask, (s, row, column) in TRIALS.items():
 kept = (tried["narrow"]["one mask"].clamp(-1, 1) + 1).sum((1, 2, 3)) / (x0 + 1).sum((1, 2, 3))  # share of the ink
 hurt = int(kept.argmin())
 columns = {name: torch.stack([results[name][hurt] for results in tried.values()]) for name in ("with the hole", *taught)}
-show(grid(columns | {"x_{0}": x0[hurt].expand(len(TRIALS), -1, -1, -1)}, rows=list(TRIALS), title="Trained on one mask, or on all"),
+show(grid(columns | {"$x_0$": x0[hurt].expand(len(TRIALS), -1, -1, -1)}, rows=list(TRIALS), title="Trained on one mask, or on all"),
      "One digit under six masks, and what two networks restore: one trained on one mask, one trained on masks of all widths and centres.")
 
 # %%
@@ -401,7 +401,7 @@ def restored_by_own(hole):
     """A picture and a sentence: the first three digits and colour images under a hole of one's own."""
     if not hole.any() or hole.all():
         raise ValueError("the mask erases nothing, or everything: choose a hole smaller than the image")
-    columns, scores = {label: [] for label in ("x_{0}", "with the hole", "direct", "Algorithm 2")}, []
+    columns, scores = {label: [] for label in ("$x_0$", "with the hole", "direct", "Algorithm 2")}, []
     for name in DATA:
         x0 = to_float(test[name].pixels[:3])
         x = torch.where(hole, 0.0, x0)  # from here on the erased pixels are unknown

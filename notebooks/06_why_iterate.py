@@ -323,7 +323,7 @@ print("ok: rim before middle: radius 10 px returns at s =", half[10], "then 8 px
 # a lower RMSE than Algorithm 2 for this task.
 
 # %%
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 
 run, (x0, D, x_T) = runs["inpaint", "mnist", "Algorithm 2"], measured("inpaint")
 hidden = (x_T - x0).square().flatten(1).sum(1).topk(2).indices  # the two images that the hole hurts most
@@ -492,7 +492,7 @@ D = models["deblur", "mnist"].degrade
 x_T = D(pool, D.T)
 far = torch.cdist(x_T.flatten(1), x_T.flatten(1), p=float("inf")) + 9.0 * (labels[:, None] == labels[None])
 pair = torch.tensor(divmod(int(far.argmin()), len(labels)))
-columns = {"original": pool[pair], "x_{T}": x_T[pair]}
+columns = {"original": pool[pair], "$x_T$": x_T[pair]}
 for name, precision in (("float32", "float32"), ("8 bits", "8bit")):
     columns[f"direct, {name}"] = direct(models["deblur", "mnist"].restore, D, measure(x_T[pair], precision))
 show(grid(columns, scale=4, title=f"Two digits, one measurement? {models['deblur', 'mnist'].label}"), "Two digits of different class, their even grey x_T, and what is restored in float32 and in 8 bits.")

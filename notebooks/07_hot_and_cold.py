@@ -56,7 +56,7 @@ import matplotlib.pyplot as plt
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
 from colddiff_nb.notebook import show
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 
 test = load(DATA, "test", settings.data)
 x0 = to_float(test.pixels[:IMAGES])

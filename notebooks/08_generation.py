@@ -56,7 +56,7 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.metrics.generation import gaussian_like, generation_scores
 from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 
 train_set, test_set = load(DATA, "train", settings.data), load(DATA, "test", settings.data)
 x0, labels = to_float(train_set.pixels), train_set.labels

@@ -5,14 +5,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["matplotlib", "pandas", "torchmetrics", "accelerate", "skimage", "mlxtend", "scipy", "ipywidgets", "IPython", "torchvision"]
-WIDGETS = ("notebook.explorer", "notebook.flipbook")  # they are nothing without ipywidgets
+SHOWING = ("explorer", "flipbook", "figures", "pictures", "demo")  # nothing without ipywidgets or matplotlib
 
 
-def test_no_module_but_the_widgets_imports_anything_heavy():
+def test_no_module_but_widgets_and_figures_imports_anything_heavy():
     package = ROOT / "colddiff_nb"
     modules = sorted(".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")
                      if path.stem != "__init__")
-    modules = [name for name in modules if name not in WIDGETS and not name.startswith("interop.")]  # those need their library
+    modules = [name for name in modules if name.removeprefix("notebook.") not in SHOWING and not name.startswith("interop.")]  # those need their library
     assert {"training.loop", "sampling", "degradations.tasks", "weights.pretrained"} <= set(modules)
     program = "import importlib, sys, colddiff_nb\n" \
               f"for name in {modules!r}:\n" \

@@ -12,7 +12,7 @@ import torch
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, DrawnDegradation
 from colddiff_nb.metrics import squared_errors
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.weights import load_pretrained
 from colddiff_nb.weights.pretrained import RESULTS

@@ -17,7 +17,7 @@ import torch
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.evaluation import evaluate
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.training import recipe, train
 from colddiff_nb.weights import load_model

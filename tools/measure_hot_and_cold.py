@@ -27,7 +27,7 @@ from colddiff_nb.degradations import Degradation, make, register
 from colddiff_nb.degradations.others import Noise
 from colddiff_nb.metrics.classifier import Classifier, load_classifier
 from colddiff_nb.metrics.generation import gaussian_like, generation_scores
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.samplers import ddim
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.storage import files

@@ -12,7 +12,7 @@ from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import measure
 from colddiff_nb.metrics.classifier import Classifier, train_classifier
-from colddiff_nb.notebook.paint import grid
+from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.training.recipes import Recipe, recipe
 from colddiff_nb.weights.pretrained import load_model

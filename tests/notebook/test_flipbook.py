@@ -4,8 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colddiff_nb.notebook import figures as show
-from colddiff_nb.notebook import paint
+from colddiff_nb.notebook import figures, pictures
 from colddiff_nb.notebook.flipbook import Flipbook
 
 
@@ -24,7 +23,7 @@ def book(monkeypatch):
     def never(*values, **more):
         raise AssertionError("the slider's callback did work")
     for where, name in ((torch.nn.Module, "__call__"), (matplotlib.figure.Figure, "__init__"), (Image, "new"), (Image.Image, "save"),
-                        (paint, "png"), (paint, "grid"), (show, "frame")):
+                        (pictures, "png"), (pictures, "grid"), (figures, "frame")):
         monkeypatch.setattr(where, name, never)
     return made
 

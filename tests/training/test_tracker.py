@@ -19,7 +19,7 @@ def sent(monkeypatch):
     told = {"rows": {}, "finished": False}
 
     class Tracker(accelerate.tracking.GeneralTracker):
-        name, requires_logging_directory, tracker = "wandb", False, None
+        name, requires_logging_directory, tracker = "trackio", False, None
 
         def __init__(self, project, **options):
             super().__init__(_blank=True)
@@ -39,8 +39,8 @@ def sent(monkeypatch):
         def finish(self):
             told["finished"] = True
 
-    monkeypatch.setitem(accelerate.tracking.LOGGER_TYPE_TO_CLASS, "wandb", Tracker)
-    monkeypatch.setattr(accelerate.tracking, "_available_trackers", [accelerate.utils.LoggerType.WANDB])
+    monkeypatch.setitem(accelerate.tracking.LOGGER_TYPE_TO_CLASS, "trackio", Tracker)
+    monkeypatch.setattr(accelerate.tracking, "_available_trackers", [accelerate.utils.LoggerType.TRACKIO])
     return told
 
 
@@ -50,7 +50,7 @@ def curve(folder: Path) -> dict[int, dict[str, float]]:
 
 
 def test_a_tracker_gets_the_rows_of_the_curve(tmp_path, sent):
-    train(recipe("smoke", "superres", "mnist5k", **TINY), tmp_path / "digits", tracker="wandb", log=lambda line: None)
+    train(recipe("smoke", "superres", "mnist5k", **TINY), tmp_path / "digits", tracker="trackio", log=lambda line: None)
     assert sent["rows"] == curve(tmp_path / "digits") and set(sent["rows"]) == {2, 4}
     assert sent["name"] == "digits" and sent["settings"]["recipe.steps"] == 4 and sent["settings"]["recipe.widths"] == "(8, 8, 8)"
     assert sent["finished"]
@@ -58,7 +58,7 @@ def test_a_tracker_gets_the_rows_of_the_curve(tmp_path, sent):
 
 def test_a_tracker_that_fails_does_not_stop_the_training(tmp_path, sent):
     sent["broken"], lines = True, []
-    train(recipe("smoke", "superres", "mnist5k", **TINY), tmp_path, tracker="wandb", log=lines.append)
+    train(recipe("smoke", "superres", "mnist5k", **TINY), tmp_path, tracker="trackio", log=lines.append)
     assert sent["rows"] == {} and set(curve(tmp_path)) == {2, 4} and (tmp_path / "weights.safetensors").is_file()
     assert "the tracker did not take step 2, training goes on: OSError: no network" in lines
 
