@@ -125,6 +125,25 @@ def test_sampling_needs_no_gradient_and_leaves_the_mode_as_it_was():
         assert not any(network.modes) and network.training == training and wrapper.training
 
 
+BEYOND = {"between": between, "mixed": mixed, "ddim": ddim, "projected": project_onto_measurement(algorithm2), "mirrored": mirrored(algorithm2)}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_lies_beyond_starts_and_steps_as_it_is_told(name):
+    degrade, asked = make("noise" if name == "ddim" else "deblur", "cifar10", T=10), set()
+    x0 = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    drawn = degrade if name == "ddim" else degrade.draw(2)
+    x_T = degrade.draw(2, torch.Generator().manual_seed(1))(x0, 5)
+
+    def restore(x, s, start):
+        asked.add((int(s[0]), int(start[0])))
+        return 0.5 * x
+
+    path = BEYOND[name](restore, drawn, x_T, T=[5, 2], trajectory=True)
+    assert path.severities == [5, 2] and asked == {(5, 5), (2, 5)}
+    assert torch.equal(path.result, BEYOND[name](restore, drawn, x_T, T=[5, 2]))
+
+
 @pytest.mark.parametrize("task, dataset", TASKS)
 def test_the_family_and_the_mix_have_the_known_samplers_as_their_ends(task, dataset):
     _, drawn, x_T = setting(task, dataset)
@@ -139,6 +158,8 @@ def test_the_family_and_the_mix_have_the_known_samplers_as_their_ends(task, data
     assert torch.equal(mixed(restore, drawn, x_T, share=0), ends["direct"]) and torch.equal(mixed(restore, drawn, x_T, share=1), ends["algorithm2"])
     path = mixed(restore, drawn, x_T, T=[drawn.T, 1], trajectory=True)
     assert path.severities == [drawn.T, 1] and torch.allclose(path.result, (path.x0_hat[0] + algorithm2(restore, drawn, x_T, T=[drawn.T, 1])) / 2, atol=1e-5)
+    assert torch.equal(between(restore, drawn, x_T), between(restore, drawn, x_T, keep=0.5))
+    assert torch.equal(mixed(restore, drawn, x_T), mixed(restore, drawn, x_T, share=0.5))
     middle = between(restore, drawn, x_T, T=[drawn.T], keep=0.5)  # one step
     assert torch.allclose(middle, ends["direct"] + 0.5 * (x_T - drawn(ends["direct"], drawn.T)), atol=1e-5)
 
