@@ -9,6 +9,7 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, make, measure
 from colddiff_nb.weights import load_pretrained
 
+pytestmark = pytest.mark.slow
 PAIRS = [(task, data) for task in TASKS for data in ("mnist", "cifar10")]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 ROW, COLUMN = 9, 20  # of a mask's centre

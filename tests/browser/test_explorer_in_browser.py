@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hands import keep
 
+pytestmark = pytest.mark.slow
 HOME = Path(__file__).resolve().parents[2]
 WAIT = 120_000  # milliseconds: long enough on a busy machine
 LAST = "todo: write largest_step"  # what the last cell prints

@@ -17,6 +17,7 @@ from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.weights import load_pretrained
 
+pytestmark = pytest.mark.slow
 HOME = Path(__file__).resolve().parents[2]
 METHODS = ("direct", "algorithm1", "algorithm2")
 sizes = pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 720)])

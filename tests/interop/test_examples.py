@@ -16,6 +16,7 @@ import torch
 from colddiff_nb.training import recipe, train
 from colddiff_nb.weights import load_model
 
+pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ENDED = ["curve.csv", "step-00000010.pt", "step-00000020.pt", "weights.safetensors"]
 CHANGED = {"widths": (8, 8, 8), "precision": "float32", "steps": 100_000, "save_every": 100_000}

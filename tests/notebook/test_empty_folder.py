@@ -215,6 +215,7 @@ def test_after_an_interrupted_clone_the_next_try_works(alone: Alone, signal: str
     assert alone.run(address) == "owner/original"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", WISHES)
 def test_00_and_03_run_to_the_end_and_leave_the_packages_alone(tmp_path: Path, address: Path, machine: dict[str, str], network: str) -> None:
     cut = WITHOUT_NETWORK if network == "no network" else []

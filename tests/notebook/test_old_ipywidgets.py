@@ -12,6 +12,7 @@ TESTS = ["tests/notebook/test_explorer.py", "tests/notebook/test_flipbook.py"]
 RUN = f"import ipywidgets, pytest; assert ipywidgets.__version__ == '{VERSION}'; raise SystemExit(pytest.main(['-q', *{TESTS}]))"
 
 
+@pytest.mark.slow
 def test_widgets_under_old_ipywidgets(tmp_path):
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "0", "--timeout", "10",
                "--target", str(tmp_path), f"ipywidgets=={VERSION}", "ipython_genutils"]

@@ -39,6 +39,7 @@ def test_an_old_python_gets_one_line_and_no_environment(project: Path) -> None:
     assert (done.stdout + done.stderr).splitlines() == ["ImportError: Python 3.9 is too old for this project: use Python 3.10 or newer"]
 
 
+@pytest.mark.slow
 def test_an_environment_from_a_wheelhouse_without_internet(project: Path) -> None:
     if shutil.which("unshare") is None or subprocess.run([*CUT, "true"], capture_output=True, check=False).returncode:
         pytest.skip("the network cannot be cut off here: it takes Linux with unshare, and root or user namespaces")

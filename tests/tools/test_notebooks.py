@@ -133,6 +133,7 @@ def test_stored_facts_hold_on_every_machine(source: Path) -> None:
         assert not re.search(r"\d+(\.\d+)?\s*(s|ms|min|seconds?|minutes?)\b|\d:\d\d|\d{4}-\d\d|/\w+/|\\\\|0x[0-9a-f]{6}|\bcuda\b|\bcpu\b", shown), shown
 
 
+@pytest.mark.slow
 @every
 def test_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run in which each check sees, after the stub, the answers of tests/answers and the notebook's own solution."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from events import FAULTS, KILLS
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SETS = {
     "kills": ["at any time", "before a save", "in a half-written file", "after a rename", "between optimiser and EMA"],

@@ -284,6 +284,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_a_training_on_fifty_thousand_images_and_an_evaluation_of_ten_thousand_stay_under_two_gigabytes(tmp_path):
     ran = subprocess.run([sys.executable, "-c", MEMORY, tmp_path / "run"], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ran.returncode == 0, ran.stderr
