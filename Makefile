@@ -12,43 +12,42 @@ test: check suite
 
 check: .venv/ready
 	$(BIN)/ruff check .
-	$(BIN)/mypy colddiff_nb tools
+	$(BIN)/mypy colddiff_nb studies benchmarks tools
 
 suite: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests
 	OMP_NUM_THREADS=1 COLDDIFF_NB=smoke,offline $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 
 colab: .venv/ready
-	$(BIN)/python tools/colab.py $(ARGS)
+	$(BIN)/python -m tools.colab $(ARGS)
 
 soak: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python tools/soak.py
+	OMP_NUM_THREADS=1 PYTHONPATH=tests/helpers $(BIN)/python -m tools.soak
 
 bench: .venv/ready
-	$(BIN)/python -m tools.bench $(ARGS)
-	$(BIN)/python tools/readme.py
+	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m studies report
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
 
 notebooks: .venv/ready
-	$(BIN)/python tools/notebooks.py build
+	$(BIN)/python -m tools.notebooks build
 
 badges: .venv/ready
-	$(BIN)/python tools/notebooks.py badges $(REPO)
+	$(BIN)/python -m tools.notebooks badges $(REPO)
 
 site: .venv/ready
 	$(BIN)/python site/build.py
 
 class: .venv/ready
-	$(BIN)/python tools/class.py
+	$(BIN)/python -m tools.class
 
 figures: .venv/ready
-	$(BIN)/python tools/figures.py
+	$(BIN)/python -m tools.figures
 
 results: .venv/ready
-	$(BIN)/python tools/results.py
-	$(BIN)/python tools/readme.py
+	$(BIN)/python -m studies report
 
 .venv/ready: requirements.txt tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh

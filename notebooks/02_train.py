@@ -347,7 +347,7 @@ record = settings.home / "results" / "ablations" / "record.json"
 longer = json.loads(record.read_text()) if record.is_file() else None
 for variant in longer["variants"] if longer else []:
     print(f"{variant['name']:24}{variant['parameters']:>10,} parameters   direct RMSE {variant['rmse_direct']:.4f}   Algorithm 2 {variant['rmse_algorithm2']:.4f}")
-print(f"{longer['images_seen']:,} images each" if longer else "longer ablations: not run (tools/measure_ablations.py)")
+print(f"{longer['images_seen']:,} images each" if longer else "longer ablations: not run (python -m studies run ablations)")
 if record.with_name("restored.png").is_file():
     show(Image.open(record.with_name("restored.png")), "Eight digits restored by the whole network and by three simpler ones after a longer training.")
 

@@ -111,16 +111,14 @@ print("ok: digits spoiled by the same RMSE: with faint noise SSIM is lower than 
 # %%
 from IPython.display import Markdown, display
 
-sys.path.insert(0, str(settings.home / "tools"))
-from result_paper import PAPER_METHODS, paper_notes
-from result_report import read_csv, trend_notes
-from result_rows import METHODS, PAIRS, Published
-from result_tables import markdown, number
-
 from colddiff_nb.evaluation import fid_protocol
+from studies.course_report import trend_notes
+from studies.paper import PAPER_METHODS, paper_notes
+from studies.published import METHODS, PAIRS, Published
+from studies.tables import number, table as markdown
 
 published = Published(RESULTS)
-surprise = read_csv(published, "inpainting")[0]
+surprise = published.csv("report/inpainting")[0]
 print(f"{surprise['images']} MNIST images: SSIM {surprise['degraded_ssim']} of the masked input, {surprise['ssim']} after inpainting;\n"
       f"RMSE on [0, 1] {float(surprise['degraded_rmse']) / 2:.4f} and {float(surprise['rmse']) / 2:.4f}")
 
@@ -216,7 +214,7 @@ RUNS = {"mnist": ("deblur-mnist", "T = 40"), "cifar10": ("deblur-cifar10", None)
         "super_cifar10": ("superres-cifar10", None)}
 rows = []
 for name, (pair, variant) in RUNS.items():
-    last, ours = read_csv(published, name)[-1], published.best(pair, "algorithm2", variant=variant)
+    last, ours = published.csv(f"report/{name}")[-1], published.best(pair, "algorithm2", variant=variant)
     rows.append((with_start(PAIRS[pair], ours), f"{int(last['step']):,}", f"{float(last['rmse']) / 2:.4f}", number(ours, "rmse", 4), f"{float(last['ssim']):.4f}",
                  number(ours, "ssim", 4), ours.images if ours else "–", f"{float(last['fid']):.1f}"))
 display(Markdown(markdown("pair | steps of the report | RMSE: report | ours | SSIM: report | ours | ours scored on | FID of the report, 100 images", rows)))
@@ -269,13 +267,13 @@ print("What you saw: RMSE with half of the images, and with all", *lines, sep="\
 #
 # ### "Another 500,000 steps would likely bridge the gaps"
 # The report trained for 200,000 steps and expected that of 700,000. Its own rows can be asked: a power law, error = a · steps$^{-b}$, is a straight line through the
-# logarithms. `results/report/trend.json` has the fits (by `tools/report_trend.py`), over all rows and over the second half.
+# logarithms. `results/report/trend.json` has the fits (by `studies/course_report.py`), over all rows and over the second half.
 #
 # **Predict.** Will the extended line reach the paper's RMSE?
 
 # %%
 trend = published.read("report/trend.json")
-rows = [(int(row["step"]), float(row["rmse"]) / 2) for row in read_csv(published, "mnist")]
+rows = [(int(row["step"]), float(row["rmse"]) / 2) for row in published.csv("report/mnist")]
 goal = printed["deblur-mnist"]["sampled"]["RMSE"]
 figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
 axes.plot(*zip(*rows), "o", color="#1a1a1a", markersize=4, label="rows of the report")

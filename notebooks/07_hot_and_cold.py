@@ -10,7 +10,7 @@
 # 3. noise against cold degradations under one recipe: the same small network, loss, budget and data set, three seeds; restoration and generation, with numbers;
 # 4. another medium: sound.
 #
-# Ten minutes; no GPU needed. Only section 2 trains anything; section 3 reads `results/hot_and_cold.json`, written by `tools/measure_hot_and_cold.py`.
+# Ten minutes; no GPU needed. Only section 2 trains anything; section 3 reads `results/hot_and_cold.json`, written by `studies/hot_and_cold.py`.
 
 # %% tags=["setup"]
 import re, subprocess, sys, tempfile
@@ -147,7 +147,7 @@ print(f"What you saw: RMSE on {len(x0)} test digits:", ", ".join(f"{rmse(x, x0):
 # when that pixel returns (notebook 06, section 3), so its early guesses fill only a few.
 #
 # ## 3 · Noise against cold degradations, under one recipe
-# `tools/measure_hot_and_cold.py` trained the same small network five times over, on the same 4,000 digits with the same number of steps and the paper's uniform t,
+# `studies/hot_and_cold.py` trained the same small network five times over, on the same 4,000 digits with the same number of steps and the paper's uniform t,
 # for three seeds each:
 #
 # | degradation | severities | at T |
@@ -168,13 +168,17 @@ print(f"What you saw: RMSE on {len(x0)} test digits:", ", ".join(f"{rmse(x, x0):
 # %%
 from IPython.display import Markdown, display
 
-sys.path.insert(0, str(settings.home / "tools"))
-from result_hot_and_cold import table, values
+from studies.hot_and_cold import table_of
 
 record = json.loads((settings.home / "results" / "hot_and_cold.json").read_text())
 kinds = list(dict.fromkeys(row["degradation"] for row in record["rows"]))
 seeds = {row["seed"] for row in record["rows"]}
 print(f"{len(record['rows'])} rows, {record['rows'][0]['images_seen']:,} images seen by every network")
+
+
+def values(record, job, degradation, sampler, score):
+    """One number for each seed."""
+    return [row[score] for row in record["rows"] if (row["job"], row["degradation"], row["sampler"]) == (job, degradation, sampler)]
 
 # %% tags=["nbval-check-output"]
 assert len({row["images_seen"] for row in record["rows"]}) == len({row["n"] for row in record["rows"]}) == 1
@@ -191,7 +195,7 @@ print("ok: all were trained by the L1 loss on x0 for 600 steps, noise too; none 
 # **Predict.** All five start from about the same RMSE. Which damage is easiest to undo?
 
 # %%
-display(Markdown(table(record, "restoration")))
+display(Markdown(table_of(record, "restoration")))
 
 # %%
 MARKERS = {"degraded": ("x", "#666666"), "direct": ("D", "#1a1a1a"), "Algorithm 1": ("s", "#d55e00"),
@@ -241,7 +245,7 @@ for kind, (error, sampler) in sorted(restored.items(), key=lambda item: item[1])
 # **Predict.** Which of the five generates best with this loss and after so short a training: the one whose x_T is drawn exactly, or one whose x_T already looks like something?
 
 # %%
-display(Markdown(table(record, "generation")))
+display(Markdown(table_of(record, "generation")))
 
 # %%
 dots("generation", (("frechet", "Frechet distance to real digits (log)", "log"), ("digits", "digits in use", "linear")),

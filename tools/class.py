@@ -1,6 +1,6 @@
 """What a class gets: the student edition, the teacher edition and a handout, made from the notebooks, and the live page.
 
-    python tools/class.py [FOLDER]    write them (default: build/class, which git ignores)
+    python -m tools.class [FOLDER]    write them (default: build/class, which git ignores)
 
 student/    the notebooks without solutions, answers and outputs
 teacher/    the notebooks as they were executed, solutions and answers unfolded
@@ -19,10 +19,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME / "tools"))
-from notebooks import inputs, named, sources, text
+from tools.notebooks import inputs, named, sources, text
 
+HOME = Path(__file__).resolve().parent.parent
 LIVE_PAGE = HOME / "build" / "site"
 FOLDED = re.compile(r"<details><summary>(.*?)</summary>.*?</details>", re.DOTALL)
 SCORE = "HANDED_IN=FOLDER .venv/bin/pytest tools/score.py"

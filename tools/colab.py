@@ -1,6 +1,6 @@
 """A rehearsal of Colab: every notebook alone in an empty folder, from top to bottom, in a replica of Colab's runtime.
 
-    python tools/colab.py [NAME ...] [--torch "torch torchvision"]
+    python -m tools.colab [NAME ...] [--torch "torch torchvision"]
 
 The replica in build/colab has the packages of Colab in August 2026 as far as PyPI has them, with the newest PyTorch (6 GB on the disk)
 and Python 3.13 where there is one. Each notebook finds the last commit of this project at a local address, installs what the
@@ -22,10 +22,9 @@ from pathlib import Path
 
 import nbformat
 
-HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME / "tools"))
-from notebooks import inputs, sources, text
+from tools.notebooks import inputs, sources, text
 
+HOME = Path(__file__).resolve().parent.parent
 REPLICA = HOME / "build" / "colab"
 PIP = "pip==24.1.2"
 PACKAGES = [

@@ -1,6 +1,6 @@
 """The figures that the notebooks are remembered for, for slides and handouts: SVG, PNG and captions.
 
-    python tools/figures.py [NAME ...]    run these notebooks, or all, up to their last cell tagged figure:NAME (full size: minutes each),
+    python -m tools.figures [NAME ...]    run these notebooks, or all, up to their last cell tagged figure:NAME (full size: minutes each),
                                           and write build/figures/NN_name-NAME.{svg,png} and captions.md
 
 Nothing is drawn here: a figure is what the tagged cell shows, and its caption the text that the notebook gives to readers who do not see it.
@@ -15,10 +15,9 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME / "tools"))
-from notebooks import execute, inputs, named, sources
+from tools.notebooks import execute, inputs, named, sources
 
+HOME = Path(__file__).resolve().parent.parent
 LICENCE = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0"
 BOTH = """from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("png", "svg", dpi=200)"""

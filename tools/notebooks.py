@@ -1,10 +1,10 @@
 """Notebooks from their sources: notebooks/NN_name.py (jupytext percent, edited by hand) -> notebooks/NN_name.ipynb (built, executed).
 
-    python tools/notebooks.py build [NAME ...]     write and execute the .ipynb of these notebooks, or of all
-    python tools/notebooks.py inputs [NAME ...]    name those whose committed .ipynb differs from its .py, and fail if there are any
-    python tools/notebooks.py try NAME ...         execute without touching the .ipynb: prints outputs and seconds per cell, saves the
+    python -m tools.notebooks build [NAME ...]     write and execute the .ipynb of these notebooks, or of all
+    python -m tools.notebooks inputs [NAME ...]    name those whose committed .ipynb differs from its .py, and fail if there are any
+    python -m tools.notebooks try NAME ...         execute without touching the .ipynb: prints outputs and seconds per cell, saves the
                                                    executed copy and its pictures in runs/try/
-    python tools/notebooks.py badges [OWNER/NAME]  write Colab badges and the setup cell's address for a GitHub repository (default: that
+    python -m tools.notebooks badges [OWNER/NAME]  write Colab badges and the setup cell's address for a GitHub repository (default: that
                                                    of the git remote "origin"; where there is none, badges and address are removed)
 
 A built notebook holds nothing that differs from one build to the next but the outputs themselves: cell ids come from the cells'
@@ -161,7 +161,7 @@ def badges(repository: str) -> None:
         raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
     stale = [source.stem for source in sources() if source.with_suffix(".ipynb").exists() and differing(source)]
     if stale:  # its outputs belong to other cells
-        raise ValueError(f"not what their .py say: {', '.join(stale)}: python tools/notebooks.py build {' '.join(stale)}")
+        raise ValueError(f"not what their .py say: {', '.join(stale)}: python -m tools.notebooks build {' '.join(stale)}")
     badge_of = {source: BADGE.format(repository, source.stem) if repository else "" for source in sources()}
     address = f"https://github.com/{repository}" if repository else ""
     owner, _, name = repository.partition("/")
@@ -202,7 +202,7 @@ def main() -> int:
     if arguments.command == "inputs":
         stale = [source.stem for source in chosen if differing(source)]
         for name in stale:
-            print(f"notebooks/{name}.ipynb is not what its .py says: python tools/notebooks.py build {name}")
+            print(f"notebooks/{name}.ipynb is not what its .py says: python -m tools.notebooks build {name}")
         return int(bool(stale))
     for source in chosen:
         (build if arguments.command == "build" else attempt)(source)

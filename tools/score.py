@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -20,11 +19,10 @@ import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-HOME = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(HOME), str(HOME / "tools")]
 from colddiff_nb.data.finder import count_and_names, find_files
-from notebooks import execute, inputs, named, printed, sources
+from tools.notebooks import execute, inputs, named, printed, sources
 
+HOME = Path(__file__).resolve().parent.parent
 LONGEST = 300  # seconds for a cell
 
 

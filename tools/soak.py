@@ -7,21 +7,18 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import torch
+from doors import DOORS, Files, knock
+from events import FAULTS, KILLS
+from survival import survive
+
+import colddiff_nb
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
-
-from doors import DOORS, Files, knock  # noqa: E402
-from events import FAULTS, KILLS  # noqa: E402
-from survival import survive  # noqa: E402
-
-import colddiff_nb  # noqa: E402
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """The notebooks outside of the project, as Colab opens them: an empty folder, an address, packages that must stay as they are."""
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -17,10 +16,10 @@ import nbformat
 import pytest
 
 from colddiff_nb.notebook import settings as package
+from tools import colab as replica
+from tools import notebooks as room
 
 HOME = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(HOME / "tools"))
-room, replica = importlib.import_module("notebooks"), importlib.import_module("colab")
 
 SETUP = next(cell for cell in room.inputs(HOME / "notebooks" / "03_sampling.py").cells if "setup" in cell.metadata.get("tags", [])).source
 VERSION = re.findall(r'"(v[\d.]+)"', SETUP)[0]

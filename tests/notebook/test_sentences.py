@@ -1,7 +1,6 @@
 """The sentences that README says a class will meet are those that the code says. Words in capitals stand for what differs."""
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import subprocess
@@ -19,10 +18,10 @@ from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.notebook import settings as notebook
 from colddiff_nb.storage import files
 from colddiff_nb.storage.files import CheckpointError, lock
+from tools import notebooks as room
 
 HOME = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(HOME / "tools"))
-room = importlib.import_module("notebooks")
+
 BLOCK = re.findall(r"<!-- sentences -->\n(.*?)<!-- /sentences -->", (HOME / "README.md").read_text(), re.DOTALL)[0]
 SENTENCES = re.findall(r"^\| `(.*?)` \|", BLOCK, re.MULTILINE)
 

@@ -1,7 +1,4 @@
 """The experiment behind notebook 07: its degradations keep the rules, its drawn x_T have the right mean and covariance, its tables add up."""
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,10 +6,7 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import check_degradation, make
 from colddiff_nb.metrics import rmse
 from colddiff_nb.metrics.generation import gaussian_like
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-import measure_hot_and_cold as experiment  # noqa: E402
-import result_hot_and_cold  # noqa: E402
+from studies import hot_and_cold as experiment
 
 
 @pytest.mark.parametrize("name", experiment.TASKS)
@@ -52,5 +46,5 @@ def test_tables_give_the_mean_over_the_seeds_and_half_their_range():
     rows = [{"job": job, "degradation": "fog", "sampler": "direct", "seed": seed, "rmse": 0.1 + 0.02 * seed, "ssim": 0.5, "class_accuracy": 0.9,
              "frechet": 10.0 * seed, "digits": 9.0, "n": 50, "images_seen": 640} for seed in (0, 1) for job in ("restoration", "generation")]
     record = {"data": "mnist5k", "rows": rows}
-    assert "| fog | direct | 0.1100 ± 0.0100 | 0.500 ± 0.000 | 0.900 ± 0.000 | 5.0 ± 5.0 |" in result_hot_and_cold.table(record, "restoration")
-    assert "| fog | direct | 5.0 ± 5.0 | 9.0 ± 0.0 |" in result_hot_and_cold.table(record, "generation")
+    assert "| fog | direct | 0.1100 ± 0.0100 | 0.500 ± 0.000 | 0.900 ± 0.000 | 5.0 ± 5.0 |" in experiment.table_of(record, "restoration")
+    assert "| fog | direct | 5.0 ± 5.0 | 9.0 ± 0.0 |" in experiment.table_of(record, "generation")

@@ -2,7 +2,6 @@
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,28 +21,11 @@ from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import recipe
 from colddiff_nb.weights import load_pretrained
 from colddiff_nb.weights.pretrained import pretrained_folder
+from studies import course_report, curves, fid, goals, growth, models, overview, paper, report, samplers
+from studies.published import Published
+from studies.tables import number
 
 HOME = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(HOME / "tools"))
-import measure_baselines  # noqa: E402
-import measure_curves  # noqa: E402
-import measure_fid  # noqa: E402
-import measure_growth  # noqa: E402
-import measure_samplers  # noqa: E402
-import readme  # noqa: E402
-import report_trend  # noqa: E402
-import result_ablations  # noqa: E402
-import result_fid  # noqa: E402
-import result_goals  # noqa: E402
-import result_models  # noqa: E402
-import result_paper  # noqa: E402
-import result_report  # noqa: E402
-import result_samplers  # noqa: E402
-import result_tables  # noqa: E402
-from result_rows import Published  # noqa: E402
-
-import results as tool  # noqa: E402
-
 FULL = os.environ.get("COLDDIFF_DATA", "")
 MODELS = sorted(path.parent.name for path in (HOME / "results").glob("*/weights.safetensors") if "classifier" not in path.parent.name)
 
@@ -153,35 +135,28 @@ def test_the_estimator_of_masks_is_least_squares_over_every_mask(center, channel
     assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
 
 
-def test_a_baseline_takes_the_place_of_its_former_row_only(tmp_path):
-    path = tmp_path / "baselines" / "file.json"
-    rows = [full_cell("degraded"), full_cell("lmmse"), full_cell("lmmse") | {"measurement_precision": "8bit"}]
-    for row in [*rows, rows[1] | {"rmse": 0.09}]:
-        measure_baselines.keep(row, path)
-    assert json.loads(path.read_text())["cells"] == [rows[0], rows[2], rows[1] | {"rmse": 0.09}]
-
-
 def test_the_pages_are_a_fresh_build():
-    for page, text in tool.build().items():
+    for page, text in report.build().items():
         assert (HOME / "results" / page).read_text() == text, f"{page}: build it: make results"
 
 
 def test_generated_digits_are_of_the_shipped_weights():
     _, metadata = load_weights(HOME / "results" / "superres-mnist" / "weights.safetensors")
-    assert json.loads((HOME / "results" / "generation.json").read_text())["shipped"] in (metadata["checksum"], metadata["before_refit"])
+    rows = json.loads((HOME / "results" / "generation.json").read_text())["rows"]
+    assert {row["weights"] for row in rows} <= {metadata["checksum"], metadata["before_refit"]}
 
 
 def test_the_tables_of_the_readme_are_fresh():
     text = (HOME / "README.md").read_text()
     assert all(f"<!-- {name} -->\n" in text for name in ("quick", "results", "bench"))
-    assert readme.build(text) == text, "write them: python tools/readme.py"
+    assert report.build_readme(text) == text, "write them: make results"
 
 
 def test_it_can_be_built_before_anything_is_scored(tmp_path):
     for name in ("paper.json", "report"):
         source = HOME / "results" / name
         shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
-    pages = tool.build(tmp_path)
+    pages = report.build(tmp_path)
     assert set(pages) == {"README.md", "details.md"} and not any("{{" in text for text in pages.values())
     assert "not run" in pages["README.md"] and "†" not in pages["README.md"].split("## At a glance")[1]
 
@@ -196,19 +171,19 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     folder = tmp_path / "superres-mnist"
     folder.mkdir()
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111)]}))
-    marked = result_paper.paper(Published(tmp_path))
+    marked = paper.paper(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 † | -0.003 (better°) | not run | – | validation, 1,000 † |" in marked
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111), cell("test", 10_000, 0.122)]}))
-    table = result_paper.paper(Published(tmp_path))
-    assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | **no** | – |" in result_goals.goals(Published(tmp_path))
+    table = paper.paper(Published(tmp_path))
+    assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | **no** | – |" in goals.goals(Published(tmp_path))
     (folder / "curve.csv").write_text("images,loss,rmse_direct\n64,0.5,0.4\n128,0.5,0.3\n256,0.4,0.27\n")
-    assert "| 0.1220 | **no** | -10.0 % |" in result_goals.goals(Published(tmp_path)), "by the last stage"
+    assert "| 0.1220 | **no** | -10.0 % |" in goals.goals(Published(tmp_path)), "by the last stage"
     (tmp_path / "curves").mkdir()
     rows = [{"images": 100, "rmse_direct": 0.2}, {"images": 200, "rmse_direct": 0.19}]
     (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"rows": rows}))
-    assert "| 0.1220 | **no** | -5.0 % |" in result_goals.goals(Published(tmp_path))
+    assert "| 0.1220 | **no** | -5.0 % |" in goals.goals(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0010 | +0.008 (worse) | not run | – | test, 10,000 |" in table and "†" not in table
-    assert "0.1110 ± 0.0010 | 0.9000 ± 0.1000 |" in result_tables.all_rows(Published(tmp_path)).split("† Other images")[1]
+    assert "0.1110 ± 0.0010 | 0.9000 ± 0.1000 |" in overview.rows(Published(tmp_path)).split("† Other images")[1]
 
 
 def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_bits(tmp_path):
@@ -221,16 +196,16 @@ def test_sampler_tables_compare_with_algorithm_2_and_take_the_model_made_for_8_b
         (tmp_path / "samplers" / name).mkdir(parents=True)
         (tmp_path / "samplers" / name / "metrics.json").write_text(json.dumps({"cells": cells}))
     published = Published(tmp_path)
-    text = result_samplers.sampler_tables(published)
+    text = samplers.sampler_tables(published)
     assert "### Deblurring, MNIST, T = 3" in text and "0.3000" not in text
     assert "| direct | 0.1100 (+10.0 %) | 0.7900 | **9.0** | **0.1500 (-25.0 %)** | **0.7500** | not run |" in text
     assert "| Algorithm 2 (the paper's) | **0.1000** | **0.8000** | 10.0 | 0.2000 | 0.7000 | not run |" in text
-    assert result_samplers.sampler_images(published) == "50 validation images"
-    goals = result_samplers.goals(published)
-    assert "| Deblurring, MNIST, T = 3 | float32 | Algorithm 2 (the paper's) | Algorithm 2 (the paper's) | direct |" in goals
-    assert "| Deblurring, MNIST, T = 3 | 8 bits | direct | direct | not run |" in goals
+    assert samplers.sampler_images(published) == "50 validation images"
+    near = samplers.sampler_goals(published)
+    assert "| Deblurring, MNIST, T = 3 | float32 | Algorithm 2 (the paper's) | Algorithm 2 (the paper's) | direct |" in near
+    assert "| Deblurring, MNIST, T = 3 | 8 bits | direct | direct | not run |" in near
     (tmp_path / "samplers" / "deblur-mnist" / "metrics.json").unlink()
-    assert "| Deblurring, MNIST, T = 3 | float32 | not run | not run | not run |" in result_samplers.goals(Published(tmp_path))
+    assert "| Deblurring, MNIST, T = 3 | float32 | not run | not run | not run |" in samplers.sampler_goals(Published(tmp_path))
 
 
 def full_cell(method, frechet=9.0, fid="not run: x", **provenance):
@@ -248,10 +223,10 @@ def publish(tmp_path, cells):
 
 def test_scores_of_another_classifier_are_not_shown(tmp_path):
     publish(tmp_path, [full_cell(*one, classifier="shipped") for one in (("direct", 9.0), ("algorithm1", 8.0), ("algorithm2", 8.01))])
-    best = result_paper.best(Published(tmp_path))
+    best = paper.best(Published(tmp_path))
     assert "| Super-resolution, MNIST | Frechet | 9.0 | 8.0 | 8.0 | Algorithm 1, Algorithm 2 | – | – | test, 10,000 |" in best
     (tmp_path / "classifier-mnist" / "record.json").write_text(json.dumps({"name": "another"}))
-    assert Published(tmp_path).rows[0].number("frechet") is None and "9.0" not in result_tables.all_rows(Published(tmp_path))
+    assert Published(tmp_path).rows[0].number("frechet") is None and "9.0" not in overview.rows(Published(tmp_path))
 
 
 def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
@@ -259,11 +234,11 @@ def test_fid_says_its_precision_and_needs_only_the_papers_two_methods(tmp_path):
     publish(tmp_path, [full_cell("direct", fid=20.25, inception=fast), full_cell("direct", fid=20.5, inception=exact),
                        full_cell("algorithm2", fid=18.0, inception=fast)])
     published = Published(tmp_path)
-    assert "| Super-resolution, MNIST, T = 3 | direct | test, 10,000 | 20.500 | 20.250 | -1.2 % |" in result_fid.fid_precision(published)
-    fid = "| Super-resolution, MNIST | FID | ≈ 20.25 | not run | ≈ 18.00 | Algorithm 2 | direct | **no** | test, 10,000 |"
-    assert fid in result_paper.best(published), "both by the same Inception"
-    paper = result_paper.paper(published)
-    assert "half-pixel bilinear, rounded to 8 bits |" in paper and "half-pixel bilinear, rounded to 8 bits, bfloat16 |" in paper
+    assert "| Super-resolution, MNIST, T = 3 | direct | test, 10,000 | 20.500 | 20.250 | -1.2 % |" in fid.fid_precision(published)
+    line = "| Super-resolution, MNIST | FID | ≈ 20.25 | not run | ≈ 18.00 | Algorithm 2 | direct | **no** | test, 10,000 |"
+    assert line in paper.best(published), "both by the same Inception"
+    tables = paper.paper(published)
+    assert "half-pixel bilinear, rounded to 8 bits |" in tables and "half-pixel bilinear, rounded to 8 bits, bfloat16 |" in tables
 
 
 def test_the_fid_of_blurred_digits_by_each_rounding_precision_and_resize(tmp_path, monkeypatch):
@@ -276,18 +251,20 @@ def test_the_fid_of_blurred_digits_by_each_rounding_precision_and_resize(tmp_pat
             x = (x * 8).round() / 8 if self.rounded else x
             return torch.nn.functional.avg_pool2d(x.to(self.dtype), 8).flatten(1).double()
 
-    case = ("deblur", "mnist5k", 20, "degraded")
-    monkeypatch.setattr(measure_fid, "Inception", FakeInception)
-    monkeypatch.setattr(measure_fid, "CONTROL", case)
-    rows = measure_fid.measure((case,), {"mnist5k": data.load("mnist5k", "test")}, 100)
-    fid = {row["inception"].removeprefix("inception-2015, "): row["fid"] for row in rows}
-    rounded, exact, slow = (fid[f"half-pixel bilinear{kind}"] for kind in (", bfloat16", ", unrounded, bfloat16", ""))
-    assert exact > 0.1 and rounded != exact and slow != rounded == fid["TensorFlow 1 bilinear, bfloat16"], "the stub resizes nothing"
+    case = {"pair": "deblur-mnist5k", "variant": "T = 20", "method": "degraded"}
+    monkeypatch.setattr(fid, "Inception", FakeInception)
+    fid.network.cache_clear()
+    study = fid.Fid(n=100)
+    rows = [row for inception in fid.INCEPTIONS for row in study.measure(**case, inception=inception)]
+    fid.network.cache_clear()
+    found = {row["inception"].removeprefix("inception-2015, "): row["fid"] for row in rows}
+    rounded, exact, slow = (found[f"half-pixel bilinear{kind}"] for kind in (", bfloat16", ", unrounded, bfloat16", ""))
+    assert exact > 0.1 and rounded != exact and slow != rounded == found["TensorFlow 1 bilinear, bfloat16"], "the stub resizes nothing"
     shutil.copy(HOME / "results" / "paper.json", tmp_path)
-    (tmp_path / "fid.json").write_text(json.dumps({"n": 100, "rows": [row | {"pair": "deblur-cifar10"} for row in rows]}))
+    (tmp_path / "fid.json").write_text(json.dumps({"n": 100, "rows": [row | fid.CONTROL for row in rows]}))
     published = Published(tmp_path)
-    assert f"| Deblurring, CIFAR-10, T = 20 | degraded | {exact:.2f} | {rounded - exact:+.2f} | – |" in result_fid.fid_rounding(published)
-    assert f"| half-pixel bilinear | bfloat16 | {rounded:.2f} | {100 * (rounded / slow - 1):+.1f} % |" in result_fid.fid_control(published)
+    assert f"| Deblurring, CIFAR-10, T = 50 | degraded | {exact:.2f} | {rounded - exact:+.2f} | – |" in fid.fid_rounding(published)
+    assert f"| half-pixel bilinear | bfloat16 | {rounded:.2f} | {100 * (rounded / slow - 1):+.1f} % |" in fid.fid_control(published)
 
 
 def test_degraded_images_from_8_bits_have_the_fid_of_rounded_ones(tmp_path):
@@ -297,7 +274,7 @@ def test_degraded_images_from_8_bits_have_the_fid_of_rounded_ones(tmp_path):
             full_cell("degraded", fid=320.0, inception=rounded) | {"fid_interval": [319.0, 321.0]}]
     publish(tmp_path, [eight, *fids])
     found = Published(tmp_path).best("superres-mnist", "degraded", "8bit", metric="fid")
-    assert found.cell["fid_interval"] == [319.0, 321.0] and result_tables.number(found, "fid", 2, True) == "320.00 ± 1.00"
+    assert found.cell["fid_interval"] == [319.0, 321.0] and number(found, "fid", 2, True) == "320.00 ± 1.00"
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [eight | {"n": 100}, *fids]}))
     assert Published(tmp_path).best("superres-mnist", "degraded", "8bit", metric="fid") is None, "of other images"
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [eight | {"fid": 7.0}, *fids]}))
@@ -307,44 +284,44 @@ def test_degraded_images_from_8_bits_have_the_fid_of_rounded_ones(tmp_path):
 def test_images_as_they_are_are_nearer_to_the_papers_fid_than_rounded_ones(tmp_path):
     exact, rounded = "inception-2015, half-pixel bilinear, unrounded", "inception-2015, half-pixel bilinear"
     publish(tmp_path, [full_cell("degraded", fid=370.0, inception=exact), full_cell("degraded", fid=320.0, inception=rounded)])
-    gaps = result_fid.fid_protocol_gaps(Published(tmp_path))
+    gaps = fid.fid_protocol_gaps(Published(tmp_path))
     assert "| Super-resolution, MNIST, T = 3 | 368.56 | 370.00 | +0.4 % | 320.00 | -13.2 % |" in gaps
-    assert "| degraded | FID | 368.56 | 370.00 | +1.44 | not run | none needed | test, 10,000, half-pixel bilinear |" in result_paper.paper(
+    assert "| degraded | FID | 368.56 | 370.00 | +1.44 | not run | none needed | test, 10,000, half-pixel bilinear |" in paper.paper(
         Published(tmp_path))
 
 
 def test_of_two_fids_in_bfloat16_a_per_cent_apart_neither_is_better(tmp_path):
     fast = "inception-2015, half-pixel bilinear, bfloat16"
     publish(tmp_path, [full_cell("direct", fid=4.22, inception=fast), full_cell("algorithm2", fid=4.2, inception=fast)])
-    fid = "| Super-resolution, MNIST | FID | ≈ 4.22 | not run | ≈ 4.20 | direct, Algorithm 2 | direct | tie | test, 10,000 |"
-    assert fid in result_paper.best(Published(tmp_path))
-    assert "+0.17 (worse)" in result_paper.paper(Published(tmp_path)), "the paper has 4.05"
+    line = "| Super-resolution, MNIST | FID | ≈ 4.22 | not run | ≈ 4.20 | direct, Algorithm 2 | direct | tie | test, 10,000 |"
+    assert line in paper.best(Published(tmp_path))
+    assert "+0.17 (worse)" in paper.paper(Published(tmp_path)), "the paper has 4.05"
 
 
 def test_an_fid_no_further_from_the_papers_than_that_of_degraded_images_is_a_tie(tmp_path):
     exact = "inception-2015, half-pixel bilinear, unrounded"
     publish(tmp_path, [full_cell("degraded", fid=387.0, inception=exact), full_cell("direct", fid=4.22, inception=exact)])
-    table = result_paper.paper(Published(tmp_path))
-    assert "+0.17 (tie°)" in table and result_fid.fid_tie(Published(tmp_path)) == "6.0 %", "5 % off 368.56, and bfloat16's"
-    assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % | not run | – |" in result_fid.fid_protocol_gaps(Published(tmp_path))
+    table = paper.paper(Published(tmp_path))
+    assert "+0.17 (tie°)" in table and fid.fid_tie(Published(tmp_path)) == "6.0 %", "5 % off 368.56, and bfloat16's"
+    assert "| Super-resolution, MNIST, T = 3 | 368.56 | 387.00 | +5.0 % | not run | – |" in fid.fid_protocol_gaps(Published(tmp_path))
     names = ("inception-2015, half-pixel bilinear, unrounded, bfloat16", "inception-2015, half-pixel bilinear, bfloat16")
     rows = [{"pair": "superres-mnist", "variant": "T = 3", "method": "direct", "inception": name, "fid": fid} for name, fid in zip(names, (30.0, 30.211))]
     (tmp_path / "fid.json").write_text(json.dumps({"n": 100, "rows": rows}))
-    assert result_fid.fid_tie(Published(tmp_path)) == "11.0 %", "rounding changed it by 5 % of 4.22"
-    assert "| Super-resolution, MNIST, T = 3 | direct | 30.00 | +0.21 | +5.0 % |" in result_fid.fid_rounding(Published(tmp_path))
+    assert fid.fid_tie(Published(tmp_path)) == "11.0 %", "rounding changed it by 5 % of 4.22"
+    assert "| Super-resolution, MNIST, T = 3 | direct | 30.00 | +0.21 | +5.0 % |" in fid.fid_rounding(Published(tmp_path))
 
 
 def test_the_network_beside_least_squares_in_fid(tmp_path):
     linear = full_cell("lmmse", fid=146.0, inception="inception-2015, half-pixel bilinear, bfloat16")
     publish(tmp_path, [linear])
-    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, LMMSE / direct, from float32: not run."
+    assert overview.glance_fid(Published(tmp_path)) == "In FID, LMMSE / direct, from float32: not run."
     direct = full_cell("direct", fid=20.0, inception="inception-2015, half-pixel bilinear")
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [linear, direct]}))
-    assert result_tables.glance_fid(Published(tmp_path)) == "In FID, LMMSE / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
+    assert overview.glance_fid(Published(tmp_path)) == "In FID, LMMSE / direct, from float32: Super-resolution, MNIST ≈ 146.00 / 20.00."
     eight = [linear | {"fid": 4.0}, linear | {"fid": 9.0, "measurement_precision": "8bit"}]
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": eight}))
     ahead = "Super-resolution, MNIST **only from float32** (from 8 bits ≈ 9.00; the paper 4.05)."
-    assert result_tables.glance_fid(Published(tmp_path)).endswith(ahead)
+    assert overview.glance_fid(Published(tmp_path)).endswith(ahead)
 
 
 def test_margins_of_fid_come_from_rows_in_both_precisions_and_from_intervals(tmp_path):
@@ -353,16 +330,16 @@ def test_margins_of_fid_come_from_rows_in_both_precisions_and_from_intervals(tmp
     both[1]["fid_interval"] = [18.43, 19.57]
     publish(tmp_path, both)
     published = Published(tmp_path)
-    assert (result_fid.fid_bfloat16(published), result_fid.fid_intervals(published)) == ("5.0 %", "3.0 to 3.0 % of it")
-    assert result_fid.fid_tie(published) == "8.0 %"
+    assert (fid.fid_bfloat16(published), fid.fid_intervals(published)) == ("5.0 %", "3.0 to 3.0 % of it")
+    assert fid.fid_tie(published) == "8.0 %"
 
 
 def test_targets_are_met_or_missed(tmp_path):
     publish(tmp_path, [full_cell("direct") | {"rmse": 0.1}, full_cell("lmmse") | {"rmse": 0.09}, full_cell("algorithm2") | {"rmse": 0.112}])
-    assert "| Super-resolution, MNIST | yes | yes | **no** (1.12) | **no** | – |" in result_goals.targets(Published(tmp_path))
+    assert "| Super-resolution, MNIST | yes | yes | **no** (1.12) | **no** | – |" in goals.targets(Published(tmp_path))
     publish_more = [full_cell("direct") | {"rmse": 0.1}, full_cell("lmmse") | {"rmse": 0.12}, full_cell("algorithm2") | {"rmse": 0.116}]
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": publish_more}))
-    assert "| Super-resolution, MNIST | yes | **no** | **no** (1.16) | yes | – |" in result_goals.targets(Published(tmp_path)), "the paper has 0.115"
+    assert "| Super-resolution, MNIST | yes | **no** | **no** (1.16) | yes | – |" in goals.targets(Published(tmp_path)), "the paper has 0.115"
 
 
 def test_the_stage_before_the_last_stands_beside_the_same_images_and_the_same_fid(tmp_path):
@@ -372,7 +349,7 @@ def test_the_stage_before_the_last_stands_beside_the_same_images_and_the_same_fi
     before = [full_cell("direct", fid=30.0, inception=rounded) | {"rmse": 0.2}, full_cell("direct") | {"rmse": 0.3, "n": 1_000}]
     (tmp_path / "earlier/superres-mnist.json").write_text(json.dumps({"stages": [], "cells": before}))
     shutil.copy(HOME / "results/superres-mnist/weights.safetensors", tmp_path / "superres-mnist")
-    table = result_models.last_stage(Published(tmp_path))
+    table = models.last_stage(Published(tmp_path))
     assert "| Super-resolution, MNIST, T = 3 | float32 | direct | 0.2000 → 0.1000 | 0.9000 → 0.9000 | 30.00 → 20.00 |" in table
     assert "| Super-resolution, MNIST, T = 3 | float32 | direct | – | – | – |" in table
 
@@ -385,7 +362,7 @@ def test_algorithm_1_by_another_precision_stands_beside_the_others(tmp_path):
         publish(tmp_path, [full_cell("direct", fid=12.0, inception=exact), full_cell("algorithm2", fid=10.0, inception=exact),
                            full_cell("algorithm1", fid=naive, inception=fast)])
         line = f"| Super-resolution, MNIST | FID | 12.00 | ≈ {naive:.2f} | 10.00 | {best} | direct | **no** | test, 10,000 |"
-        assert line in result_paper.best(Published(tmp_path)), "within 1 %, which bfloat16 may change, they are level"
+        assert line in paper.best(Published(tmp_path)), "within 1 %, which bfloat16 may change, they are level"
 
 
 def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
@@ -393,16 +370,16 @@ def test_verdicts_know_ties_and_what_holds_from_float32_only(tmp_path):
         return full_cell(method) | {"rmse": rmse, "rmse_interval": [rmse - 0.001, rmse + 0.001], "measurement_precision": measurement_precision}
 
     publish(tmp_path, [scored("direct", 0.111), scored("direct", 0.1135, "8bit"), scored("algorithm2", 0.1145)])
-    table = result_paper.paper(Published(tmp_path))
+    table = paper.paper(Published(tmp_path))
     assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | -0.003 (better°) | 0.1135 |" in table
     assert "| Algorithm 2 | RMSE | 0.115 | 0.1145 ± 0.0010 | -0.001 (tie°) | not run |" in table
-    assert "| – | **0.111**° / 0.114 | 0.115° / 0.115 |" in result_paper.summary(Published(tmp_path)), "0.1145 ties, and was not scored from 8 bits"
+    assert "| – | **0.111**° / 0.114 | 0.115° / 0.115 |" in paper.summary(Published(tmp_path)), "0.1145 ties, and was not scored from 8 bits"
     tied = [scored("algorithm2", 0.1145), scored("algorithm2", 0.1155, "8bit")]
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": tied}))
-    assert "| 0.115 / 0.115 |" in result_paper.summary(Published(tmp_path)), "from both a tie"
+    assert "| 0.115 / 0.115 |" in paper.summary(Published(tmp_path)), "from both a tie"
     few = scored("direct", 0.1135, "8bit") | {"n": 300}
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [scored("direct", 0.111), few]}))
-    assert "| – | **0.111**° / 0.114 |" in result_paper.summary(Published(tmp_path)), "still not shown from 8 bits"
+    assert "| – | **0.111**° / 0.114 |" in paper.summary(Published(tmp_path)), "still not shown from 8 bits"
 
 
 @pytest.mark.parametrize("precision", ["float32", "8bit"])
@@ -413,14 +390,14 @@ def test_every_measured_sampler_restores(precision):
         x0 = data.to_float(data.load("mnist5k", "test").pixels[:4])
         drawn = degrade.draw(4, torch.Generator().manual_seed(0))
         x_T = measure(drawn(x0, degrade.T), precision)
-        found = measure_samplers.chosen_samplers(degrade, precision)
-        assert ("fewer" in found) == few and set(found) | {"fewer", "mirrored"} == set(result_samplers.SAMPLERS)
+        found = samplers.chosen_samplers(degrade, precision)
+        assert ("fewer" in found) == few and set(found) | {"fewer", "mirrored"} == set(samplers.SAMPLERS)
         assert "mirrored" not in found, "digits are not alike left and right"
         errors = {name: metrics.rmse(sampler(restore, drawn, x_T), x0) for name, sampler in found.items()}
         assert max(errors.values()) < metrics.rmse(x_T, x0)
         if task == "superres" and precision == "float32":
             assert errors["projected direct"] <= errors["direct"] and errors["projected"] == pytest.approx(errors["algorithm2"], abs=1e-3)
-    assert result_samplers.fewer(50) == [50, 19, 7, 3, 1] and result_samplers.fewer(3) == [3, 2, 1]
+    assert samplers.fewer(50) == [50, 19, 7, 3, 1] and samplers.fewer(3) == [3, 2, 1]
 
 
 def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_path):
@@ -428,7 +405,7 @@ def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_pa
     drawn = make("inpaint", "mnist").draw(4, torch.Generator().manual_seed(0))
 
     def way(restore):
-        return measure_growth.half_way(restore, drawn, algorithm2(restore, drawn, drawn(x0, drawn.T), trajectory=True), x0)
+        return growth.half_way(restore, drawn, algorithm2(restore, drawn, drawn(x0, drawn.T), trajectory=True), x0)
     same = way(lambda x_s, s, start: torch.zeros_like(x0))
     assert same["moved"] == 0 and same["one_step_algorithm1"] == same["one_step_algorithm2"] == pytest.approx(metrics.rmse(torch.zeros_like(x0), x0))
     x_T = drawn(x0, 50)
@@ -442,7 +419,7 @@ def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_pa
         "severity": 25, "moved": 0.03, "one_step_algorithm2": 0.051, "one_step_algorithm1": 0.052}}
         for model, result in (("inpaint-mnist", 0.056), ("inpaint-cifar10", 0.055))]
     (tmp_path / "growth.json").write_text(json.dumps({"split": "validation", "n": 4, "rows": rows}))
-    table = result_samplers.repeated_calls(Published(tmp_path))
+    table = growth.repeated_calls(Published(tmp_path))
     assert "0.0500 | 0.0600 | 0.0510 | 10% | 0.0520 | 0.0300 | 0.0583" in table and "CIFAR-10" not in table, "a tenth is not more than a tenth"
 
 
@@ -454,14 +431,14 @@ def test_tables_are_narrow_and_say_nothing_of_this_machine():
 
 def test_a_power_law_is_found_and_resumes_are_left_out():
     scored = ((1, 0.1), (2, 0.3), (3, 0.4), (2, 0.2), (3, 0.3), (4, 0.35), (5, 0.5), (5, 0.5), (6, 0.45), (7, 0.6))
-    kept = report_trend.without_resumes([{"step": step, "ssim": ssim} for step, ssim in scored])
+    kept = course_report.without_resumes([{"step": step, "ssim": ssim} for step, ssim in scored])
     assert [row["step"] for row in kept] == [1, 2, 3, 5, 6, 7], "4 still lacks what a resume set back; the one at 5 set nothing back"
-    fit = {"run": "mnist", "metric": "RMSE", "predicted": 0.2}
+    fit = {"run": "mnist", "metric": "RMSE", "window": "all", "predicted": 0.2}
     for interval, verdict in (([0.1, 0.15], "reaches"), ([0.1, 0.2], "may reach"), ([0.16, 0.2], "does not reach")):
         published = SimpleNamespace(read=lambda name, interval=interval: {"fits": [fit | {"interval": interval}]}, paper=Published(HOME / "results").paper)
-        assert f"which {verdict} the paper's 0.154" in result_report.bridged(published, "RMSE")
+        assert f"which {verdict} the paper's 0.154" in course_report.bridged(published, "RMSE")
     steps, true, generator = np.arange(1, 21) * 1e4, 3 * 7e5 ** -0.4, np.random.default_rng(0)
-    fits = [report_trend.power_law(steps, 3 * steps ** -0.4 * np.exp(0.05 * generator.standard_normal(20)), 7e5) for _ in range(300)]
+    fits = [course_report.power_law(steps, 3 * steps ** -0.4 * np.exp(0.05 * generator.standard_normal(20)), 7e5) for _ in range(300)]
     assert np.mean([fit["predicted"] for fit in fits]) == pytest.approx(true, rel=0.01)
     covered = [fit["exponent_interval"][0] < 0.4 < fit["exponent_interval"][1] for fit in fits]
     assert 0.92 < np.mean(covered) < 0.98  # 95 % intervals
@@ -469,20 +446,22 @@ def test_a_power_law_is_found_and_resumes_are_left_out():
     assert 0.92 < np.mean([fit["interval"][0] < value < fit["interval"][1] for fit, value in zip(fits, unseen)]) < 0.98
 
 
-def test_a_curve_is_scored_at_log_spaced_steps_and_goes_on_where_it_stopped(tmp_path):
-    choice, images, scored = recipe("smoke", "superres", "mnist5k", steps=256), data.load("mnist5k", "train"), data.load("mnist5k", "test")
-
-    def measured():
-        return measure_curves.measure(choice, tmp_path / "run", images, scored, n=20, log=lambda line: None)
-    rows = measured()
+def test_a_curve_is_scored_at_log_spaced_steps_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    choice = recipe("smoke", "superres", "mnist5k", steps=256)
+    monkeypatch.setattr(curves.Curves, "recipe", lambda self: choice)
+    monkeypatch.setattr(curves, "load", lambda name, split, root: data.load("mnist5k", "train" if split == "train" else "test"))
+    study = curves.Curves(steps=256, n=20, results=tmp_path, runs=tmp_path / "runs")
+    study.run()
+    rows = json.loads(study.path().read_text())["rows"]
     assert [row["step"] for row in rows] == [2, 4, 8, 16, 32, 64, 128, 256] and rows[-1]["images"] == choice.images_seen
     assert rows[-1]["rmse_direct"] < 0.9 * rows[0]["rmse_direct"] and not any("fid" in name for name in rows[0])
-    assert measured() == rows
-    (tmp_path / "curves").mkdir()
-    (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"made_for": "float32", "n": 20, "rows": rows}))
-    text = result_ablations.curves(Published(tmp_path))
+    assert study.path().with_suffix(".png").is_file()
+    study.path().write_text(json.dumps(json.loads(study.path().read_text()) | {"rows": rows[:3]}))
+    study.run()
+    assert json.loads(study.path().read_text())["rows"] == rows
+    text = curves.curves(Published(tmp_path))
     assert "| images seen | RMSE, direct | RMSE, Algorithm 2 | SSIM, direct" in text and f"| 4,096 | {rows[-1]['rmse_direct']:.4f} |" in text
-    assert [axes.get_title() for axes in measure_curves.draw(rows).axes] == ["RMSE", "SSIM"]
+    assert [axes.get_title() for axes in curves.draw(rows).axes] == ["RMSE", "SSIM", "Frechet distance, small classifier"]
 
 
 def test_the_shipped_classifier_reads_unseen_digits():

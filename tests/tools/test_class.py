@@ -13,8 +13,7 @@ import pytest
 from nbformat import NotebookNode
 
 HOME = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(HOME / "tools"))
-room, editions, figures = (importlib.import_module(name) for name in ("notebooks", "class", "figures"))
+room, editions, figures = (importlib.import_module(name) for name in ("tools.notebooks", "tools.class", "tools.figures"))
 SOURCES = room.sources()
 every = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 
@@ -87,10 +86,10 @@ def score(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """tools/score.py, which looks at once for what was handed in, and a tiny notebook of ours."""
     (tmp_path / f"{SOURCES[0].stem}.ipynb").write_text(room.text(room.inputs(SOURCES[0])))
     monkeypatch.setenv("HANDED_IN", str(tmp_path))
-    monkeypatch.delitem(sys.modules, "score", raising=False)
+    monkeypatch.delitem(sys.modules, "tools.score", raising=False)
     (tmp_path / "07_tiny.py").write_text(TINY)
-    module = importlib.import_module("score")
-    monkeypatch.delitem(sys.modules, "score")
+    module = importlib.import_module("tools.score")
+    monkeypatch.delitem(sys.modules, "tools.score")
     monkeypatch.setattr(module, "LONGEST", 10)
 
     def said(*cells: NotebookNode, text: str = "") -> dict[str, str]:

@@ -20,10 +20,9 @@ from packaging.requirements import Requirement
 
 from colddiff_nb.notebook import settings as package
 from colddiff_nb.storage.checkpoint import load_weights
+from tools import notebooks as room
 
 HOME = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(HOME / "tools"))
-room = importlib.import_module("notebooks")
 
 SOURCES = room.sources()
 every = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -40,7 +39,7 @@ def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
 @every
 def test_building_the_inputs_twice_gives_the_same_bytes_and_the_committed_ones(source: Path) -> None:
     assert room.text(room.inputs(source)) == room.text(room.inputs(source))
-    assert not room.differing(source), f"build it: python tools/notebooks.py build {source.stem}"
+    assert not room.differing(source), f"build it: python -m tools.notebooks build {source.stem}"
 
 
 def test_a_changed_source_is_seen(tmp_path: Path) -> None:
@@ -75,7 +74,7 @@ def test_outputs_were_made_by_the_weights_that_are_shipped(source: Path) -> None
     shipped = {load_weights(path)[1]["checksum"][:8] for path in (HOME / "results").glob("*/weights.safetensors")}
     text = "\n".join(room.printed(cell) for cell in read(source).cells if cell.cell_type == "code")
     printed = set(re.findall(r"shipped weights (\w{8}),", text))
-    assert printed <= shipped, f"made by other weights: build it again, python tools/notebooks.py build {source.stem}"
+    assert printed <= shipped, f"made by other weights: build it again, python -m tools.notebooks build {source.stem}"
     assert printed or "choose_model" not in source.read_text()
 
 
@@ -239,7 +238,7 @@ def test_what_setup_asks_for_is_what_the_requirements_say() -> None:
 
 
 def test_colab_meets_every_requirement() -> None:
-    colab = importlib.import_module("colab")
+    from tools import colab
     versions = dict(package.split("==") for package in [*colab.PACKAGES, *colab.NOT_ON_TPU] if "==" in package)
     required = [Requirement(line.split("#")[0]) for line in (HOME / "requirements.txt").read_text().splitlines()[1:]]
     met = {wish.name: wish.specifier.contains(versions[wish.name]) for wish in required if wish.name in versions}

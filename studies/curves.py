@@ -1,0 +1,101 @@
+"""Scores over one training, at log-spaced steps. An hour of one CPU core for super-resolution of MNIST.
+
+The training stops at each of the steps, its EMA network is scored on the same validation images, and it goes on.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from colddiff_nb.data import load
+from colddiff_nb.evaluation import evaluate
+from colddiff_nb.training import Recipe, recipe, train
+from studies.published import METHODS, PAIRS, Published
+from studies.study import Fields, Study, each, shipped_classifier
+from studies.tables import markdown, section
+
+POINTS = 8  # each at twice the steps of the one before
+METRICS = {"rmse": ("RMSE", "RMSE", 4), "ssim": ("SSIM", "SSIM", 4),  # name in tables and in figures, digits
+           "frechet": ("Frechet", "Frechet distance, small classifier", 1), "fid": ("FID", "FID", 2)}
+LINES = {"direct": ("#1a1a1a", ":"), "algorithm2": ("#0072b2", "-")}
+
+
+@dataclass
+class Curves(Study):
+    task: Literal["deblur", "superres", "inpaint"] = "superres"
+    dataset: Literal["mnist", "cifar10"] = "mnist"
+    made_for: Literal["float32", "8bit", "both"] = "both"
+    steps: int = 12_000
+    rollout: float = 0.25  # share of a batch that walks through Algorithm 2
+    n: int = 500  # validation images scored
+    fid: bool = False  # FID too, biased upward by so few images
+
+    file = "curves/{task}-{dataset}.json"
+
+    def header(self) -> Fields:
+        choice = self.recipe()
+        return {"task": self.task, "T": choice.degradation().T, "n": self.n, "made_for": self.made_for,
+                "data": load(self.dataset, "validation", self.data).provenance, "recipe": asdict(choice)}
+
+    def cases(self) -> list[Fields]:
+        return each(step=[self.steps // 2 ** k for k in reversed(range(POINTS))])
+
+    def measure(self, step: int) -> Iterator[Fields]:
+        choice, folder = self.recipe(), self.runs / "curves" / f"{self.task}-{self.dataset}"
+        images, validation = (load(self.dataset, split, self.data) for split in ("train", "validation"))
+        ema = train(choice, folder, images=images, until=step)
+        cells = evaluate(ema, choice.degradation(), validation, folder / f"at-{step}", methods=tuple(LINES),
+                         measurement_precision=choice.scored_from, trained_on=images.provenance, weights=f"step {step}", n=self.n,
+                         fid=self.fid, classifier=shipped_classifier(self.dataset),
+                         feature_cache=self.runs / "features")["cells"]
+        yield {"step": step, "images": step * choice.batch} | {
+            f"{metric}_{cell['method']}": cell[metric] for metric in METRICS for cell in cells
+            if isinstance(cell.get(metric), float)}
+
+    def recipe(self) -> Recipe:
+        return recipe("small", self.task, self.dataset, steps=self.steps, measurement_precision=self.made_for,
+                      rollout=self.rollout, evaluate_every=self.steps // POINTS)
+
+    def finish(self, rows: list[Fields]) -> None:
+        draw(rows).savefig(self.path().with_suffix(".png"), dpi=100)
+
+
+def draw(rows: list[Fields]) -> Figure:
+    """A panel for each metric, over the images seen."""
+    frame = pd.DataFrame(rows)
+    shown = [metric for metric in METRICS if f"{metric}_direct" in frame]
+    figure = Figure(figsize=(3.6 * len(shown), 3.4), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown):
+        for method, (colour, line) in LINES.items():
+            axes.plot(frame["images"], frame[f"{metric}_{method}"], line, color=colour, marker="o", label=METHODS[method])
+        axes.set(xscale="log", xlabel="images seen", title=METRICS[metric][1])
+        if metric in ("frechet", "fid"):
+            axes.set_yscale("log")
+        axes.grid(color="#d4d4d4")
+    axes.legend()
+    return figure
+
+
+@section
+def curves(published: Published) -> str:
+    parts = []
+    for pair, title in PAIRS.items():
+        record = published.read(f"curves/{pair}.json")
+        if not record:
+            continue
+        frame = pd.DataFrame(record["rows"])
+        shown = pd.DataFrame({"images seen": frame["images"].map("{:,}".format)})
+        for metric, (name, _, digits) in METRICS.items():
+            for method in LINES:
+                if f"{metric}_{method}" in frame:
+                    shown[f"{name}, {METHODS[method]}"] = frame[f"{metric}_{method}"].map(f"{{:.{digits}f}}".format)
+        since = published.images_since(pair, record)
+        further = f" The shipped model was trained on {since:,} images more, which no row shows." if since else ""
+        parts += [f"### {title}", f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}",
+                  markdown(shown), f"![{title}: scores of direct reconstruction and Algorithm 2 against the images "
+                  f"seen](curves/{pair}.png)"]
+    return "\n\n".join(parts) or "Not run yet: `python -m studies run curves`."

@@ -1,0 +1,157 @@
+"""Hot against cold: one small network, budget and data set for noise, blur, pixelation, masks, blur with noise.
+
+Fifteen trainings of about a minute. Restoration is of test images, from a severity whose damage is like the others'.
+Generation: x_T is drawn from the Gaussian with the mean and covariance of degraded training images, then restored.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from colddiff_nb import metrics
+from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import Degradation, make, register
+from colddiff_nb.degradations.others import Noise
+from colddiff_nb.metrics.generation import gaussian_like, generation_scores
+from colddiff_nb.notebook.pictures import grid
+from colddiff_nb.samplers import ddim
+from colddiff_nb.sampling import algorithm1, algorithm2, direct
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights import load_model
+from studies.generation import every, over_seeds
+from studies.published import Published
+from studies.study import Fields, Study, each, shipped_classifier
+from studies.tables import markdown, section_of
+
+BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
+                          "evaluate_every": 600, "save_every": 200}
+DAMAGE = 0.26  # RMSE of what noise is restored from, about that of the others' x_T
+TASKS = {"noise": ("noise", 20), "blur": ("deblur", 20), "pixelation": ("superres", 3), "masks": ("middle", 20),
+         "blur with noise": ("blur-with-noise", 20)}  # task and T
+SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "class_accuracy": ("class accuracy", 3), "frechet": ("Frechet", 1)},
+          "generation": {"frechet": ("Frechet", 1), "digits": ("digits in use", 1)}}
+
+
+class BlurWithNoise(Noise):
+    """A hybrid: the blur of MNIST, and noise that grows to a spread of 0.05, some six grey levels."""
+
+    def __init__(self, size: int, options: dict[str, Any], T: int):
+        super().__init__(size, options, T)
+        self.blur = make("deblur", "mnist", size=size, T=T)
+        self.noise_level = 0.05 * torch.arange(T + 1) / T
+
+    def signal(self, x0: Tensor, t: Tensor) -> Tensor:
+        return self.blur.apply_at(x0, t, t)
+
+
+def masks_in_the_middle(size: int, options: dict[str, Any], T: int) -> Degradation:
+    """One place for all images: else a Gaussian could not say what their x_T have in common."""
+    return make("inpaint", size=size, T=T, center=(15, 15), sigma=(1.1, 0.25))
+
+
+register("middle", masks_in_the_middle, T=20)
+register("blur-with-noise", BlurWithNoise, T=20)
+
+
+@dataclass
+class HotAndCold(Study):
+    file = "hot_and_cold.json"
+
+    def header(self) -> Fields:
+        return {"data": "mnist5k", "budget": BUDGET}
+
+    def cases(self) -> list[Fields]:
+        return each(seed=(0, 1, 2), degradation=TASKS)
+
+    def measure(self, degradation: str, seed: int) -> Iterator[Fields]:
+        task, T = TASKS[degradation]
+        folder = self.folder(degradation, seed)
+        train(recipe("quick", task, "mnist5k", seed=seed, T=T, **BUDGET), folder)
+        restore, degrade, metadata = load_model(folder / "weights.safetensors")
+        test, classifier = load("mnist5k", "test"), shipped_classifier("mnist")
+        x0, labels = every(to_float(test.pixels)), every(test.labels)
+        t = severity(degrade, x0)
+        x_t = degrade.draw(len(x0), torch.Generator().manual_seed(1))(x0, t)
+        start = drawn_start(degrade, seed, len(x0))
+        for name, sample in samplers(degrade).items():
+            restored, made = (sample(restore, degrade, x, s).clamp(-1, 1) for x, s in ((x_t, t), (start, T)))
+            read = classifier(restored).argmax(1) == labels
+            row = {"degradation": degradation, "seed": seed, "sampler": name, "n": len(x0),
+                   "images_seen": metadata["images_seen"]}
+            yield row | {"job": "restoration", "from": t, "rmse": metrics.rmse(restored, x0),
+                         "ssim": metrics.ssim(restored, x0), "class_accuracy": read.float().mean().item(),
+                         **generation_scores(restored, x0, classifier)}
+            yield row | {"job": "generation", "from": T, **generation_scores(made, x0, classifier)}
+
+    def finish(self, rows: list[Fields]) -> None:
+        """Draw what the networks of seed 0 generate, where they are still there."""
+        made = []
+        for name in TASKS:
+            if not (path := self.folder(name, 0) / "weights.safetensors").is_file():
+                return
+            restore, degrade, _ = load_model(path)
+            *_, sample = samplers(degrade).values()
+            made.append(sample(restore, degrade, drawn_start(degrade, 0), degrade.T)[:8].clamp(-1, 1))
+        columns = {str(i + 1): torch.stack([images[i] for images in made]) for i in range(8)}
+        picture = grid(columns, rows=list(TASKS), scale=2, title="Generated after a minute of training")
+        picture.save(self.path().with_suffix(".png"))
+
+    def folder(self, degradation: str, seed: int) -> Path:
+        return self.runs / "hot_and_cold" / f"{degradation.replace(' ', '-')}-{seed}"
+
+
+@cache
+def training_digits() -> Tensor:
+    return to_float(load("mnist5k", "train").pixels)
+
+
+def drawn_start(degrade: Degradation, seed: int, n: int = 500) -> Tensor:
+    """x_T for generation, like that of degraded training digits."""
+    x0 = training_digits()
+    drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+    return gaussian_like(drawn(x0, degrade.T), n, seed)
+
+
+def noise_estimated_once(restore: Callable, degrade: Noise, x_T: Tensor, T: int) -> Tensor:
+    """Algorithm 2 with the noise that explains x_T, the same at all steps."""
+    return algorithm2(restore, degrade.estimate(x_T, direct(restore, degrade, x_T, T), T), x_T, T)
+
+
+def samplers(degrade: Degradation) -> dict[str, Callable]:
+    start: dict[str, Callable] = {"degraded": lambda restore, degrade, x_T, T: x_T, "direct": direct}
+    if isinstance(degrade, Noise):
+        return start | {"Algorithm 2": noise_estimated_once, "DDIM": ddim}
+    return start | {"Algorithm 1": algorithm1, "Algorithm 2": algorithm2}
+
+
+def severity(degrade: Degradation, x0: Tensor) -> int:
+    """T; where x_T is noise alone, the severity whose RMSE is nearest to DAMAGE."""
+    if type(degrade) is not Noise:
+        return degrade.T
+    drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+    return min(range(1, degrade.T), key=lambda t: abs(metrics.rmse(drawn(x0, t), x0) - DAMAGE))
+
+
+@section_of("hot_and_cold.json")
+def hot_and_cold(record: Fields, published: Published) -> str:
+    row, seeds = record["rows"][0], {row["seed"] for row in record["rows"]}
+    parts = [f"Seeds: {len(seeds)}; each network saw {row['images_seen']:,} images of {record['data']} and is "
+             f"scored on {row['n']:,} test images."]
+    for job in SCORES:
+        parts.append(f"### {job.capitalize()}\n\n{table_of(record, job)}")
+    return "\n\n".join(parts)
+
+
+def table_of(record: Fields, job: str) -> str:
+    """A line for each degradation and sampler: the mean over the seeds, ± half the range between them."""
+    rows = pd.DataFrame(record["rows"])
+    grouped = rows[rows["job"] == job].groupby(["degradation", "sampler"], sort=False)
+    shown = {name: grouped[score].apply(over_seeds, digits=digits) for score, (name, digits) in SCORES[job].items()}
+    return markdown(pd.DataFrame(shown).reset_index())

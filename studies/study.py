@@ -1,0 +1,137 @@
+"""What all studies share: their options, and a file in results/ that holds their rows."""
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import pkgutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+import studies
+from colddiff_nb.data import Images, load, to_float
+from colddiff_nb.metrics.classifier import Classifier, load_classifier
+from colddiff_nb.storage import files
+from colddiff_nb.weights.pretrained import RESULTS
+
+DATASETS = ("mnist", "cifar10")
+Fields = dict[str, Any]
+
+
+def each(**choices: Iterable[Any]) -> list[Fields]:
+    """A case for every combination of the choices, the last one changing fastest."""
+    return [dict(zip(choices, values)) for values in itertools.product(*choices.values())]
+
+
+@dataclass
+class Study:
+    """A measurement. The fields are its options on the command line."""
+
+    data: Path = Path("data")  # folder that holds MNIST and CIFAR-10
+    runs: Path = Path("runs")  # folder for trainings and cached features
+    results: Path = RESULTS  # folder to write to
+    again: bool = False  # measure recorded rows again
+
+    file: ClassVar[str] = ""  # in `results`; may name options and fields of a case, such as {dataset}
+    rows: ClassVar[str] = "rows"  # their name in the file
+
+    def cases(self) -> Iterable[Fields]:
+        """Name what is measured, each by the fields that tell its rows from others."""
+        raise NotImplementedError
+
+    def measure(self, *_: Any, **case: Any) -> Iterator[Fields]:
+        """Yield the rows of a case."""
+        raise NotImplementedError
+
+    def header(self) -> Fields:
+        """What all rows of a file have in common."""
+        return {}
+
+    def recorded(self, row: Fields, case: Fields) -> bool:
+        """Whether a recorded row is one of the case's."""
+        return all(row.get(name) == value for name, value in case.items())
+
+    def finish(self, rows: list[Fields]) -> None:
+        """Draw what is drawn of all rows."""
+
+    def run(self) -> None:
+        """Measure every case that is not recorded, and write the file after each."""
+        kept: list[Fields] = []
+        for case in self.cases():
+            path = self.path(**case)
+            record = self.read(path)
+            kept = record[self.rows]
+            known = [row for row in kept if self.recorded(row, case)]
+            if known and not self.again:
+                print(f"recorded in {path}: {brief(case)}", flush=True)
+                continue
+            new = [{**row} for row in self.measure(**case)]
+            kept = [row for row in kept if row not in known] + json.loads(json.dumps(new))
+            write(path, record | {self.rows: kept, "torch": torch.__version__})
+            for row in new:
+                print(brief(row), flush=True)
+        self.finish(kept)
+
+    def path(self, **case: Any) -> Path:
+        return self.results / self.file.format(**vars(self) | case)
+
+    def read(self, path: Path) -> Fields:
+        """The record in a file. Raises ValueError where it was measured otherwise than is asked for now."""
+        header = json.loads(json.dumps(self.header()))
+        if not path.is_file():
+            return header | {self.rows: []}
+        record = json.loads(path.read_text())
+        for name, value in header.items():
+            if record.get(name) != value:
+                raise ValueError(f"{path} has {name} = {record.get(name)}, not {value}: "
+                                 "write to another folder with --results, or remove the file")
+        return record
+
+    def spread(self, dataset: str, split: str, n: int) -> tuple[Images, Tensor]:
+        """A split, and n of its images in [-1, 1], spread over it."""
+        images = load(dataset, split, self.data)
+        return images, to_float(images.pixels[images.spread(n)])
+
+
+def brief(row: Fields) -> str:
+    """The names and numbers of a row in one line."""
+    shown = ((name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in row.items())
+    return ", ".join(f"{name} {value}" for name, value in shown if isinstance(value, str | int))
+
+
+def write(path: Path, record: Fields) -> None:
+    """Replace a JSON file by a record, or leave it as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    files.replace(path, lambda file: file.write(text.encode()))
+
+
+def shipped_classifier(dataset: str) -> Classifier:
+    """The classifier that published scores rest on."""
+    return load_classifier(RESULTS / f"classifier-{dataset}" / "weights.safetensors")
+
+
+def shipped_models() -> list[Path]:
+    """The folders of results/ that hold a restorer's weights."""
+    folders = sorted(path.parent for path in RESULTS.glob("*-*/weights.safetensors"))
+    return [folder for folder in folders if not folder.name.startswith("classifier")]
+
+
+def all_studies() -> dict[str, type[Study]]:
+    """Every study of this folder by the name of its file."""
+    for module in pkgutil.iter_modules(studies.__path__):
+        if not module.name.startswith("__"):
+            importlib.import_module(f"studies.{module.name}")
+    found = {study.__module__.rpartition(".")[2]: study for study in subclasses(Study)}
+    return dict(sorted(found.items()))
+
+
+def subclasses(kind: type[Study]) -> Iterator[type[Study]]:
+    for study in kind.__subclasses__():
+        yield study
+        yield from subclasses(study)

@@ -1,0 +1,93 @@
+"""How the pages say things: sections, tables, numbers with their marks."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pandas as pd
+
+from studies.published import PAIRS, Published, Row
+
+SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1), "FID": ("fid", 2, -1)}  # digits, +1: more is better
+MISSING = "not run"
+FROM = {"float32": "float32", "8bit": "8 bits"}
+SECTIONS: dict[str, Callable[[Published], str]] = {}  # what fills {{name}} on a page
+
+
+def section(function: Callable[[Published], str]) -> Callable[[Published], str]:
+    """Let a function fill the place of its name on the pages."""
+    SECTIONS[function.__name__] = function
+    return function
+
+
+def section_of(file: str) -> Callable[[Callable], Callable[[Published], str]]:
+    """Let a function of a file's record fill the place of its name; where nothing is recorded, say so."""
+    def told(function: Callable) -> Callable[[Published], str]:
+        study = function.__module__.rpartition(".")[2]
+
+        def fill(published: Published) -> str:
+            record = published.read(file)
+            return function(record, published) if record else f"Not run yet: `python -m studies run {study}`."
+        SECTIONS[function.__name__] = fill
+        return fill
+    return told
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A table of texts."""
+    lines = [frame.columns, ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(frame) else "Nothing yet."
+
+
+def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
+    """A table of texts; head is "a | b | c"."""
+    return markdown(pd.DataFrame([list(row) for row in rows], columns=head.split(" | ")))
+
+
+def number(row: Row | None, metric: str, digits: int, interval: bool = False) -> str:
+    """The value, ≈ where Inception ran in bfloat16, half its interval, † where it is not of the full test split."""
+    value = None if row is None else row.number(metric)
+    if row is None or value is None:
+        return MISSING
+    text = ("≈ " if metric == "fid" and row.fid_in_bfloat16 else "") + f"{value:.{digits}f}"
+    if interval and f"{metric}_interval" in row.cell:
+        text += f" ± {row.half_interval(metric):.{digits}f}"
+    return text + ("" if row.full else " †")
+
+
+def printed_score(theirs: dict[str, Any], metric: str) -> str:
+    """A figure of the paper, and the mark of its note if it has one."""
+    mark = theirs.get("notes", {}).get(metric)
+    return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
+
+
+def verdict(true: bool, *rows: Row) -> str:
+    return ("yes" if true else "**no**") + ("" if all(row.full for row in rows) else " †")
+
+
+def below(row: Row | None, other: Row | None) -> str:
+    """Whether the row's RMSE is below another's."""
+    return "–" if row is None or other is None else verdict(row.cell["rmse"] < other.cell["rmse"], row, other)
+
+
+def cases(published: Published) -> list[tuple[str, str, str]]:
+    """(pair, variant, title) of every pair, the variant named where there are several."""
+    found = []
+    for pair, title in PAIRS.items():
+        variants = published.variants(pair)
+        found += [(pair, variant, f"{title}, {variant}" if variants[1:] else title) for variant in variants]
+    return found
+
+
+def titled(pair: str, variant: str) -> str:
+    return f"{PAIRS[pair]}, {variant}"
+
+
+def change(after: float, before: float) -> str:
+    """A relative change in per cent."""
+    return f"{100 * (after / before - 1):+.1f} %"
+
+
+def least_to_most(values: list[float], form: str) -> str:
+    """The range of the values, each written by the form."""
+    return f"{form.format(min(values))} to {form.format(max(values))}" if values else MISSING
