@@ -3,6 +3,7 @@
     python -m benchmarks                   all of them, under 10 minutes on two idle cores
     python -m benchmarks sampling start-up   these only: their answers replace the old ones in the file
     python -m benchmarks --full            also the growth curves
+    python -m benchmarks peers             other libraries beside ours; it needs deepinv and denoising-diffusion-pytorch
 """
 from __future__ import annotations
 
@@ -15,25 +16,28 @@ from typing import Any
 
 import torch
 
-from . import degradation, growth, precision, sampling, start_up, throughput, training
+from . import degradation, growth, peers, precision, sampling, start_up, throughput, training
 from .clock import HERE
 from .findings import machine, written
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 QUESTIONS = {"degradation": degradation.measure, "sampling": sampling.measure, "training": training.small,
              "training-mnist": training.paper_mnist, "training-cifar10": training.paper_cifar10,
-             "throughput": throughput.measure, "precision": precision.measure, "start-up": start_up.measure, "growth": growth.measure}
+             "throughput": throughput.measure, "precision": precision.measure, "start-up": start_up.measure, "growth": growth.measure,
+             "peers": peers.measure}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], help="by default all but growth")
     parser.add_argument("--full", action="store_true", help="also how the cost grows")
+    parser.add_argument("--peers", action="store_true", help="also deepinv and denoising-diffusion-pytorch, which pip must have installed")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     chosen = parser.parse_args()
     path = chosen.results / f"bench-{HERE.type}.json"
     answers = json.loads(path.read_text())["answers"] if path.is_file() else {}
-    for name in chosen.questions or [name for name in QUESTIONS if name != "growth" or chosen.full]:
+    asked = {"growth": chosen.full, "peers": chosen.peers}
+    for name in chosen.questions or [name for name in QUESTIONS if asked.get(name, True)]:
         answers[name] = answer(name, chosen.results)
         ordered = {name: answers[name] for name in QUESTIONS if name in answers}
         path.write_text(json.dumps({"machine": machine(), "answers": ordered}, indent=1) + "\n")
