@@ -106,8 +106,7 @@ class Evaluate:
         if self.T is not None:
             if not 1 <= self.T <= degrade.T:
                 raise ValueError(f"T = {self.T}: these weights were trained for severities 1..{degrade.T}")
-            trained = Recipe(**metadata["recipe"] | {"widths": tuple(metadata["recipe"]["widths"])})
-            degrade = replace(trained, T=self.T).degradation(metadata["size"])
+            degrade = replace(Recipe.from_dict(metadata["recipe"]), T=self.T).degradation(metadata["size"])
         images = images_for(metadata, self.weights, self.dataset, self.split, self.data)
         folder, here = self.weights.parent, runtime.device()
         if folder.resolve().is_relative_to(RESULTS):  # which is under version control

@@ -19,7 +19,6 @@ from colddiff_nb.metrics.scores import Inception, load_inception
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe, recipe
-from colddiff_nb.training.run import same
 from colddiff_nb.weights import load_pretrained
 from colddiff_nb.weights.pretrained import pretrained_folder
 from studies.published import METHODS, PAIRS, Published, Row
@@ -74,8 +73,7 @@ class Models(Scored):
     def score(self, task: str, dataset: str, precision: str) -> None:
         """Score one model from one measurement; `evaluate` records the cells, and skips those that are recorded."""
         network, trained, metadata = load_pretrained(task, dataset, precision)
-        fields, device = metadata["recipe"], runtime.device()
-        choice = Recipe(**fields | {"widths": tuple(fields["widths"])})
+        choice, device = Recipe.from_dict(metadata["recipe"]), runtime.device()
         folder = self.results / pretrained_folder(task, dataset, precision).name
         default = (20, 40) if (task, dataset) == ("deblur", "mnist") else (trained.T,)  # one network for both
         for T in self.severities or default:
@@ -168,10 +166,10 @@ def from_8_bits(published: Published, name: str) -> str:
 
 def command(metadata: Fields) -> str:
     """What trained a stage: every field that differs from `small`, except how often is scored and saved."""
-    options = metadata["recipe"]
+    options = asdict(Recipe.from_dict(metadata["recipe"]))
     small = asdict(recipe("small", options["task"], options["dataset"]))
     changed = [f"--{name.replace('_', '-')} {options[name]}" for name, value in small.items()
-               if name not in ("evaluate_every", "save_every") and not same(options[name], value)]
+               if name not in ("evaluate_every", "save_every") and options[name] != value]
     begun = ["--init EARLIER.safetensors"] if metadata["init"] else []
     return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset", options["dataset"],
                      *changed, *begun])

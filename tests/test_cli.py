@@ -63,6 +63,7 @@ def test_help_is_understood_by_a_newcomer(capsys):
         main(["train", "quick", "--help"])
     printed = capsys.readouterr().out
     assert "--task" in printed and "deblur, superres, inpaint" in printed and "--run" in printed
+    assert "{l1,l2}" in printed and "{float32,8bit,both}" in printed  # choices are those that a recipe is checked by
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,10 @@ class Rollout:
                       "randomness": degrade.draw_randomness(n, torch.Generator()),
                       "x_s": torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)}
 
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from what a checkpoint kept."""
+        self.state = {name: state[name].to(values.device) for name, values in self.state.items()}
+
     def join(self, batch: Batch) -> None:
         """Put those still on their way into the batch on the CPU, in place."""
         walking = self.state["s"].nonzero().squeeze(1)

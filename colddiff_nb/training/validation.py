@@ -58,7 +58,7 @@ def check_tracker(name: str | None) -> None:
 
 @contextmanager
 def tracking(accelerator: Accelerator, run: str, settings: dict[str, Any],
-             log: Callable[[str], None]) -> Iterator[Callable[[dict[str, float]], None]]:
+             log: Callable[[str], object]) -> Iterator[Callable[[dict[str, float]], None]]:
     """Give a function that sends a row {"step": ..., "loss": ...} to the accelerator's tracker, if it has one.
 
     run: its name there. settings: what is shown beside it. All rows are in curve.csv: if the tracker fails, that is

@@ -26,8 +26,7 @@ def load_model(path: str | Path) -> Model:
     """
     weights, metadata = load_weights(path)
     with usable(path):
-        fields = metadata["recipe"]
-        recipe = Recipe(**fields | {"widths": tuple(fields["widths"])})
+        recipe = Recipe.from_dict(metadata["recipe"])
         degrade = recipe.degradation(metadata["size"])
         network = recipe.build(degrade)
         network.load_state_dict(weights)

@@ -106,7 +106,7 @@ IN_TURN = """
 import sys, time
 from pathlib import Path
 from accelerate import Accelerator
-from colddiff_nb.training.ranks import check_same, in_turn, together
+from colddiff_nb.training.processes import check_same, in_turn, together
 
 accelerator = Accelerator(cpu=True)
 rank, downloaded = accelerator.process_index, Path(sys.argv[1], "downloaded")

@@ -255,7 +255,7 @@ def test_weights_of_another_network_or_program_start_nothing(tmp_path):
     run(tmp_path / "run")
     path = tmp_path / "run/weights.safetensors"
     message = refused(ValueError, tmp_path / "a", replace(CHOICE, widths=(8, 8, 16), task="inpaint"), init=path)
-    assert "task: superres there, inpaint here" in message and "widths: [8, 8, 8] there, (8, 8, 16) here" in message
+    assert "task: superres there, inpaint here" in message and "widths: (8, 8, 8) there, (8, 8, 16) here" in message
     assert "does not fit here" in refused(CheckpointError, tmp_path / "b", replace(CHOICE, T=2), init=path)
     checkpoint.export_weights(path, {"a": torch.zeros(2)}, {"note": "of another program"})
     assert "does not fit here (KeyError: 'recipe')" in refused(CheckpointError, tmp_path / "c", init=path)

@@ -8,7 +8,7 @@ from survival import TINY, some_images
 
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.training import recipe, train
-from colddiff_nb.training.interrupts import Interrupts
+from colddiff_nb.training.processes import Interrupts
 
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2})
 

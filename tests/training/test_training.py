@@ -251,14 +251,16 @@ def test_missing_weights_name_what_is_there(tmp_path):
         load_model(tmp_path / "weights.safetensors")
 
 
-def test_a_training_from_before_the_half_life_was_a_setting_goes_on_with_its_default(digits, tmp_path, monkeypatch):
+def test_a_training_with_older_names_and_fewer_settings_goes_on(digits, tmp_path, monkeypatch):
     choice = recipe("smoke", "superres", "mnist5k", steps=4)
     train(choice, tmp_path, images=digits, until=2, log=quiet)
     newest = checkpoint.newest
 
     def older(*arguments, **options):
         step, state = newest(*arguments, **options)
-        del state["identity"]["recipe"]["ema_half_life"], state["identity"]["recipe"]["data_consistency"]
+        old = state["identity"]["recipe"]
+        del old["ema_half_life"], old["data_consistency"]
+        old |= {"measurement": old.pop("measurement_precision"), "sampler_states": old.pop("rollout")}
         return step, state
 
     monkeypatch.setattr(checkpoint, "newest", older)
