@@ -4,11 +4,14 @@ import { aboutBits, lost } from "./words.js";
 const at = (id) => document.getElementById(id);
 
 export function showChoice({source, index, task, s, bits, inside, guess}, {T, channels, undoable, covered}) {
-  for (const radio of document.querySelectorAll("[name=source]")) radio.checked = radio.value === `${source}:${index}`;
+  for (const radio of document.querySelectorAll("[name=source]")) {
+    radio.checked = radio.value === `${source}:${index}`;
+    if (radio.checked) reveal(radio.closest(".chip"), at("sources"));
+  }
   for (const radio of document.querySelectorAll("[name=task]")) radio.checked = radio.value === task;
   at("own").setAttribute("aria-pressed", source === "picture");
-  const titles = {drawing: "Draw a digit", digit: "Draw a digit", photo: "A photograph", picture: "Move the frame"};
-  at("one-text").textContent = covered ? "Guess the digit" : titles[source];
+  const title = {photo: "A photograph", picture: "Move the frame"}[source] ?? "Draw a digit";
+  at("one-text").textContent = covered ? "Guess the digit" : title;
   at("drawing-tools").hidden = source === "picture";
   at("picture-tools").hidden = source !== "picture";
   at("undo").disabled = !undoable;
@@ -21,7 +24,14 @@ export function showChoice({source, index, task, s, bits, inside, guess}, {T, ch
   at("degraded").setAttribute("aria-label", `Destroyed: ${at("lost").textContent}`);
 
   for (const [id, on] of Object.entries({inside, guess, bits})) at(id).checked = on;
-  at("insides").hidden = !inside;
+  at("inside-row").hidden = !inside;
   at("about-bits").hidden = !bits;
   at("about-bits").textContent = aboutBits({task, channels});
+}
+
+/** Scroll a row sideways until one of its parts is seen. */
+function reveal(part, row) {
+  const inside = part.getBoundingClientRect(), seen = row.getBoundingClientRect();
+  if (inside.right > seen.right) row.scrollLeft += inside.right - seen.right + inside.width;
+  if (inside.left < seen.left) row.scrollLeft -= seen.left - inside.left + inside.width;
 }

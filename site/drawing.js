@@ -1,8 +1,8 @@
-/* The canvas to draw on: by mouse, finger, pen or keyboard. Strokes are lists of points with x and y in 0..1. */
+/* The canvas to draw on: by mouse, finger, pen or keyboard. Strokes are lists of points, x and y in 0..1. */
 import { digitOf, trace } from "./digit.js";
 import { fromText, toText } from "./images.js";
 
-const WIDTH = 0.085, APART = 0.012, STEP = 0.04;  // of the canvas: the line, its points, what an arrow key moves the pen
+const WIDTH = 0.085, APART = 0.012, STEP = 0.04;  // of the canvas: a line, between its points, an arrow key
 const FINEST = 255;  // places along a side, so that a link carries points as bytes
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
@@ -15,7 +15,8 @@ export class Drawing {
   #shown = false;      // whether it is shown
   #changed;
 
-  /** changed() is called after each new part of a stroke. enabled() says whether a touch draws; starting() is told of a first one. */
+  /** changed() is called after each new part of a stroke. enabled() says whether a touch draws;
+   * starting() is called before it does. */
   constructor(canvas, {changed, enabled, starting}) {
     this.canvas = canvas;
     this.#changed = changed;
@@ -27,9 +28,11 @@ export class Drawing {
       this.#begin(this.#place(event));
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (this.#pen) for (const moved of event.getCoalescedEvents?.() ?? [event]) this.#extend(this.#place(moved));
+      if (!this.#pen) return;
+      for (const moved of event.getCoalescedEvents?.() ?? [event]) this.#extend(this.#place(moved));
     });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { this.#pen = null; });
+    const lift = () => { this.#pen = null; };
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, lift);
     canvas.addEventListener("keydown", (event) => enabled() && this.#key(event, starting));
     canvas.addEventListener("blur", () => { this.#shown = false; this.paint(); });
   }
@@ -39,7 +42,11 @@ export class Drawing {
   x0() { return digitOf(this.strokes); }
 
   /** The strokes as text for a link, and back: two bytes a point, a point between strokes. */
-  get text() { return this.strokes.map((stroke) => toText(stroke.flat().map((value) => Math.round(FINEST * value)))).join("."); }
+  get text() {
+    const coded = (stroke) => toText(stroke.flat().map((value) => Math.round(FINEST * value)));
+    return this.strokes.map(coded).join(".");
+  }
+
   set text(text) {
     this.strokes = text.split(".").filter(Boolean).map((part) => {
       const values = Array.from(fromText(part), (byte) => byte / FINEST);
@@ -48,17 +55,20 @@ export class Drawing {
   }
 
   paint() {
-    const side = Math.round(this.canvas.clientWidth * devicePixelRatio), context = this.canvas.getContext("2d");
+    const context = this.canvas.getContext("2d");
+    const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
+    const scaled = (point) => point.map((value) => side * value);
     this.canvas.width = this.canvas.height = side;
     context.fillStyle = "black";
     context.fillRect(0, 0, side, side);
     if (!this.strokes.length && !this.#shown) this.#invite(context, side);
-    trace(context, this.strokes.map((stroke) => stroke.map(([x, y]) => [side * x, side * y])), WIDTH * side);
-    if (this.#shown) trace(context, [[this.#at.map((value) => side * value)]], WIDTH * side, this.#pen ? "#4aa3e8" : "#808890");
+    trace(context, this.strokes.map((stroke) => stroke.map(scaled)), WIDTH * side);
+    if (this.#shown) trace(context, [[scaled(this.#at)]], WIDTH * side, this.#pen ? "#4aa3e8" : "#808890");
   }
 
   #invite(context, side) {
-    Object.assign(context, {fillStyle: "#9aa3ac", font: `${side / 11}px system-ui, sans-serif`, textAlign: "center", textBaseline: "middle"});
+    Object.assign(context, {fillStyle: "#9aa3ac", textAlign: "center", textBaseline: "middle"});
+    context.font = `${side / 11}px system-ui, sans-serif`;
     context.fillText("draw here", side / 2, side / 2);
   }
 

@@ -1,9 +1,10 @@
-/* The pictures that come with the page, and one restoration made beforehand: it is shown before a network is here.
+/* The pictures that come with the page, and one restoration to show before a network is here.
  *
  * models/examples.json: {
  *   "digits": [{"label": 7, "pixels": TEXT}, ...], "photographs": [{"label": "a cat", "pixels": TEXT}, ...],
  *   "first": {"task": "superres", "digit": 0, "s": 3,
- *             "states": {"direct": [{"s": 3, "x_s": TEXT, "x0_hat": TEXT}, {"s": 0, ...}], "algorithm1": [...], "algorithm2": [...]}}}
+ *             "states": {"direct": [{"s": 3, "x_s": TEXT, "x0_hat": TEXT}, {"s": 0, ...}],
+ *                        "algorithm1": [...], "algorithm2": [...]}}}
  * TEXT is base64 of bytes 0..255, channel after channel, row after row. No network has seen these pictures.
  */
 import { fromBytes, fromText } from "./images.js";
@@ -16,5 +17,9 @@ export async function loadExamples() {
   const pictures = (list) => list.map(({label, pixels}) => ({label, x0: decoded(pixels)}));
   const states = Object.entries(first.states).map(([method, list]) => [
     method, list.map(({s, x_s, x0_hat}) => ({s, x_s: decoded(x_s), x0_hat: decoded(x0_hat)}))]);
-  return {digit: pictures(digits), photo: pictures(photographs), first: {...first, states: Object.fromEntries(states)}};
+  return {
+    digit: pictures(digits),
+    photo: pictures(photographs),
+    first: {...first, states: Object.fromEntries(states)},
+  };
 }

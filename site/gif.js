@@ -2,7 +2,7 @@
 
 const BITS = 8, COLOURS = 1 << BITS, CLEAR = COLOURS, END = COLOURS + 1, MOST = 4096;
 
-/** frames: [{data: RGBA bytes, milliseconds}], all width x height -> the bytes of a GIF that repeats for ever. */
+/** frames [{data: RGBA bytes, milliseconds}], all width x height -> the bytes of a GIF that repeats. */
 export function gif(frames, width, height) {
   const palette = paletteOf(frames), nearest = indexer(palette), bytes = [];
   const put = (...values) => values.forEach((value) => bytes.push(value & 255));
@@ -28,21 +28,29 @@ export function gif(frames, width, height) {
 
 const key = (data, at) => data[at] << 16 | data[at + 1] << 8 | data[at + 2];
 
-/** At most 256 colours [r, g, b]: boxes of colours are halved at their longest side until there are enough (median cut). */
+/** At most 256 colours [r, g, b], by median cut: boxes of colours are halved at their longest side. */
 function paletteOf(frames) {
   const seen = new Set();
   for (const {data} of frames) for (let i = 0; i < data.length; i += 4) seen.add(key(data, i));
   let boxes = [Array.from(seen, (colour) => [colour >> 16, colour >> 8 & 255, colour & 255])];
-  const span = (box, c) => Math.max(...box.map((colour) => colour[c])) - Math.min(...box.map((colour) => colour[c]));
-  const longest = (box) => [0, 1, 2].map((c) => [span(box, c), c]).sort((a, b) => b[0] - a[0])[0];
   while (boxes.length < COLOURS) {
-    const widest = boxes.map((box) => [box.length > 1 ? longest(box)[0] : 0, box]).sort((a, b) => b[0] - a[0])[0];
-    if (!widest[0]) break;
-    const box = widest[1], [, c] = longest(box);
-    box.sort((a, b) => a[c] - b[c]);
-    boxes = boxes.filter((other) => other !== box).concat([box.slice(0, box.length >> 1), box.slice(box.length >> 1)]);
+    const {box, channel, length} = boxes.map(longest).reduce((a, b) => (b.length > a.length ? b : a));
+    if (!length) break;
+    box.sort((a, b) => a[channel] - b[channel]);
+    const half = box.length >> 1;
+    boxes = boxes.filter((other) => other !== box).concat([box.slice(0, half), box.slice(half)]);
   }
-  return boxes.map((box) => [0, 1, 2].map((c) => Math.round(box.reduce((sum, colour) => sum + colour[c], 0) / box.length)));
+  const mean = (box, c) => Math.round(box.reduce((sum, colour) => sum + colour[c], 0) / box.length);
+  return boxes.map((box) => [0, 1, 2].map((c) => mean(box, c)));
+}
+
+/** The channel in which a box of colours is longest. */
+function longest(box) {
+  const sides = [0, 1, 2].map((channel) => {
+    const values = box.map((colour) => colour[channel]);
+    return {box, channel, length: Math.max(...values) - Math.min(...values)};
+  });
+  return sides.reduce((a, b) => (b.length > a.length ? b : a));
 }
 
 /** The number of the nearest colour, remembered. */
@@ -52,7 +60,8 @@ function indexer(palette) {
     const colour = key(data, at);
     if (!known.has(colour)) {
       const distance = ([r, g, b]) => (r - data[at]) ** 2 + (g - data[at + 1]) ** 2 + (b - data[at + 2]) ** 2;
-      known.set(colour, palette.reduce((best, candidate, i) => (distance(candidate) < distance(palette[best]) ? i : best), 0));
+      const distances = palette.map(distance);
+      known.set(colour, distances.indexOf(Math.min(...distances)));
     }
     return known.get(colour);
   };

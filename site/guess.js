@@ -37,7 +37,8 @@ export class Guess {
     const right = digit === this.#label;
     this.#asked++;
     this.#right += right;
-    this.text.textContent = `${right ? "Yes" : "No"}, it was a ${this.#label}. ${this.#right} of ${this.#asked} guesses are right.`;
+    const score = `${this.#right} of ${this.#asked} guesses are right.`;
+    this.text.textContent = `${right ? "Yes" : "No"}, it was a ${this.#label}. ${score}`;
     this.#label = undefined;
     this.revealed();
   }

@@ -1,10 +1,10 @@
-/* The centre of the hole, placed by a click, a drag or the arrow keys on the destroyed picture. In pixels, -1 to 31. */
+/* The centre of the hole, in pixels -1 to 31, placed by a click, a drag or the arrow keys. */
 import { SIZE } from "./images.js";
 
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const within = (value) => Math.min(SIZE - 1, Math.max(-1, value));
 
-/** Call placed({x, y}) whenever the visitor moves the hole, while enabled() holds; where() is the present centre. */
+/** Call placed({x, y}) when the hole is moved on the canvas, while enabled() holds; where() says where it is. */
 export function placeHole(canvas, {enabled, where, placed}) {
   let held = false;
   const place = (event) => {

@@ -1,4 +1,4 @@
-/* Pictures as numbers: Float32Array of channels * 32 * 32 in [-1, 1], channel after channel, row after row. */
+/* Pictures as numbers: Float32Array of channels * 32 * 32 in [-1, 1], channel by channel, row by row. */
 
 export const SIZE = 32;
 export const PIXELS = SIZE * SIZE;
@@ -19,7 +19,10 @@ export const fromBytes = (bytes) => Float32Array.from(bytes, (value) => value / 
 /** Bytes as text that may stand in a link, and back. */
 export const toText = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
   .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-export const fromText = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+export const fromText = (text) => {
+  const decoded = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(decoded, (character) => character.charCodeAt(0));
+};
 
 function paintPixels(canvas, colourOf) {
   canvas.width = canvas.height = SIZE;
@@ -35,10 +38,10 @@ export function paint(canvas, x) {
 }
 
 // Brown to purple, as the notebooks paint what has a sign (PuOr).
-const SIGNED = ["7f3b08", "b35806", "e08214", "fdb863", "fee0b6", "f7f7f7", "d8daeb", "b2abd2", "8073ac", "542788", "2d004b"]
+const SIGNED = "7f3b08 b35806 e08214 fdb863 fee0b6 f7f7f7 d8daeb b2abd2 8073ac 542788 2d004b".split(" ")
   .map((colour) => [0, 2, 4].map((at) => parseInt(colour.slice(at, at + 2), 16)));
 
-/** Paint changes, -2 to 2, on a cube-root scale that shows small ones, too: brown is taken away, purple is added. */
+/** Paint changes, -2 to 2, on a cube-root scale that shows small ones: brown is less, purple is more. */
 export function paintSigned(canvas, x) {
   const count = channelsOf(x);
   paintPixels(canvas, (i) => {
@@ -57,5 +60,6 @@ export function shrink(source, left, top, side) {
   context.fillRect(0, 0, SIZE, SIZE);
   context.drawImage(source, left, top, side, side, 0, 0, SIZE, SIZE);
   const {data} = context.getImageData(0, 0, SIZE, SIZE);
-  return fromBytes(Uint8Array.from({length: 3 * PIXELS}, (_, i) => data[4 * (i % PIXELS) + Math.floor(i / PIXELS)]));
+  const value = (_, i) => data[4 * (i % PIXELS) + Math.floor(i / PIXELS)];
+  return fromBytes(Array.from({length: 3 * PIXELS}, value));
 }

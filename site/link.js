@@ -10,9 +10,12 @@ export function written({task, s, k, source, index, hole, bits, inside, guess, t
   return `#${Object.entries(parts).map(([name, value]) => `${name}=${value}`).join("&")}`;
 }
 
-const whole = (text, most, least = 0) => (/^-?\d+$/.test(text) && text >= least && text <= most ? Number(text) : undefined);
+function whole(text, most, least = 0) {
+  return /^-?\d+$/.test(text) && text >= least && text <= most ? Number(text) : undefined;
+}
 
-/** What an address asks for: {asked, wrong}; wrong names each part that cannot be. pairs: {T} by id; counts: of digits and photos. */
+/** What an address asks for: {asked, wrong}; wrong names each part that cannot be.
+ * pairs: {T} by id; counts: of digits and photos. */
 export function read(hash, pairs, counts) {
   const given = new Map(hash.replace(/^#/, "").split("&").filter(Boolean).map((part) => {
     const [name, ...value] = part.split("=");
@@ -26,16 +29,18 @@ export function read(hash, pairs, counts) {
   const source = ["digit", "photo", "drawing", "picture"].find((name) => given.has(name));
   if (source) {
     const value = given.get(source);
-    if (source === "drawing") asked.text = take(source, /^[\w.-]*$/.test(value) ? value : undefined, "a drawing made here");
+    const drawn = /^[\w.-]*$/.test(value) ? value : undefined;
+    if (source === "drawing") asked.text = take(source, drawn, "a drawing made here");
     else if (source === "picture") asked.pixels = take(source, picture(value), "a picture made here");
     else asked.index = take(source, whole(value, counts[source] - 1), `0 to ${counts[source] - 1}`);
     if (Object.values(asked).some((found) => found !== undefined)) asked.source = source;
   }
   if (given.has("task")) {
-    const task = given.get("task");
-    asked.task = take("task", Object.hasOwn(pairs, `${task}-mnist`) ? task : undefined, "superres, deblur or inpaint");
+    const task = given.get("task"), known = Object.hasOwn(pairs, `${task}-mnist`);
+    asked.task = take("task", known ? task : undefined, "superres, deblur or inpaint");
   }
-  const colour = ["photo", "picture"].includes(asked.source), {T} = pairs[`${asked.task ?? "superres"}-${colour ? "cifar10" : "mnist"}`];
+  const data = ["photo", "picture"].includes(asked.source) ? "cifar10" : "mnist";
+  const {T} = pairs[`${asked.task ?? "superres"}-${data}`];
   if (given.has("s")) asked.s = take("s", whole(given.get("s"), T, 1), `1 to ${T}`);
   if (given.has("k")) asked.k = take("k", whole(given.get("k"), asked.s ?? T), `0 to ${asked.s ?? T}`);
   if (given.has("hole")) {

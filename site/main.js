@@ -4,6 +4,7 @@ import { showChoice } from "./controls.js";
 import { Drawing } from "./drawing.js";
 import { createEngine } from "./engine.js";
 import { loadExamples } from "./examples.js";
+import { fetched } from "./fetching.js";
 import { Guess } from "./guess.js";
 import { placeHole } from "./hole.js";
 import { channelsOf, paint, rmse } from "./images.js";
@@ -14,11 +15,15 @@ import { Restoration } from "./restoration.js";
 import { fillSources } from "./sources.js";
 import { themeButton } from "./theme.js";
 import { Columns } from "./view.js";
-import { number, TASK_NAMES, told } from "./words.js";
+import { BLANK, number, TASK_NAMES, told } from "./words.js";
 
 const SOON = 350;  // milliseconds without a change before a restoration begins by itself
-const USUAL = {"superres-mnist": 3, "superres-cifar10": 2, "deblur-mnist": 20, "deblur-cifar10": 30, "inpaint-mnist": 20, "inpaint-cifar10": 20};
-const FIRST = {source: "digit", index: 0, task: "superres", hole: {x: 16, y: 16}, bits: false, inside: false, guess: false};
+const USUAL = {  // severity
+  "superres-mnist": 3, "deblur-mnist": 20, "inpaint-mnist": 20,
+  "superres-cifar10": 2, "deblur-cifar10": 30, "inpaint-cifar10": 20};
+const FIRST = {
+  source: "digit", index: 0, task: "superres", hole: {x: 16, y: 16},
+  bits: false, inside: false, guess: false};
 const at = (id) => document.getElementById(id);
 const motion = matchMedia("(prefers-reduced-motion: reduce)"), still = () => motion.matches;
 
@@ -36,8 +41,9 @@ const own = new Picture(pad, {changed: () => take("picture"), enabled: () => cho
 const columns = new Columns(at("columns"), at("insides"), still);
 const player = new Player(
   {play: at("play"), previous: at("previous"), next: at("next"), slider: at("step"), speed: at("speed")},
-  {show, still, reached: () => Math.max(0, restoration?.reached ?? 0), wanted: () => restoration ?? restore()});
-const guess = new Guess({row: at("guess-row"), text: at("guess-text"), buttons: at("guesses"), another: at("another")},
+  {show, still, wanted: () => restoration ?? restore(), reached: () => Math.max(0, restoration?.reached ?? 0)});
+const guess = new Guess(
+  {row: at("guess-row"), text: at("guess-text"), buttons: at("guesses"), another: at("another")},
   {next: () => askDigit(), revealed: cover});
 
 /** Another picture to destroy. */
@@ -81,7 +87,7 @@ async function degrade() {
     do {
       stale = false;
       const {pair: id, x0: picture, s, mask, eightBit} = asked();
-      await fetched(id, eightBit);
+      await fetched(engine, id, eightBit);
       const made = await engine.degrade(id, picture, s, {mask, eightBit});
       if (made.length === x0.length) x_s = made;
       show(player.k);
@@ -90,16 +96,6 @@ async function degrade() {
     complain(error);
   }
   busy = false;
-}
-
-/** Fetch what a pair needs; a bar shows how much of it is here. */
-async function fetched(id, eightBit) {
-  await engine.ready(id, {eightBit, onProgress: (loaded, total) => {
-    at("fetching").hidden = false;
-    at("progress").value = loaded / total;
-    at("fetched").textContent = `Fetching the network: ${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB`;
-  }});
-  at("fetching").hidden = true;
 }
 
 function restore() {
@@ -113,7 +109,8 @@ function restore() {
 function show(k) {
   const {s, source} = choice, onPad = k === 0 && {drawing, picture: own}[source];
   paint(at("original"), x0);
-  at("original").setAttribute("aria-label", guess.covered ? "The original is covered." : "The original picture, 32 x 32 pixels.");
+  const name = guess.covered ? "The original is covered." : "The original picture, 32 x 32 pixels.";
+  at("original").setAttribute("aria-label", name);
   pad.classList.toggle("seen", Boolean(onPad));
   if (onPad) onPad.paint();
   remember();
@@ -121,10 +118,11 @@ function show(k) {
   const start = rmse(x_s, x0);
   paint(at("degraded"), x_s);
   at("left-rmse").textContent = `RMSE ${number(start)}`;
-  const distances = columns.show({x0, x_s, s, k, restoration: restoration?.reached >= k ? restoration : null});
+  const made = restoration?.reached >= k ? restoration : null;
+  const distances = columns.show({x0, x_s, s, k, made});
   at("step").setAttribute("aria-valuetext", `${k} of ${s} steps done`);
-  if (source === "drawing" && !drawing.strokes.length) return say("Draw a digit. On a keyboard, arrows move the pen and the space bar puts it down.");
-  say(player.playing && k < s ? `Going back ${s} steps.` : told({s, k, rmse: {...distances, start}}));
+  const blank = source === "drawing" && !drawing.strokes.length, moving = player.playing && k < s;
+  say(blank ? BLANK : moving ? `Going back ${s} steps.` : told({s, k, rmse: {...distances, start}}));
 }
 
 function say(text) {
@@ -140,7 +138,11 @@ function complain({name, message}) {
 
 /** The address follows what is shown, a little later: browsers limit how often it may change. */
 let remembering = null;
-const address = () => written({...choice, k: player.k, text: choice.source === "picture" ? pictureText(x0) : drawing.text});
+function address() {
+  const text = choice.source === "picture" ? pictureText(x0) : drawing.text;
+  return written({...choice, k: player.k, text});
+}
+
 function remember() {
   clearTimeout(remembering);
   remembering = setTimeout(() => history.replaceState(null, "", address()), 300);
@@ -164,7 +166,8 @@ function askDigit(more) {
 
 /** Show what the address asks for. */
 function follow() {
-  const {asked: wish, wrong} = read(location.hash, pairs, {digit: examples.digit.length, photo: examples.photo.length});
+  const counts = {digit: examples.digit.length, photo: examples.photo.length};
+  const {asked: wish, wrong} = read(location.hash, pairs, counts);
   const {k = 0, text = "", pixels, ...chosen} = {...FIRST, ...wish};
   guess.stop();
   drawing.text = text;
@@ -188,11 +191,12 @@ function paintFirst() {
   controls();
   show(s);
   say("Draw a digit of your own, or press Play to see how this one came back.");
-  fetched(pair, false).catch(complain);
+  fetched(engine, pair, false).catch(complain);
 }
 
 function framed() {
-  const line = `Cold diffusion: ${TASK_NAMES[choice.task]}, severity ${choice.s}. Step ${player.k} of ${choice.s}.`;
+  const {task, s} = choice, steps = `Step ${player.k} of ${s}`;
+  const line = `Cold diffusion: ${TASK_NAMES[task]}, severity ${s}. ${steps}.`;
   return {line, pictures: [["Original", at("original")], ["Destroyed", at("degraded")], ...columns.canvases]};
 }
 
@@ -200,14 +204,24 @@ fillSources({row: at("sources"), button: at("own"), input: at("file")}, examples
   chosen: take,
   opened: (file) => own.open(file).catch(complain),
 });
-placeHole(at("degraded"), {enabled: () => choice.task === "inpaint", where: () => choice.hole, placed: (hole) => change({hole})});
+placeHole(at("degraded"), {
+  enabled: () => choice.task === "inpaint",
+  where: () => choice.hole,
+  placed: (hole) => change({hole}),
+});
 at("undo").addEventListener("click", () => drawing.undo());
 at("clear").addEventListener("click", () => drawing.clear());
 at("frame").addEventListener("input", ({target}) => { own.share = target.value / 100; });
 at("severity").addEventListener("input", ({target}) => change({s: Number(target.value)}));
-for (const radio of document.querySelectorAll("[name=task]")) radio.addEventListener("change", () => change({task: radio.value}));
+for (const radio of document.querySelectorAll("[name=task]")) {
+  radio.addEventListener("change", () => change({task: radio.value}));
+}
 at("bits").addEventListener("change", ({target}) => change({bits: target.checked}));
-at("inside").addEventListener("change", ({target}) => { choice.inside = target.checked; controls(); remember(); });
+at("inside").addEventListener("change", ({target}) => {
+  choice.inside = target.checked;
+  controls();
+  remember();
+});
 at("guess").addEventListener("change", ({target}) => {
   choice.guess = target.checked;
   if (choice.guess) return askDigit();
@@ -216,9 +230,10 @@ at("guess").addEventListener("change", ({target}) => {
 });
 at("link").addEventListener("click", async () => {
   history.replaceState(null, "", address());
-  await navigator.clipboard.writeText(location.href).then(() => say("The link is copied."), () => say("The link stands in the address bar."));
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  say(copied ? "The link is copied." : "The link stands in the address bar.");
 });
-at("png").addEventListener("click", () => { const {pictures, line} = framed(); savePicture(pictures, line); });
+at("png").addEventListener("click", () => savePicture(framed()));
 at("gif").addEventListener("click", () => {
   const {k} = player;
   saveFilm(Math.min(choice.s, restoration?.reached ?? 0), (step) => { player.go(step); return framed(); });

@@ -10,7 +10,7 @@ export class Picture {
   #grip = null;
   #changed;
 
-  /** changed() is called whenever the frame holds something else. enabled() says whether a touch moves the frame. */
+  /** changed() is called whenever the frame holds something else. enabled() says whether a touch moves it. */
   constructor(canvas, {changed, enabled}) {
     this.canvas = canvas;
     this.#changed = changed;
@@ -25,7 +25,8 @@ export class Picture {
       this.#move((event.clientX - this.#grip[0]) / scale, (event.clientY - this.#grip[1]) / scale);
       this.#grip = [event.clientX, event.clientY];
     });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { this.#grip = null; });
+    const release = () => { this.#grip = null; };
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, release);
     canvas.addEventListener("keydown", (event) => {
       if (!enabled() || !MOVES[event.key]) return;
       event.preventDefault();
@@ -38,7 +39,8 @@ export class Picture {
     try {
       this.#bitmap = await createImageBitmap(file);
     } catch {
-      throw new Error(`“${file.name}” is no picture that this browser can read: choose a PNG, JPEG, GIF or WebP file.`);
+      throw new Error(`“${file.name}” is no picture that this browser can read: ` +
+        "choose a PNG, JPEG, GIF or WebP file.");
     }
     this.#reset();
     this.#changed();
@@ -62,8 +64,10 @@ export class Picture {
   }
 
   paint() {
-    const side = Math.round(this.canvas.clientWidth * devicePixelRatio), context = this.canvas.getContext("2d");
-    const {scale, left, top} = this.#fit(), {width, height} = this.#bitmap, frame = this.#side() * scale * side, [x, y] = this.#middle();
+    const context = this.canvas.getContext("2d");
+    const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
+    const {scale, left, top} = this.#fit(), {width, height} = this.#bitmap;
+    const frame = this.#side() * scale * side, [x, y] = this.#middle();
     this.canvas.width = this.canvas.height = side;
     context.fillStyle = "#17202a";
     context.fillRect(0, 0, side, side);
@@ -90,7 +94,8 @@ export class Picture {
 
   /** Move the frame by so many of the picture's pixels; it stays inside. */
   #move(dx, dy) {
-    const half = this.#side() / 2, within = (value, length) => Math.min(length - half, Math.max(half, value)) / length;
+    const half = this.#side() / 2;
+    const within = (value, length) => Math.min(length - half, Math.max(half, value)) / length;
     const {width, height} = this.#bitmap, [x, y] = this.#middle();
     this.#centre = [within(x + dx, width), within(y + dy, height)];
     this.#changed();

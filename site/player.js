@@ -7,7 +7,8 @@ export class Player {
   k = 0;
   steps = 0;
 
-  /** parts: {play, previous, next, slider, speed}. show(k) paints; reached() says up to which step; wanted() asks for what is not yet there. */
+  /** parts: {play, previous, next, slider, speed}. show(k) paints step k; reached() is the last there is;
+   * wanted() asks for the rest; still() says whether the visitor wants no motion. */
   constructor(parts, {show, reached, wanted, still}) {
     Object.assign(this, {parts, show, reached, wanted, still});
     parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));

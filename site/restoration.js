@@ -11,12 +11,15 @@ export class Restoration {
     this.states = states;
   }
 
-  /** Ask the engine for all three. grown() is called with each new state; resolves when all are done, rejects with what went wrong. */
+  /** Ask the engine for all three. grown() is called after each new state. Rejects with what went wrong. */
   async run(engine, {pair, x0, s, mask, eightBit}, grown) {
-    this.#runs = METHODS.map((method) => engine.restore(pair, method, x0, s, {mask, eightBit, onStep: (state) => {
-      this.states[method].push(state);
-      grown();
-    }}));
+    this.#runs = METHODS.map((method) => {
+      const onStep = (state) => {
+        this.states[method].push(state);
+        grown();
+      };
+      return engine.restore(pair, method, x0, s, {mask, eightBit, onStep});
+    });
     await Promise.all(this.#runs.map((run) => run.promise));
   }
 
@@ -24,10 +27,11 @@ export class Restoration {
     for (const run of this.#runs) run.abort();
   }
 
-  /** The step up to which all three can be shown: 0 is the destroyed picture, s the end; -1 as long as there is nothing. */
+  /** The step up to which all three can be shown: 0 is the destroyed picture, s the end, -1 nothing yet. */
   get reached() {
     const {direct, algorithm1, algorithm2} = this.states;
-    return Math.min(direct.length > 1 ? this.s : direct.length - 1, algorithm1.length - 1, algorithm2.length - 1);
+    const once = direct.length > 1 ? this.s : direct.length - 1;
+    return Math.min(once, algorithm1.length - 1, algorithm2.length - 1);
   }
 
   /** What a method shows after k steps. Direct is done after one. */
@@ -37,7 +41,8 @@ export class Restoration {
 
   /** The step that led to step k: the guess it was made with, and what it added to the state. */
   step(method, k) {
-    const {x_s: before, x0_hat: guess} = this.at(method, method === "direct" ? 0 : k - 1), {x_s: after} = this.at(method, k);
+    const {x_s: before, x0_hat: guess} = this.at(method, method === "direct" ? 0 : k - 1);
+    const {x_s: after} = this.at(method, k);
     return {guess, added: after.map((value, i) => value - before[i])};
   }
 }

@@ -1,11 +1,13 @@
 /* The three columns: what each method shows, its distance from the original, and its rule. */
 import { paint, paintSigned, rmse } from "./images.js";
 import { METHODS } from "./restoration.js";
-import { METHOD_NAMES, number, rule } from "./words.js";
+import { METHOD_NAMES, METHOD_WORDS, number, rule } from "./words.js";
 
 const PANEL = `<div class="panel"><canvas role="img" width="32" height="32"></canvas></div>`;
-const COLUMN = `<figcaption><b></b> <span class="rmse"></span></figcaption>${PANEL}<p class="rule"></p>`;
-const INSIDE = `<figure>${PANEL}<figcaption><span>guess <i>x̂</i><sub>0</sub></span></figcaption></figure><figure>${PANEL}<figcaption>added</figcaption></figure>`;
+const COLUMN = `<figcaption><b></b> <span class="rmse"></span></figcaption>${PANEL}
+  <p class="words"></p><p class="rule"></p>`;
+const INSIDE = `<figure>${PANEL}<figcaption><span>guess <i>x̂</i><sub>0</sub></span></figcaption></figure>
+  <figure>${PANEL}<figcaption>added</figcaption></figure>`;
 
 export class Columns {
   #columns = {};
@@ -18,6 +20,8 @@ export class Columns {
       figure.id = method;
       figure.innerHTML = COLUMN;
       figure.querySelector("b").textContent = METHOD_NAMES[method];
+      figure.querySelector(".words").textContent = METHOD_WORDS[method];
+      figure.querySelector(".rule").innerHTML = rule(method, 0, 0);
       within.innerHTML = INSIDE;
       container.append(figure);
       inside.append(within);
@@ -30,27 +34,27 @@ export class Columns {
   /** The canvases of the three states, for a picture of them all. */
   get canvases() { return METHODS.map((method) => [METHOD_NAMES[method], this.#columns[method].state]); }
 
-  /** Show step k of a restoration, or x_s where there is none yet. Returns each method's RMSE. */
-  show({x0, x_s, s, k, restoration}) {
+  /** Show step k of the restoration `made`, or x_s where there is none yet. Returns each method's RMSE. */
+  show({x0, x_s, s, k, made}) {
     return Object.fromEntries(METHODS.map((method) => {
-      const column = this.#columns[method], shown = restoration?.at(method, k).x_s ?? x_s, distance = rmse(shown, x0);
+      const column = this.#columns[method], shown = made?.at(method, k).x_s ?? x_s;
+      const distance = rmse(shown, x0), error = `RMSE ${number(distance)}`;
       paint(column.state, shown);
-      column.state.setAttribute("aria-label", `${METHOD_NAMES[method]} after ${k} of ${s} steps, RMSE ${number(distance)}`);
-      column.rmse.textContent = `RMSE ${number(distance)}`;
+      column.state.setAttribute("aria-label", `${METHOD_NAMES[method]} after ${k} of ${s} steps, ${error}`);
+      column.rmse.textContent = error;
       column.rule.innerHTML = rule(method, s, k);
       this.#light(column.rule, k > 0 && (method !== "direct" || k === 1));
       column.within.classList.toggle("unseen", !k);
-      if (k) this.#look(method, restoration.step(method, k));
+      if (k) this.#look(METHOD_NAMES[method], column, made.step(method, k));
       return [method, distance];
     }));
   }
 
-  #look(method, {guess, added}) {
-    const column = this.#columns[method];
+  #look(name, column, {guess, added}) {
     paint(column.guess, guess);
-    column.guess.setAttribute("aria-label", `${METHOD_NAMES[method]}: the guess that the step was made with`);
+    column.guess.setAttribute("aria-label", `${name}: the guess that the step was made with`);
     paintSigned(column.added, added);
-    column.added.setAttribute("aria-label", `${METHOD_NAMES[method]}: what the step added (purple) and took away (brown)`);
+    column.added.setAttribute("aria-label", `${name}: what the step added (purple) and took away (brown)`);
   }
 
   /** The rule of a method lights up while it acts. */

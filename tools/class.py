@@ -1,4 +1,4 @@
-"""What a class gets: the student edition, the teacher edition and a handout, made from the notebooks, and the live page.
+"""What a class gets: student edition, teacher edition and handout, made from the notebooks, and the live page.
 
     python -m tools.class [FOLDER]    write them (default: build/class, which git ignores)
 
