@@ -147,7 +147,7 @@ for name, x in (("a small hole", hole), ("faint noise", speckled)):
 # **Predict.** Our networks are small and saw a small share of the images that the paper's saw. In which of the six pairs could they still be below the
 # paper's RMSE?
 #
-# *Table 1: RMSE and SSIM.* † means: not scored on the full test split of 10,000 images; the last column says on which images instead.
+# *Table 1: RMSE and SSIM.* The last column says on which images ours was scored.
 
 # %%
 def cell(printed, metric, digits):
@@ -179,10 +179,10 @@ print(f"What you saw: below the paper's RMSE in {len(cells) - len(above)} of {le
 # %% [markdown]
 # **What you saw.** Degraded rows need no network. Their RMSE agrees, and their SSIM but for the misprint and the rows quoted from memory: so far the protocol is the
 # paper's. Where ours are below with so little training, ask what they were given: a blurred float32 image still holds detail that no 8-bit image file keeps (section 5),
-# and [so does a masked one](../results/details.md#what-masks-let-through). [The summary](../results/README.md#summary) marks by ° what does not hold from 8 bits.
+# and [so does a masked one](../results/details.md#what-masks-let-through). [The summary](../results/README.md#summary) has our scores from 8 bits beside them.
 #
-# *Table 2: FID.* It compares sets of images in the features of a large network, so it must be computed with the same network, resize and number of images. ≈ marks
-# those whose network ran in bfloat16, which moves FID by about one per cent.
+# *Table 2: FID.* It compares sets of images in the features of a large network, so it must be computed with the same network, resize and number of images. The
+# column *taken* says how; bfloat16 moves FID by about one per cent.
 #
 # **Predict.** Ours are below the paper in RMSE. Will they be below it in FID?
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from studies.published import METHODS, PAIRS, Published, Row
-from studies.tables import FROM, MISSING, below, cases, least_to_most, number, section, table, titled
+from studies.tables import FROM, MISSING, bold, cases, least_to_most, number, section, table, titled
 
 SHOWN = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "fid": ("FID", 2), "class_accuracy": ("class accuracy", 3),
          "frechet": ("Frechet", 1), "gain": ("gain", 3)}
@@ -12,19 +12,17 @@ SHOWN = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "fid": ("FID", 2), "class_acc
 
 @section
 def glance(published: Published) -> str:
+    """RMSE of each pair: what the network adds over least squares, and what iterating costs. Bold is the least."""
     rows = []
     for pair, variant, title in cases(published):
         for precision, name in FROM.items():
-            linear, direct, sampled = (published.best(pair, method, precision, variant)
-                                       for method in ("lmmse", "direct", "algorithm2"))
-            ratio = "–"
-            if direct and sampled and direct.images == sampled.images:
-                ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" + ("" if direct.full else " †")
-            rows.append((title, name, published.share(direct.folder) if direct else "–",
-                         *(number(row, "rmse", 4) for row in (linear, direct, sampled)), ratio,
-                         below(direct, linear), below(sampled, linear)))
-    return table("pair | from | budget | LMMSE | direct | Algorithm 2 | Alg. 2 / direct | direct below LMMSE | "
-                 "Alg. 2 below LMMSE", rows)
+            found = [published.best(pair, method, precision, variant) for method in ("lmmse", "direct", "algorithm2")]
+            least = min((row.cell["rmse"] for row in found if row), default=0)
+            shown = [bold(number(row, "rmse", 4), row is not None and row.cell["rmse"] == least) for row in found]
+            _, direct, sampled = found
+            ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" if direct and sampled else "–"
+            rows.append((title, name, published.share(direct.folder) if direct else "–", *shown, ratio))
+    return table("pair | from | budget | LMMSE | direct | Algorithm 2 | Algorithm 2 / direct", rows)
 
 
 @section
@@ -70,22 +68,21 @@ def rows(published: Published) -> str:
     for pair, variant, _ in cases(published):
         found = sorted((row for row in published.rows if row.pair == pair and row.key[0] == variant),
                        key=lambda row: (list(METHODS).index(row.key[1]), row.key[2] != "float32", row.folder))
-        seen = "; ".join(f"{name}: {published.models[name]['images_seen']:,} images in training, {published.share(name)} of "
-                         "the paper's" for name in (pair, f"{pair}-8bit") if name in published.models)
-        head = " | ".join(["method", "from", *(name for name, _ in SHOWN.values())])
-        parts += [f"### {titled(pair, variant)}", f"{seen}.", "The full test split:",
-                  table(head, (score_row(row) for row in found if row.full))]
-        if others := [row for row in found if not row.full]:
-            parts += ["† Other images, not comparable with the table above:",
-                      table(f"{head} | images", ((*score_row(row), row.images) for row in others))]
+        seen = "; ".join(f"{name}: {published.models[name]['images_seen']:,} images in training, "
+                         f"{published.share(name)} of the paper's" for name in (pair, f"{pair}-8bit")
+                         if name in published.models)
+        parts += [f"### {titled(pair, variant)}", f"{seen}."]
+        for full, title in ((True, "The full test split:"), (False, "Other images, not comparable with these:")):
+            if shown := [score_row(row) for row in found if row.full == full]:
+                parts += [title, table(" | ".join(["method", "from", *(name for name, _ in SHOWN.values()), "images"]), shown)]
     return "\n\n".join(parts)
 
 
 def score_row(row: Row) -> tuple[str, ...]:
     made_for_8_bits = row.folder.endswith("-8bit") and row.cell["method"] != "degraded"
-    shown = (number(row, key, digits, True).removesuffix(" †") for key, (_, digits) in SHOWN.items())
     method = METHODS[row.cell["method"]] + (" (8-bit model)" if made_for_8_bits else "")
-    return method, FROM[row.cell["measurement_precision"]], *shown
+    shown = (number(row, key, digits, True).removesuffix(f" ({row.images})") for key, (_, digits) in SHOWN.items())
+    return method, FROM[row.cell["measurement_precision"]], *shown, row.images
 
 
 @section

@@ -1,4 +1,4 @@
-"""The paper's figures beside ours: the summary, the six tables, and which sampler is best."""
+"""The paper's figures beside ours: the summary, a table for each pair, and which sampler is best."""
 from __future__ import annotations
 
 from colddiff_nb.evaluation import fid_protocol
@@ -8,14 +8,15 @@ from studies.tables import (
     FROM,
     MISSING,
     SCORES,
+    bold,
     cases,
+    compare,
     least_to_most,
     number,
     printed_score,
     section,
     table,
     titled,
-    verdict,
 )
 
 PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
@@ -23,42 +24,38 @@ BOTH = ("direct", "algorithm2")  # what the paper prints of restorations
 SAMPLED = ("direct", "algorithm1", "algorithm2")
 
 
-def compare(row: Row | None, printed: float, metric: str, fid_gap: float) -> str:
-    """better, worse or tie; empty without a row.
+def against_paper(published: Published, row: Row | None, metric: str) -> str:
+    """The verdict on a score beside the paper's; "–" where one of the two is missing.
 
-    A tie is not further from the printed figure than half the interval and half its last digit, or for FID than
-    the share `fid_gap` of it.
+    A tie is not further from the printed figure than half the interval and half its last digit, or for FID
+    than `fid_margin`, a share of it.
     """
     key, _, sign = SCORES[metric]
-    if row is None or (ours := row.number(key)) is None:
-        return ""
-    near = fid_gap * printed + 0.005 if metric == "FID" else row.half_interval(key) + 0.0005
-    return "tie" if abs(ours - printed) <= near else "better" if sign * (ours - printed) > 0 else "worse"
-
-
-def outcome(published: Published, pair: str, variant: str, method: str, metric: str) -> str:
-    """`compare` of the row from float32, with °: better or a tie, but from 8 bits less than that, or not scored."""
-    printed, key = published.paper["pairs"][pair][PAPER_METHODS[method]][metric], SCORES[metric][0]
-    exact, rounded = (published.best(pair, method, precision, variant, key) for precision in FROM)
-    result, from_8_bits = (compare(row, printed, metric, fid_margin(published)) for row in (exact, rounded))
-    less = {"better": ("tie", "worse", ""), "tie": ("worse", "")}.get(result, ())
-    return f"{result}°" if from_8_bits in less else result
+    if row is None or row.number(key) is None or row.key[1] not in BOTH:
+        return "–"
+    printed = published.paper["pairs"][row.pair][PAPER_METHODS[row.key[1]]][metric]
+    near = fid_margin(published) * printed + 0.005 if metric == "FID" else row.half_interval(key) + 0.0005
+    return compare(row.cell[key], printed, near, sign)
 
 
 @section
 def summary(published: Published) -> str:
+    """Ours from float32 and from 8 bits beside the paper's, a line for each pair."""
     rows = []
     for pair, variant, _ in cases(published):
         shown = []
         for metric, (key, digits, _) in SCORES.items():
             for method in BOTH:
-                row = published.best(pair, method, variant=variant, metric=key)
-                theirs = published.paper["pairs"][pair][PAPER_METHODS[method]]
-                result, value = outcome(published, pair, variant, method, metric), number(row, key, digits - (metric != "FID"))
-                ours = (f"**{value}**" if result.startswith("better") else value) + "°" * result.endswith("°")
-                shown.append(f"{ours} / {printed_score(theirs, metric)}")
+                ours = []
+                for precision in FROM:
+                    row = published.best(pair, method, precision, variant, key)
+                    text = number(row, key, digits - (metric != "FID"))
+                    ours.append(bold(text, against_paper(published, row, metric) == "better"))
+                theirs = printed_score(published.paper["pairs"][pair][PAPER_METHODS[method]], metric)
+                shown.append(f"{', '.join(ours)} / {theirs}")
         rows.append((titled(pair, variant), published.share(pair), *shown))
-    return table(" | ".join(["pair", "budget", *(f"{metric}, {METHODS[method]}" for metric in SCORES for method in BOTH)]), rows)
+    head = (f"{metric}, {METHODS[method]}" for metric in SCORES for method in BOTH)
+    return table(" | ".join(["pair", "budget", *(name.replace(", ", " of ") for name in head)]), rows)
 
 
 @section
@@ -69,20 +66,17 @@ def paper(published: Published) -> str:
         for method in ("degraded", "lmmse", *BOTH):
             theirs = printed.get(PAPER_METHODS.get(method, ""), {})
             for metric, (key, digits, _) in SCORES.items():
-                row, rounded = (published.best(pair, method, precision, variant, key) for precision in FROM)
-                if not theirs and not row:
+                ours = [published.best(pair, method, precision, variant, key) for precision in FROM]
+                if not theirs and not ours[0]:
                     continue
-                gap = "–"
-                if theirs and row:
-                    gap = f"{row.cell[key] - theirs[metric]:+.{digits - (metric != 'FID')}f}"
-                    gap += f" ({outcome(published, pair, variant, method, metric)})" if method != "degraded" else ""
-                shares = dict.fromkeys(published.share(found.folder) for found in (row, rounded) if found)
-                taken = f", {fid_protocol(row.cell)}" if row and key == "fid" else ""
-                rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–",
-                             number(row, key, digits, True), gap, number(rounded, key, digits),
+                shown = [text for row in ours for text in
+                         (number(row, key, digits, True), against_paper(published, row, metric))]
+                shares = dict.fromkeys(published.share(row.folder) for row in ours if row)
+                taken = f", {fid_protocol(ours[0].cell)}" if ours[0] and key == "fid" else ""
+                rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–", *shown,
                              "; ".join(shares) or "–" if method in SAMPLED else "none needed",
-                             row.images + taken if row else "–"))
-        head = "method | metric | paper | ours | gap | ours, from 8 bits | budget | images"
+                             ours[0].images + taken if ours[0] else "–"))
+        head = "method | metric | paper | ours from float32 | it is | from 8 bits | it is | budget | images"
         parts.append(f"### {titled(pair, variant)}\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
@@ -98,8 +92,8 @@ def misprint(published: Published) -> str:
             for variant in published.variants("deblur-mnist")}
     measured = ", ".join(f"{row.cell['ssim']:.4f} ({variant})" for variant, row in rows.items() if row)
     printed = published.paper["pairs"]["deblur-mnist"]["degraded"]
-    return (f"**A misprint in the paper.** For degraded MNIST deblurring it prints an SSIM of {printed['SSIM']}, the same "
-            f"digits as its RMSE ({printed['RMSE']}). Measured: {measured or MISSING}.")
+    return (f"**A misprint in the paper.** For degraded MNIST deblurring it prints an SSIM of {printed['SSIM']}, "
+            f"the same digits as its RMSE ({printed['RMSE']}). Measured: {measured or MISSING}.")
 
 
 @section
@@ -114,48 +108,47 @@ def worse_than_input(published: Published) -> str:
     """The pairs whose restorations have more RMSE in the paper than its degraded images."""
     lines = []
     for pair, title in PAIRS.items():
-        degraded, direct, sampled = (published.paper["pairs"][pair][method]["RMSE"] for method in PAPER_METHODS.values())
+        printed = published.paper["pairs"][pair]
+        degraded, direct, sampled = (printed[method]["RMSE"] for method in PAPER_METHODS.values())
         if min(direct, sampled) > degraded:
-            lines.append(f"- {title}: in the paper restored images have more RMSE ({direct:.3f}, sampled {sampled:.3f}) than "
-                         f"the degraded ones ({degraded:.3f}): by RMSE they are worse than no restoration.")
+            lines.append(f"- {title}: in the paper restored images have more RMSE ({direct:.3f}, sampled "
+                         f"{sampled:.3f}) than the degraded ones ({degraded:.3f}): by RMSE they are worse than no "
+                         "restoration.")
     return "\n".join(lines)
 
 
-def level(better: Row, other: Row, key: str, digits: int, precision: float) -> bool:
-    """Whether a row is equal to a better one of the same images.
+def among_ours(published: Published, row: Row, other: Row, metric: str) -> str:
+    """The verdict on a score beside another of ours on the same images.
 
-    As printed, or not further away than half the better one's interval, or (FID, where one of the two is by Inception
-    in bfloat16) than the share `precision` of it.
+    A tie is as printed, or not further away than half the other's interval, or for FID where Inception ran in
+    bfloat16 than what that changed at most.
     """
-    value, theirs = better.cell[key], other.cell[key]
-    low_precision = key == "fid" and (better.fid_in_bfloat16 or other.fid_in_bfloat16)
-    near = precision * value if low_precision else better.half_interval(key)
-    return abs(value - theirs) <= near or f"{value:.{digits}f}" == f"{theirs:.{digits}f}"
+    key, digits, sign = METRICS[metric]
+    theirs, near = other.cell[key], other.half_interval(key)
+    if key == "fid" and (row.fid_in_bfloat16 or other.fid_in_bfloat16):
+        near = bfloat16(published) * theirs
+    return compare(row.cell[key], theirs, max(near, 0.5 * 10 ** -digits), sign)
+
+
+METRICS = SCORES | {"Frechet": ("frechet", 1, -1)}
 
 
 @section
 def best(published: Published) -> str:
-    """The paper has no Algorithm 1, so that its verdicts need the two others alone; the Frechet distance is ours."""
-    rows, precision = [], bfloat16(published)
+    """Our samplers from float32: bold is the best and what ties with it. The paper has no Algorithm 1."""
+    rows = []
     for pair, variant, title in cases(published):
         printed = published.paper["pairs"][pair]
-        for metric, (key, digits, sign) in (SCORES | {"Frechet": ("frechet", 1, -1)}).items():
+        for metric, (key, digits, sign) in METRICS.items():
             found = published.together(pair, variant, BOTH, key)
+            here = among_ours(published, found["algorithm2"], found["direct"], metric) if found else "–"
             naive = published.best(pair, "algorithm1", variant=variant, metric=key)
             if found and naive and naive.images == found["direct"].images:
-                found.setdefault("algorithm1", naive)  # its FID by another precision than theirs: ≈ shows which
-            present = [method for method in SAMPLED if method in found]
-            order = sorted(present, key=lambda method: -sign * found[method].cell[key])
-            winners = (METHODS[method] for method in present if level(found[order[0]], found[method], key, digits, precision))
-            theirs, agree = "–", "–"
-            if metric in SCORES:
-                favourite = max(BOTH, key=lambda method: sign * printed[PAPER_METHODS[method]][metric])
-                theirs = METHODS[favourite]
-                if found:
-                    first, second = (found[method] for method in order if method in BOTH)
-                    tied = level(first, second, key, digits, precision)
-                    agree = "tie" if tied else verdict(first.key[1] == favourite, *found.values())
-            images = next(iter(found.values())).images.removesuffix(" †") if found else "–"
-            rows.append((title, metric, *(number(found.get(method), key, digits) for method in SAMPLED),
-                         ", ".join(winners) or MISSING, theirs, agree, images))
-    return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | best here | paper | agree | images", rows)
+                found.setdefault("algorithm1", naive)  # its FID may be by another precision than theirs
+            winner = max(found.values(), key=lambda row: sign * row.cell[key], default=None)
+            shown = (bold(number(row, key, digits), among_ours(published, row, winner, metric) == "tie")
+                     if winner and (row := found.get(method)) else MISSING for method in SAMPLED)
+            direct, sampled = (printed[method].get(metric) for method in ("direct", "sampled"))
+            theirs = "–" if metric == "Frechet" else compare(sampled, direct, 0, sign)
+            rows.append((title, metric, *shown, here, theirs))
+    return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | Algorithm 2 beside direct | in the paper", rows)

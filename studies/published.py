@@ -39,7 +39,7 @@ class Row:
 
     @property
     def images(self) -> str:
-        return f"{self.cell['split']}, {self.cell['n']:,}" + ("" if self.full else " †")
+        return f"{self.cell['split']}, {self.cell['n']:,}"
 
     @property
     def worth(self) -> tuple[bool, bool, int]:

@@ -35,7 +35,7 @@ def first_table(published: Published) -> str:
 def quick(published: Published) -> str:
     rows = []
     for row in published.quick:
-        shown = [number(row, key, digits).removesuffix(" †") for key, digits in (("rmse", 3), ("ssim", 3), ("gain", 2))]
+        shown = [number(row, key, digits).removesuffix(f" ({row.images})") for key, digits in (("rmse", 3), ("ssim", 3), ("gain", 2))]
         rows.append((f"{row.pair}, {row.key[0]}", METHODS[row.key[1]], FROM[row.key[2]], *shown,
                      f"{row.cell['data']} {row.cell['split']}, {row.cell['n']:,}"))
     return table("pair | method | from | RMSE | SSIM | gain | images", rows)

@@ -45,14 +45,14 @@ def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
 
 
 def number(row: Row | None, metric: str, digits: int, interval: bool = False) -> str:
-    """The value, ≈ where Inception ran in bfloat16, half its interval, † where it is not of the full test split."""
+    """The value, half its interval, and what it was scored on where that is not the full test split."""
     value = None if row is None else row.number(metric)
     if row is None or value is None:
         return MISSING
-    text = ("≈ " if metric == "fid" and row.fid_in_bfloat16 else "") + f"{value:.{digits}f}"
+    text = f"{value:.{digits}f}"
     if interval and f"{metric}_interval" in row.cell:
         text += f" ± {row.half_interval(metric):.{digits}f}"
-    return text + ("" if row.full else " †")
+    return text if row.full else f"{text} ({row.images})"
 
 
 def printed_score(theirs: dict[str, Any], metric: str) -> str:
@@ -61,13 +61,18 @@ def printed_score(theirs: dict[str, Any], metric: str) -> str:
     return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
 
 
-def verdict(true: bool, *rows: Row) -> str:
-    return ("yes" if true else "**no**") + ("" if all(row.full for row in rows) else " †")
+def compare(ours: float, theirs: float, near: float, sign: int) -> str:
+    """The verdict on a score: better, worse, or a tie where it is not further away than `near`.
+
+    sign: +1 where more is better, -1 where less is.
+    """
+    if abs(ours - theirs) <= near:
+        return "tie"
+    return "better" if sign * (ours - theirs) > 0 else "worse"
 
 
-def below(row: Row | None, other: Row | None) -> str:
-    """Whether the row's RMSE is below another's."""
-    return "–" if row is None or other is None else verdict(row.cell["rmse"] < other.cell["rmse"], row, other)
+def bold(text: str, true: bool) -> str:
+    return f"**{text}**" if true else text
 
 
 def cases(published: Published) -> list[tuple[str, str, str]]:
