@@ -1,7 +1,4 @@
-"""The notebooks as files, and their exercises: a solution passes its check, the stub and planted wrong answers do not.
-
-The notebooks' stored facts are checked by nbval, in a call of its own (`make test`).
-"""
+"""The notebooks as files; their stored facts; their exercises: a solution passes its check, the stub and planted wrong answers do not."""
 from __future__ import annotations
 
 import ast
@@ -102,17 +99,6 @@ def test_the_setup_cell_is_the_same_everywhere() -> None:
     assert all(len(cell.splitlines()) <= 23 for cell in cells)
 
 
-def test_a_wrong_stored_fact_is_found(tmp_path: Path) -> None:
-    fact = nbformat.v4.new_code_cell("print('ok: 4')", metadata={"tags": ["nbval-check-output"]}, execution_count=1)
-    outcomes = []
-    for name, stored in (("right", "ok: 4\n"), ("wrong", "ok: 5\n")):
-        fact.outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)]
-        (tmp_path / f"{name}.ipynb").write_text(room.text(nbformat.v4.new_notebook(cells=[fact])))
-        command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", f"{name}.ipynb"]
-        outcomes.append(subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode)
-    assert outcomes == [0, 1]
-
-
 def test_start_here_needs_no_package() -> None:
     code = [cell.source for cell in room.inputs(SOURCES[0]).cells if cell.cell_type == "code"]
     modules = {name.name.split(".")[0] for cell in code for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Import) for name in node.names}
@@ -123,7 +109,7 @@ def test_start_here_needs_no_package() -> None:
 
 @every
 def test_stored_facts_hold_on_every_machine(source: Path) -> None:
-    """nbval compares these outputs with those of a smoke-size run: no pictures, times or paths, and at least three of them."""
+    """They are compared with those of a smoke-size run, so they hold no pictures, times or paths; at least three of them."""
     facts = tagged(read(source), "nbval-check-output")
     assert len(facts) >= 3
     for cell in facts:
@@ -134,8 +120,9 @@ def test_stored_facts_hold_on_every_machine(source: Path) -> None:
 
 @pytest.mark.slow
 @every
-def test_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One run in which each check sees, after the stub, the answers of tests/answers and the notebook's own solution."""
+def test_stored_facts_and_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One smoke-size run that prints the stored facts again, and in which each check sees, after the stub, the answers of tests/answers
+    and the notebook's own solution."""
     monkeypatch.setenv(package.VARIABLE, "smoke,offline")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = room.inputs(source)
@@ -161,6 +148,8 @@ def test_exercises(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begins = {"stub": "todo", "wrong": "not yet", "right": "ok:"}
     judged = [(kind, room.printed(cell), answer) for kind, answer, cell in verdicts]
     assert not [verdict for verdict in judged if not verdict[1].startswith(begins[verdict[0]])]
+    facts, stored = ([room.printed(cell) for cell in tagged(one, "nbval-check-output")] for one in (notebook, read(source)))
+    assert facts == stored
 
 
 def test_settings() -> None:
