@@ -1,6 +1,6 @@
-"""Cold diffusion in notebooks: restoring images from blur, pixelation and masks without noise (Bansal et al., 2022).
+"""Cold diffusion in notebooks: images restored from blur, pixelation and masks without noise (Bansal et al.).
 
-The names that a reader imports from here are those of `HOME`; each is fetched from its room when it is first used.
+`HOME` lists the names that a reader imports from here; each comes from its room when it is first used.
 """
 import sys
 

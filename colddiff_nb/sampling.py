@@ -5,7 +5,7 @@ All take the same arguments; others are a ValueError. What lies beyond is in sam
     restore: the network R: restore(x_s, s, start) -> x0_hat, with the severities (B,) of x_s and of x_T.
     degrade: D with its randomness drawn: degrade(x0, s) -> x_s.
     x_T: the degraded images (B, C, H, W).
-    T: the severity of x_T, by default degrade.T; or the falling severities to visit, such as [40, 20, 3, 2, 1].
+    T: the severity of x_T, by default degrade.T; or the falling severities to visit, such as [40, 3, 2, 1].
     trajectory: return a Trajectory of all states instead of x_0 (B, C, H, W). Nothing is clamped.
 """
 from collections.abc import Callable, Sequence
@@ -20,22 +20,22 @@ import torch
 from torch import Tensor, nn
 
 Restore = Callable[[Tensor, Tensor, Tensor], Tensor]
-Severities = int | Sequence[int] | None
+Steps = int | Sequence[int] | None
 
 
-def direct(restore: Restore, degrade: Any, x_T: Tensor, T: Severities = None, trajectory: bool = False) -> Any:
+def direct(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
     """Direct reconstruction. Ask the network once: x_0 = R(x_T, T)."""
-    return iterate(lambda x_s, x0_hat, s, s_next: x0_hat, restore, x_T, severities(degrade, T)[:1], trajectory)
+    return iterate(lambda x_s, x0_hat, *s: x0_hat, restore, x_T, severities(degrade, T)[:1], trajectory)
 
 
-def algorithm1(restore: Restore, degrade: Any, x_T: Tensor, T: Severities = None, trajectory: bool = False) -> Any:
+def algorithm1(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
     """Algorithm 1 (naive). For s = T..1 with x0_hat = R(x_s, s): x_{s-1} = D(x0_hat, s - 1)."""
     def update(x_s, x0_hat, s, s_next):
         return degrade(x0_hat, s_next)
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
 
 
-def algorithm2(restore: Restore, degrade: Any, x_T: Tensor, T: Severities = None, trajectory: bool = False) -> Any:
+def algorithm2(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
     """Algorithm 2 (improved). As above, but x_{s-1} = x_s - D(x0_hat, s) + D(x0_hat, s - 1)."""
     def update(x_s, x0_hat, s, s_next):
         x0_hat = x0_hat.double()  # T small differences add up: in float32 so would their rounding
@@ -48,7 +48,7 @@ SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Every state of one sampling: x0_hat[k] was predicted from x[k], of severity severities[k], and gave x[k + 1]."""
+    """Every state of one sampling: x0_hat[k] was predicted from x[k], whose severity is severities[k]."""
     x: list[Tensor]  # x_T, ..., x_0
     severities: list[int] = field(default_factory=list)
     x0_hat: list[Tensor] = field(default_factory=list)
@@ -58,31 +58,31 @@ class Trajectory:
         return self.x[-1]
 
 
-def severities(degrade: Any, T: Severities) -> list[int]:
-    """Return the severities to visit, first to last; raise ValueError unless they fall within degrade.T..1."""
+def severities(degrade: Any, T: Steps) -> list[int]:
+    """Return the severities to visit; raise ValueError unless they fall within degrade.T..1."""
     asked = degrade.T if T is None else T
     with suppress(TypeError):  # of what is no whole number
-        visited = [index(s) for s in asked] if isinstance(asked, Sequence) else list(range(index(asked), 0, -1))
-        if visited and degrade.T >= visited[0] and visited[-1] >= 1 and all(a > b for a, b in pairwise(visited)):
+        visited = [*map(index, asked)] if isinstance(asked, Sequence) else [*range(index(asked), 0, -1)]
+        if visited and all(a > b for a, b in pairwise([degrade.T + 1, *visited, 0])):
             return visited
-    raise ValueError(f"T = {T!r}: give a severity in 1..{degrade.T}, or falling ones such as [{degrade.T}, 1]")
+    raise ValueError(f"T = {T!r}: give a severity in 1..{degrade.T}, or falling ones: [{degrade.T}, 1]")
 
 
 @torch.no_grad()
 def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool) -> Any:
-    """Ask restore, in eval mode, at each visited severity; update(x_s, x0_hat, s, s_next) makes the next float64 state."""
+    """Ask restore in eval mode, and let update(x_s, x0_hat, s, s_next) make each next state in float64."""
     if not isinstance(x_T, Tensor) or x_T.ndim != 4:
-        shape = tuple(getattr(x_T, "shape", ()))
-        raise ValueError(f"x_T is a {type(x_T).__name__} {shape}: give degraded images as a tensor (B, C, H, W)")
+        raise ValueError(f"x_T has shape {getattr(x_T, 'shape', None)}: give a tensor (B, C, H, W)")
     try:
         signature(restore.forward if isinstance(restore, nn.Module) else restore).bind("x_s", "s", "start")
     except TypeError:
-        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity that the "
-                         "sampler started from, and hand it on to the network inside, if there is one") from None
+        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity of "
+                         "x_T, and hand it on to the network inside, if there is one") from None
     except ValueError:
         pass  # some callables do not show what they take
     training = [part for part in restore.modules() if part.training] if isinstance(restore, nn.Module) else []
-    record, x_s, start = Trajectory([x_T]), x_T.double(), torch.full((len(x_T),), visited[0], device=x_T.device)
+    start = torch.full((len(x_T),), visited[0], device=x_T.device)
+    record, x_s = Trajectory([x_T]), x_T.double()
     try:
         for part in training:
             part.training = False

@@ -1,4 +1,4 @@
-"""The published sets, sets that need no internet, and folders and images of your own: uint8 tensors in a fixed order."""
+"""Published sets, sets that need no internet, folders and images of your own: uint8 in a fixed order."""
 from colddiff_nb.data.loading import SPLITS, Images, load, short_name
 from colddiff_nb.data.names import CHANNELS, channels
 from colddiff_nb.data.pixels import to_float, to_uint8

@@ -34,8 +34,8 @@ def published(name: str, split: str, root: Path, size: int) -> Pair:
     part = "test" if split == "test" else "train"
     if name != "cifar10":
         rows = records(*_torchvision(name, part, root))
-        files = " and ".join(map(str, _raw_files(name, part, root)))
-        check_published(f"{name} {part}", root / TORCHVISION[name], rows, f"delete {files}, they are downloaded anew")
+        mend = f"delete {' and '.join(map(str, _raw_files(name, part, root)))}, they are downloaded anew"
+        check_published(f"{name} {part}", root / TORCHVISION[name], rows, mend)
     elif (root / name / part).is_dir():
         rows = _png_records(root, part)
     else:
@@ -85,7 +85,7 @@ def _decode(folder: Path) -> Pair:
 
 
 def _torchvision(name: str, part: str, root: Path) -> Pair:
-    """Pixels (N, C, h, w) and labels in file order, from torchvision's files under `root`, downloaded when absent."""
+    """Pixels (N, C, h, w) and labels of torchvision's files under `root`, downloaded when absent."""
     from torchvision import datasets
 
     try:

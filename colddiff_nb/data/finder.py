@@ -46,7 +46,7 @@ def read_folder(folder: Path, files: Sequence[Path], read: Callable[[Path], Tens
     """Return the images (N, C, h, w) of files below a folder; their labels number its subfolders.
 
     Args:
-        read: returns the uint8 image (1, C, h, w) of a file, or raises ValueError("what is wrong: what to do").
+        read: returns the uint8 image (1, C, h, w) of a file, or raises ValueError("what: what to do").
 
     Raises:
         ValueError: there are no files, or some cannot be read: one error for all.

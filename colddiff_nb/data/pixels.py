@@ -1,4 +1,4 @@
-"""Pixels as one uint8 tensor (N, C, H, W): to floats and back, resized, in an order that content alone decides."""
+"""Pixels as one uint8 tensor (N, C, H, W): to floats and back, resized, in an order of their content."""
 from __future__ import annotations
 
 import hashlib
@@ -17,7 +17,8 @@ def to_float(pixels: Tensor) -> Tensor:
         ValueError: pixels are not uint8.
     """
     if pixels.dtype != torch.uint8:
-        raise ValueError(f"to_float takes uint8 pixels, not {pixels.dtype}; images in [-1, 1] are float already")
+        raise ValueError(f"to_float takes uint8 pixels, not {pixels.dtype}; "
+                         "images in [-1, 1] are float already")
     return pixels.float() / 127.5 - 1
 
 
@@ -36,8 +37,8 @@ def resize(pixels: Tensor, size: int) -> Tensor:
     """Resize uint8 pixels bilinearly, antialiased when they shrink; exact for MNIST's 28 to 32."""
     if pixels.shape[-1] == size:
         return pixels
-    shrinks = size < pixels.shape[-1]
-    resized = F.interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False, antialias=shrinks)
+    resized = F.interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False,
+                            antialias=size < pixels.shape[-1])
     return resized.round().clamp(0, 255).to(torch.uint8)
 
 

@@ -1,8 +1,8 @@
 """Linear degradations: D multiplies coefficients by gains, in one basis for all severities.
 
-Blur on a ring scales waves, blur with reflected borders scales cosines, pixelation keeps or drops Haar wavelets, a mask
-scales pixels. Whatever inverts D uses these gains: projection, preconditioner, the maps of notebook 06. The bases
-are written down in closed form, so they are the same on every machine: weights may store a number for a coefficient.
+Blur on a ring scales waves, blur with reflected borders scales cosines, pixelation keeps or drops Haar
+wavelets, a mask scales pixels. Projection, preconditioner and the maps of notebook 06 use the same gains. The
+bases are closed forms, the same on every machine: weights may store a number for each coefficient.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Basis = tuple[Tensor, Tensor]  # B, whose columns are the basis vectors, and B^-
 
 
 def waves(size: int) -> tuple[Basis, Tensor]:
-    """Return the sines and cosines on a ring of pixels, and the angle per pixel (size,) of each: 0, 1, 1, 2, 2, ..."""
+    """Return the waves on a ring, of frequency 0, 1, 1, 2, 2, ..., and their angles per pixel (size,)."""
     k = (torch.arange(size) + 1) // 2
     angles = 2 * math.pi * k.double() / size
     phases = angles * torch.arange(size).double().unsqueeze(1)  # (pixels, columns)
@@ -43,7 +43,7 @@ def cosines(size: int) -> tuple[Basis, Tensor]:
 
 
 def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
-    """Return means of blocks of 2^levels pixels and differences within them (Haar), and a side (size,) of each.
+    """Return means of blocks of 2^levels pixels, differences within them (Haar), and a side (size,) of each.
 
     Average pooling by up to that side keeps a coefficient, by more drops it.
     """

@@ -15,7 +15,8 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
         bounded: False lets D leave [-1, 1], as noise does.
     """
     T = degrade.T
-    x0 = torch.rand(3, channels, degrade.size, degrade.size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    shape = (3, channels, degrade.size, degrade.size)
+    x0 = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     mixed = torch.tensor([1, T, (T + 1) // 2])
 
     def draw() -> DrawnDegradation:
@@ -44,7 +45,8 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
             lambda: same(drawn(x0, T), draw()(x0, T)),
         "values are not finite":
             lambda: all(bool(drawn(x0, t).isfinite().all()) for t in range(T + 1)),
-        "values leave [-1, 1], where 8 bits cut them off; if that is meant: check_degradation(D, bounded=False)":
+        "values leave [-1, 1], where 8 bits cut them off; if that is meant: "
+        "check_degradation(D, bounded=False)":
             lambda: not bounded or all(drawn(x0.sign(), t).abs().max() <= 1 + 1e-5 for t in range(T + 1)),
         "inside torch.autocast the result differs: `apply_at` must not switch autocast on":
             lambda: same(in_bfloat16(), drawn(x0, T)) or not same(drawn(x0, T), drawn(x0, T)),

@@ -6,7 +6,7 @@ One of your own:
         def apply_at(self, x0, t, randomness):
             return x0 * (1 - self.share(t, x0))
 
-    degradations.register("fade", Fade, T=20)  # now make("fade") and recipe("quick", "fade", "mnist5k") find it
+    degradations.register("fade", Fade, T=20)  # now make("fade") and recipe("quick", "fade", ...) find it
     assert not check_degradation(make("fade"))
 """
 from __future__ import annotations
@@ -23,10 +23,10 @@ PRECISIONS = ("float32", "8bit")  # in which x_T can be measured
 
 
 class Degradation(nn.Module):
-    """D of one task, for images (B, C, size, size) in [-1, 1] and severities t in 0..T; D(x0, 0) is x0 bit for bit.
+    """D of one task, for images (B, C, size, size) in [-1, 1] and severities 0..T.
 
-    A subclass gives `apply_at`. Where it is random it also gives `draw_randomness`: then D must be drawn before it
-    is called. Where part of x0 can be read off x_t, it may give `project_at`.
+    D(x0, 0) is x0 bit for bit. A subclass gives `apply_at`. If it is random it also gives `draw_randomness`:
+    then D must be drawn before it is called. Where part of x0 can be read off x_t, it may give `project_at`.
 
     Args:
         options: plain values; `make(**options)` builds the same degradation again.
@@ -38,7 +38,7 @@ class Degradation(nn.Module):
         self.task: str = options["task"]
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        """Degrade x0 (B, C, size, size) with severities t (B,) and a randomness (B, ...) of `draw_randomness`."""
+        """Degrade x0 (B, C, size, size) with severities t (B,) and a randomness (B, ...) that was drawn."""
         raise NotImplementedError(f"{type(self).__name__} gives no apply_at(x0, t, randomness)")
 
     def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor,
@@ -71,7 +71,7 @@ class Degradation(nn.Module):
         return DrawnDegradation(self, torch.zeros(len(x0), 0))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        """Degrade x0 (B, C, size, size) with severity t, an int or (B,): same shape, float32, or float64 as x0."""
+        """Degrade x0 (B, C, size, size) with severity t, an int or (B,): float32, or float64 as x0."""
         return self.undrawn(x0)(x0, t)
 
     def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None,
@@ -105,7 +105,8 @@ class Degradation(nn.Module):
         if not isinstance(t, Tensor) or t.shape != (len(x0),) or t.dtype not in (torch.int64, torch.int32):
             kind = f"{t.dtype} {tuple(t.shape)}" if isinstance(t, Tensor) else repr(t)
             raise ValueError(f"t is {kind}; give an int or a LongTensor ({len(x0)},)")
-        if not t.is_cuda and len(t) and (t.min() < 0 or t.max() > self.T):  # to read a CUDA tensor waits for the device
+        # To read a CUDA tensor would wait for the device.
+        if not t.is_cuda and len(t) and (t.min() < 0 or t.max() > self.T):
             raise ValueError(f"t = {int(t.min())}..{int(t.max())} {outside}")
         return t
 
@@ -130,17 +131,17 @@ class DrawnDegradation:
     def __call__(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """Degrade x0 (n, C, size, size) with severity t, an int or (n,)."""
         if isinstance(x0, Tensor) and x0.ndim and len(x0) != len(self):
-            raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: slice the draw as you slice the images, "
-                             "drawn[a:b]")
+            raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: "
+                             "slice the draw as you slice the images, drawn[a:b]")
         return self.degrade.degrade(x0, t, self.randomness)
 
     def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None,
                 measurement_precision: str = "float32") -> Tensor:
         """Put into x0_hat what x_T = D(x0, t) tells for certain; what x_T does not tell stays.
 
-        That is the coefficients whose gains are large enough: block means of pixelation, waves that a blur keeps,
-        pixels that a mask lets through. For pixelation by area from an exact x_T this is an orthogonal projection
-        onto a set that holds x0: no error of x0_hat can rise (DDNM, arXiv 2212.00490).
+        That is the coefficients whose gains are large enough: block means of pixelation, waves that a blur
+        keeps, pixels that a mask lets through. For pixelation by area from an exact x_T this is an orthogonal
+        projection onto a set that holds x0: no error of x0_hat can rise (DDNM, arXiv 2212.00490).
 
         Args:
             t: severity of x_T, by default T.
@@ -159,4 +160,5 @@ class DrawnDegradation:
 
 def check_precision(measurement_precision: str) -> None:
     if measurement_precision not in PRECISIONS:
-        raise ValueError(f"unknown measurement_precision {measurement_precision!r}: choose {' or '.join(PRECISIONS)}")
+        choices = " or ".join(PRECISIONS)
+        raise ValueError(f"unknown measurement_precision {measurement_precision!r}: choose {choices}")

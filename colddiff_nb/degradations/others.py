@@ -1,4 +1,4 @@
-"""Degradations beyond the paper's tables: fading colour, hot noise, blur to the mean colour, a straight line, snow."""
+"""Degradations beyond the paper's tables: fading colour, noise, blur to the mean, a straight line, snow."""
 from __future__ import annotations
 
 import math
@@ -13,7 +13,7 @@ from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 
 
 class Decolour(Degradation):
-    """The weight of the colour is 1 - t / T: x_T is grey (0.299 R + 0.587 G + 0.114 B in all three channels)."""
+    """The weight of the colour is 1 - t / T: x_T is grey, 0.299 R + 0.587 G + 0.114 B in all channels."""
 
     luma: Tensor
 
@@ -31,7 +31,8 @@ class Decolour(Degradation):
 class Noise(Degradation):
     """Hot diffusion: x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) z with the cosine schedule; x_T is noise alone.
 
-    A subclass may give another `signal` and `noise_level` (T + 1,): a little noise over a cold degradation is a hybrid.
+    A subclass may give another `signal` and `noise_level` (T + 1,): a little noise over a cold degradation is
+    a hybrid.
     """
 
     signal_level: Tensor
@@ -61,10 +62,11 @@ class Noise(Degradation):
 
 
 def blur_to_the_mean(size: int, options: dict[str, Any], T: int) -> Separable:
-    """Heat flow on a ring, a blur whose width grows geometrically from half a pixel to 3/4 of the image; then the mean."""
-    widths = torch.cat([torch.zeros(1), 0.5 * (1.5 * size) ** torch.linspace(0, 1, T)]).double()  # of x_0, ..., x_T
+    """Blur on a ring by heat flow: its width grows from half a pixel to 3/4 of the image; x_T is the mean."""
+    grown = 0.5 * (1.5 * size) ** torch.linspace(0, 1, T)
+    widths = torch.cat([torch.zeros(1), grown]).double()  # of x_0, ..., x_T
     basis, angles = waves(size)
-    steps = torch.exp(widths.square().diff().unsqueeze(1) * (angles.cos() - 1))  # (T, size): gains of each step
+    steps = torch.exp(widths.square().diff().unsqueeze(1) * (angles.cos() - 1))  # (T, size)
     steps[-1, 1:] = 0  # the last step keeps the mean alone
     return Separable(basis, steps, options)
 
@@ -85,7 +87,7 @@ class Line(Degradation):
 
 
 class Snow(Degradation):
-    """Snow as in ImageNet-C: the image pales, and streaks, drawn once an image, cover more of it at every severity."""
+    """Snow as in ImageNet-C: the image pales, and streaks, drawn once an image, cover more and more of it."""
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
         """Draw streaks (n, 1, size, size) of mean 0 and spread 1."""

@@ -15,10 +15,17 @@ OWN_NETWORKS: dict[str, Callable[[int, int, int], Any]] = {}  # filled by `regis
 
 
 def build(name: str, degrade: Degradation, channels: int, **options: Any) -> nn.Module:
-    """The network "small", "paper" or your own for the images that a degradation was made for, with fresh weights.
+    """Return a network with fresh weights; its `channels`, `size` and `T` say what it was made for.
 
-    options: of SmallUNet; the others have none. Raises ValueError for a size that it cannot take. Its channels, size
-    and T say what it was made for."""
+    Args:
+        name: "small", "paper", or one that was registered.
+        degrade: D, whose images it takes.
+        channels: of the images.
+        **options: of SmallUNet; the others have none.
+
+    Raises:
+        ValueError: it cannot take images of that size.
+    """
     size = degrade.size
     check_images(torch.empty(0, channels, size, size), channels, 8)
     network: Any
@@ -36,8 +43,13 @@ def build(name: str, degrade: Degradation, channels: int, **options: Any) -> nn.
 def register(name: str, maker: Callable[[int, int, int], nn.Module]) -> None:
     """Let recipes find a network of your own: recipe("quick", "superres", "mnist5k", network=name).
 
-    maker(channels, size, T) returns it with fresh weights, to be called as `SmallUNet.forward` is. Whoever loads its
-    weights registers it first. A name of the package's is a ValueError."""
+    Args:
+        maker: maker(channels, size, T) returns it with fresh weights, to be called as `SmallUNet.forward` is.
+            Whoever loads its weights registers it first.
+
+    Raises:
+        ValueError: the name is one of the package's.
+    """
     if name in ("small", "paper"):
         raise ValueError(f"{name} is a network of the package: register yours under another name")
     OWN_NETWORKS[name] = maker

@@ -1,11 +1,14 @@
-"""The paper's two networks: the ConvNeXt U-Net it trained on MNIST and the ResNet U-Net it trained on CIFAR-10.
+"""The paper's two networks: the ConvNeXt U-Net it trained on MNIST, the ResNet U-Net it trained on CIFAR-10.
 
-Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the official state dicts, so these load directly."""
+Attribute names (downs, mid_block1, temb, nin_shortcut, ...) are those of the official state dicts, which load
+directly. Both see x_t as it is, and count severities from 0.
+"""
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +22,8 @@ class ChannelNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.g, self.b = nn.Parameter(torch.ones(1, channels, 1, 1)), nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.g = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.b = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
@@ -33,7 +37,8 @@ class ConvNextBlock(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(nn.GELU(), nn.Linear(time_width, inputs)) if time_width else None
         self.ds_conv = nn.Conv2d(inputs, inputs, 7, padding=3, groups=inputs)
-        wide, back = nn.Conv2d(inputs, 2 * outputs, 3, padding=1), nn.Conv2d(2 * outputs, outputs, 3, padding=1)
+        wide = nn.Conv2d(inputs, 2 * outputs, 3, padding=1)
+        back = nn.Conv2d(2 * outputs, outputs, 3, padding=1)
         self.net = nn.Sequential(ChannelNorm(inputs) if norm else nn.Identity(), wide, nn.GELU(), back)
         self.res_conv = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
@@ -43,7 +48,7 @@ class ConvNextBlock(nn.Module):
 
 
 class LinearAttention(nn.Module):
-    """Attention, 4 heads of 32, at a cost linear in the pixels: softmax of the keys over positions, then q (k v), not (q k) v."""
+    """Attention, 4 heads of 32, at a cost linear in the pixels: q (k v), keys' softmax over them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -51,8 +56,8 @@ class LinearAttention(nn.Module):
         self.to_out = nn.Conv2d(4 * 32, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.to_qkv(x).flatten(2).unflatten(1, (3, 4, 32)).unbind(1)  # each (B, 4, 32, H * W)
-        mixed = (value @ key.softmax(dim=-1).mT) @ query * 32**-0.5  # (B, 4, 32, 32) @ (B, 4, 32, H * W) -> (B, 4, 32, H * W)
+        query, key, value = self.to_qkv(x).flatten(2).unflatten(1, (3, 4, 32)).unbind(1)  # (B, 4, 32, HW)
+        mixed = (value @ key.softmax(dim=-1).mT) @ query * 32**-0.5  # (B, 4, 32, 32) @ (B, 4, 32, HW)
         return self.to_out(mixed.reshape(len(x), 4 * 32, *x.shape[2:]))  # (B, channels, H, W)
 
 
@@ -66,13 +71,15 @@ class ResidualLinearAttention(nn.Module):
 
 
 class ConvNextLevel(nn.ModuleList):
-    """Two blocks and attention at one resolution, then the step to the next; returns the features before and after that step."""
+    """Two blocks and attention at one resolution, then the step to the next."""
 
-    def __init__(self, inputs: int, outputs: int, time_width: int, resample: nn.Module, norm: bool = True) -> None:
-        first, second = ConvNextBlock(inputs, outputs, time_width, norm), ConvNextBlock(outputs, outputs, time_width)
+    def __init__(self, inputs: int, outputs: int, time_width: int, resample: nn.Module, norm: bool = True):
+        first = ConvNextBlock(inputs, outputs, time_width, norm)
+        second = ConvNextBlock(outputs, outputs, time_width)
         super().__init__([first, second, ResidualLinearAttention(outputs), resample])
 
     def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features before and after the step."""
         features = self[2](self[1](self[0](x, time), time))
         return features, self[3](features)
 
@@ -83,30 +90,33 @@ class ConvNextUNet(nn.Module):
     def __init__(self, dim: int = 64, multipliers: Sequence[int] = (1, 2, 4, 8), channels: int = 1) -> None:
         super().__init__()
         if dim < 4 or dim % 2:
-            raise ValueError(f"dim {dim} leaves no room for sines and cosines: use an even number, at least 4")
+            raise ValueError(f"dim {dim} leaves no room for sines and cosines: use an even number, 4 or more")
         self.dim, self.channels, widths = dim, channels, [dim * multiplier for multiplier in multipliers]
-        self.time_mlp = nn.Sequential(nn.Identity(), nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        linear = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+        self.time_mlp = nn.Sequential(nn.Identity(), linear[0], nn.GELU(), linear[1])
         self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
         for level, (inputs, outputs) in enumerate(zip([channels, *widths], widths)):
-            down = nn.Conv2d(outputs, outputs, 4, stride=2, padding=1) if level < len(widths) - 1 else nn.Identity()
+            last = level == len(widths) - 1
+            down = nn.Identity() if last else nn.Conv2d(outputs, outputs, 4, stride=2, padding=1)
             self.downs.append(ConvNextLevel(inputs, outputs, dim, down, norm=level > 0))
         self.mid_block1, self.mid_block2 = (ConvNextBlock(widths[-1], widths[-1], dim) for _ in range(2))
         self.mid_attn = ResidualLinearAttention(widths[-1])
         for inputs, outputs in zip(widths[:0:-1], widths[-2::-1]):
-            self.ups.append(ConvNextLevel(2 * inputs, outputs, dim, nn.ConvTranspose2d(outputs, outputs, 4, stride=2, padding=1)))
+            up = nn.ConvTranspose2d(outputs, outputs, 4, stride=2, padding=1)
+            self.ups.append(ConvNextLevel(2 * inputs, outputs, dim, up))
         self.final_conv = nn.Sequential(ConvNextBlock(widths[0], dim, None), nn.Conv2d(dim, channels, 1))
 
     def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
-        """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
+        """Restore x (B, channels, H, W) of severities t (B,), 1..T: same shape. start is ignored."""
         check_images(x, self.channels, 2 ** (len(self.downs) - 1))  # every level but the last halves them
-        time = self.time_mlp(severity_embedding(t - 1, self.dim))  # the paper's networks count severities from 0
+        time = self.time_mlp(severity_embedding(t - 1, self.dim))
         skips = []
         for level in self.downs:
             features, x = level(x, time)  # halves H and W, except at the last level
             skips.append(features)
         x = self.mid_block2(self.mid_attn(self.mid_block1(x, time)), time)
         for level in self.ups:
-            _, x = level(torch.cat([x, skips.pop()], dim=1), time)  # doubles H and W; the first level's skip stays unused
+            _, x = level(torch.cat([x, skips.pop()], dim=1), time)  # doubles H, W; the first skip is unused
         return self.final_conv(x)
 
 
@@ -116,7 +126,8 @@ class ResNetBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, time_width: int, dropout: float) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(32, inputs, eps=1e-6), nn.GroupNorm(32, outputs, eps=1e-6)
-        self.conv1, self.conv2 = nn.Conv2d(inputs, outputs, 3, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.temb_proj, self.dropout = nn.Linear(time_width, outputs), nn.Dropout(dropout)
         self.nin_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
@@ -136,13 +147,13 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(x)
-        query, key, value = (project(h).flatten(2).transpose(1, 2) for project in (self.q, self.k, self.v))  # (B, H * W, C)
-        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # (B, C, H * W)
+        query, key, value = (layer(h).flatten(2).mT for layer in (self.q, self.k, self.v))  # (B, HW, C)
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # (B, C, HW)
         return x + self.proj_out(mixed.reshape(x.shape))
 
 
 class ResNetLevel(nn.Module):
-    """The blocks of one resolution, each followed by attention where there is any; inputs holds every block's input channels."""
+    """The blocks of one resolution, with attention after each or none; inputs: the blocks' input channels."""
 
     def __init__(self, inputs: Sequence[int], outputs: int, time_width: int, attention: bool, dropout: float,
                  downsample: nn.Module | None = None, upsample: nn.Module | None = None) -> None:
@@ -152,48 +163,60 @@ class ResNetLevel(nn.Module):
         self.downsample, self.upsample = downsample, upsample
 
     def forward(self, x: Tensor, time: Tensor, skips: list[Tensor] | None = None) -> list[Tensor]:
-        """Every block's output, then the resampled one if any. On the way up each block takes a skip off the end of the list."""
+        """Return every block's output, then the resampled one if any; each block takes the last skip."""
         outputs = []
         for block, attention in zip(self.block, self.attn):
             x = attention(block(x if skips is None else torch.cat([x, skips.pop()], dim=1), time))
             outputs.append(x)
-        return outputs + [resample(x) for resample in (self.downsample, self.upsample) if resample is not None]
+        return outputs + [layer(x) for layer in (self.downsample, self.upsample) if layer is not None]
 
 
 class ResNetUNet(nn.Module):
-    """The paper's CIFAR-10 network. A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove
-    the time), and `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size."""
+    """The paper's CIFAR-10 network.
 
-    def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2), blocks: int = 2,
-                 attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32) -> None:
+    A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove the time), and
+    `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size.
+    """
+
+    def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2),
+                 blocks: int = 2, attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32):
         super().__init__()
         if width < 32 or width % 32:
             raise ValueError(f"width {width} does not divide into 32 groups: use a multiple of 32")
         self.channels, self.width, time_width = channels, width, 4 * width
         widths = [width * multiplier for multiplier in multipliers]
-        dense = [("0", nn.Linear(width, time_width)), ("silu", nn.SiLU()), ("1", nn.Linear(time_width, time_width))]
-        self.temb = nn.ModuleDict({"dense": nn.Sequential(OrderedDict(dense))})
+        first, second = nn.Linear(width, time_width), nn.Linear(time_width, time_width)
+        dense = nn.Sequential(OrderedDict({"0": first, "silu": nn.SiLU(), "1": second}))
+        self.temb = nn.ModuleDict({"dense": dense})
         self.conv_in = nn.Conv2d(channels, width, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        skips, below = [width], widths[-1]  # channels of what waits for the way up, and of what comes from the level below
+        skips, below = [width], widths[-1]  # channels: of what waits for the way up, and of the level below
+
+        def level_of(level: int, inputs: list[int], outputs: int, **resample: Any) -> ResNetLevel:
+            attention = size >> level in attention_at
+            return ResNetLevel(inputs, outputs, time_width, attention, dropout, **resample)
+
         for level, outputs in enumerate(widths):
             inputs = [skips[-1]] + [outputs] * (blocks - 1)
-            pad, conv = nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(outputs, outputs, 3, stride=2)  # pads right and bottom alone
+            pad = nn.ZeroPad2d((0, 1, 0, 1))  # right and bottom
+            conv = nn.Conv2d(outputs, outputs, 3, stride=2)
             down = nn.Sequential(OrderedDict(pad=pad, conv=conv)) if level < len(widths) - 1 else None
-            self.down.append(ResNetLevel(inputs, outputs, time_width, size >> level in attention_at, dropout, downsample=down))
+            self.down.append(level_of(level, inputs, outputs, downsample=down))
             skips += [outputs] * (blocks + (down is not None))
-        self.mid = nn.ModuleDict({"block_1": ResNetBlock(below, below, time_width, dropout), "attn_1": Attention(below),
-                                  "block_2": ResNetBlock(below, below, time_width, dropout)})
+        self.mid = nn.ModuleDict({
+            "block_1": ResNetBlock(below, below, time_width, dropout), "attn_1": Attention(below),
+            "block_2": ResNetBlock(below, below, time_width, dropout)})
         for level, outputs in reversed(list(enumerate(widths))):
             inputs = [features + skips.pop() for features in [below] + [outputs] * blocks]
             nearest, conv = nn.Upsample(scale_factor=2), nn.Conv2d(outputs, outputs, 3, padding=1)
             up = nn.Sequential(OrderedDict(nearest=nearest, conv=conv)) if level > 0 else None
-            self.up.insert(0, ResNetLevel(inputs, outputs, time_width, size >> level in attention_at, dropout, upsample=up))
+            self.up.insert(0, level_of(level, inputs, outputs, upsample=up))
             below = outputs
-        self.norm_out, self.conv_out = nn.GroupNorm(32, below, eps=1e-6), nn.Conv2d(below, channels, 3, padding=1)
+        self.norm_out = nn.GroupNorm(32, below, eps=1e-6)
+        self.conv_out = nn.Conv2d(below, channels, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
-        """x (B, channels, H, W) at severities t (B,), integers in 1..T -> the restored images, same shape."""
+        """Restore x (B, channels, H, W) of severities t (B,), 1..T: same shape. start is ignored."""
         check_images(x, self.channels, 2 ** (len(self.down) - 1))
         time = self.temb["dense"](severity_embedding(t - 1, self.width))  # (B, 4 * width)
         skips = [self.conv_in(x)]  # (B, width, H, W)
@@ -205,35 +228,30 @@ class ResNetUNet(nn.Module):
         return self.conv_out(F.silu(self.norm_out(x)))  # (B, channels, H, W)
 
 
-def load_official(state_dict: Mapping[str, object]) -> ConvNextUNet | ResNetUNet:
-    """The network an official state dict belongs to, with its weights, in eval mode, on the CPU, for 32 x 32 images. Prefixes
-    `module.` and `denoise_fn.` are removed, entries that are not the network's ignored; a ValueError names what is missing."""
-    tensors = {name: value for name, value in state_dict.items() if isinstance(value, Tensor)}
-    state = {re.sub(r"^((module|denoise_fn)\.)+", "", name): value for name, value in tensors.items()}
+def load_official(state_dict: Mapping[str, Any], network: nn.Module | None = None) -> nn.Module:
+    """Load an official state dict, and return its network in eval mode.
 
-    def count(prefix: str) -> range:
-        return range(max(1, len({name[len(prefix):].split(".")[0] for name in state if name.startswith(prefix)})))
+    Prefixes `module.` and `denoise_fn.` are removed, entries that are not the network's ignored.
 
-    network: ConvNextUNet | ResNetUNet
-    try:
-        with torch.device("meta"):  # shapes only: nothing is allocated or drawn before everything is known to fit
-            if "time_mlp.1.weight" in state:
-                dim = state["time_mlp.1.weight"].shape[1]
-                multipliers = [state[f"downs.{level}.0.net.3.weight"].shape[0] // dim for level in count("downs.")]
-                network = ConvNextUNet(dim, multipliers, state["final_conv.1.weight"].shape[0])
-            else:
-                width, channels = state["conv_in.weight"].shape[0], state["conv_in.weight"].shape[1]
-                multipliers = [state[f"down.{level}.block.0.conv1.weight"].shape[0] // width for level in count("down.")]
-                attention_at = [32 >> level for level in count("down.") if f"down.{level}.attn.0.q.weight" in state]
-                network = ResNetUNet(channels, width, multipliers, len(count("down.0.block.")), attention_at)
-    except (KeyError, IndexError, ZeroDivisionError) as error:
-        hint = "of a checkpoint pass its 'ema' or 'model'"
-        raise ValueError(f"no state dict of the paper's networks ({hint}): missing or misshapen {error}") from None
-    state = {name: value for name, value in state.items() if name.split(".")[0] in dict(network.named_children())}
-    expected, found = ({name: tuple(value.shape) for name, value in part.items()} for part in (network.state_dict(), state))
+    Args:
+        network: one of other widths; by default the one of the paper's two that the names fit, on the CPU.
+
+    Raises:
+        ValueError: names what is missing or has another shape.
+    """
+    state = {re.sub(r"^((module|denoise_fn)\.)+", "", name): value for name, value in state_dict.items()}
+    if network is None:
+        with torch.device("meta"):  # nothing is allocated or drawn before everything is known to fit
+            network = ConvNextUNet() if "time_mlp.1.weight" in state else ResNetUNet()
+    parts = dict(network.named_children())
+    state = {name: value for name, value in state.items() if name.split(".")[0] in parts}
+    expected, found = ({name: tuple(value.shape) for name, value in tensors.items()}
+                       for tensors in (network.state_dict(), state))
     wrong = [f"{name}: found {found.get(name, 'nothing')}, expected {expected.get(name, 'nothing')}"
              for name in sorted(expected | found) if found.get(name) != expected.get(name)]
     if wrong:
-        raise ValueError(f"state dict does not fit the {type(network).__name__}: {'; '.join(wrong[:3])} ({len(wrong)} in all)")
-    network.to_empty(device="cpu").load_state_dict(state, strict=True)
+        hint = "of a checkpoint pass its 'ema' or 'model'"
+        raise ValueError(f"no state dict of this {type(network).__name__} ({hint}): {'; '.join(wrong[:3])} "
+                         f"({len(wrong)} in all)")
+    network.to_empty(device="cpu").load_state_dict(state)
     return network.eval()

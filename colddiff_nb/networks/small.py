@@ -1,7 +1,8 @@
 """The small network R(x_t, t) -> x0_hat: a U-Net for CPUs behind a float32 preconditioner.
 
-The paper's own two networks are in official.py; they see x_t as it is. All are called with images x_t (B, C, H, W), their
-severities t and the severities that the sampler started from, LongTensors (B,) in 1..T, and return images of the same shape.
+The paper's own two networks are in official.py; they see x_t as it is. All are called with images x_t (B, C,
+H, W), their severities t and the severities that the sampler started from, LongTensors (B,) in 1..T, and
+return images of the same shape.
 """
 from __future__ import annotations
 
@@ -31,26 +32,37 @@ class Block(nn.Module):
 
 
 class SmallUNet(nn.Module):
-    """About 1 M parameters and 0.1 GFLOP for a 32 x 32 image: pixel-unshuffle to half resolution, then three levels.
+    """About 1 M parameters and 0.1 GFLOP for a 32 x 32 image: pixel-unshuffle, then three levels.
 
     For blur and pixelation x0_hat is the preconditioner's linear estimate plus a correction of what was not
-    measured: images must have the size of the degradation. For all others it is x_t * exp(gain) plus a correction,
-    as a mask attenuates: H and W must be divisible by 8. The last layer starts at zero.
-    time, skips: switch off for the ablations. data_consistency: see `Recipe` and `forward`.
+    measured. For all others it is x_t * exp(gain) plus a correction, as a mask attenuates. It starts as the
+    estimate, or as x_t: the last layer is zero.
+
+    Args:
+        degrade: D; for blur and pixelation images must have its size, for others a multiple of 8.
+        measurement_precision: that of x_T: "float32", "8bit" or "both".
+        widths: channels of the levels.
+        time, skips: False leaves out the severity, or the skip connections.
+        data_consistency: what is never changed: all that x_s tells ("state"), or what x_T told
+            ("measurement").
     """
 
-    def __init__(self, degrade: Degradation, channels: int, measurement_precision: str = "float32", widths: tuple[int, int, int] = (48, 80, 160),
-                 time: bool = True, skips: bool = True, data_consistency: str = "state"):
+    def __init__(self, degrade: Degradation, channels: int, measurement_precision: str = "float32",
+                 widths: tuple[int, int, int] = (48, 80, 160), time: bool = True, skips: bool = True,
+                 data_consistency: str = "state"):
         super().__init__()
         top, middle, bottom = widths
         embedding = 2 * top
-        self.channels, self.top, self.time, self.skips, self.data_consistency = channels, top, time, skips, data_consistency
+        self.channels, self.top, self.time, self.skips = channels, top, time, skips
+        self.data_consistency = data_consistency
         self.precondition = Preconditioner(degrade, channels, measurement_precision)
         self.only_size = degrade.size if self.precondition.inverts else None
-        self.embed = nn.Sequential(nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
+        layers = nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
+        self.embed = nn.Sequential(*layers)
         self.stem = nn.Conv2d(12 * channels, top, 1)
-        self.down = nn.ModuleList([nn.Conv2d(top, middle, 2, stride=2), nn.Conv2d(middle, bottom, 2, stride=2)])
-        self.up = nn.ModuleList([nn.ConvTranspose2d(middle, top, 2, stride=2), nn.ConvTranspose2d(bottom, middle, 2, stride=2)])
+        levels = ((top, middle), (middle, bottom))
+        self.down = nn.ModuleList([nn.Conv2d(above, below, 2, stride=2) for above, below in levels])
+        self.up = nn.ModuleList([nn.ConvTranspose2d(below, above, 2, stride=2) for above, below in levels])
         self.encoders = nn.ModuleList([Block(width, width, embedding) for width in (top, middle)])
         self.bottom = Block(bottom, bottom, embedding)
         self.decoders = nn.ModuleList([Block(width, width, embedding) for width in (top, middle)])
@@ -59,15 +71,19 @@ class SmallUNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
-        """Restore x_t (B, C, H, W), float32, of severities t (B,): same shape.
+        """Restore images.
 
-        start (B,): the severities that samplers started from to reach x_t; t itself where x_t is D(x0, t).
-        With data_consistency="measurement" it must be given: only what x_T told was measured. Predictions wrote all else in
-        x_t, and it stays open to correction."""
+        Args:
+            x_t: (B, C, H, W), float32.
+            t: (B,), their severities, 1..T.
+            start: (B,), the severities that samplers started from to reach x_t; t itself where x_t is D(x0,
+                t). With data_consistency="measurement" it must be given: predictions wrote what x_T did not
+                tell.
+        """
         check_images(x_t, self.channels, 8, self.only_size)
         if start is None and self.data_consistency == "measurement":
-            raise ValueError("this network must know where the sampler started: call it as restore(x_s, s, start), "
-                             "with start = s where x_s is D(x0, s) itself")
+            raise ValueError("this network must know where the sampler started: "
+                             "call it as restore(x_s, s, start), with start = s where x_s is D(x0, s) itself")
         kept = start if start is not None and self.data_consistency == "measurement" else t
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
