@@ -76,8 +76,8 @@ def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int],
     try:
         signature(restore.forward if isinstance(restore, nn.Module) else restore).bind("x_s", "s", "start")
     except TypeError:
-        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity of "
-                         "x_T, and hand it on to the network inside, if there is one") from None
+        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity"
+                         " of x_T, and hand it on to the network inside, if there is one") from None
     except ValueError:
         pass  # some callables do not show what they take
     training = [part for part in restore.modules() if part.training] if isinstance(restore, nn.Module) else []
