@@ -16,8 +16,9 @@ import ipywidgets as widgets
 class Flipbook:
     """`widget` shows it; a program may set controls[i].value.
 
-    pages: nested mappings, pages[a][b] = (PNG bytes, a sentence that says what they show), one level for each of the names; all must
-    have the same depth, but pages[a] may have other keys than pages[b]. Numbers as keys make a slider, texts a list to choose from.
+    pages: nested mappings, one level for each of the names: pages[a][b] = (PNG bytes, a sentence that
+    says what they show). Texts as keys make a list to choose from, numbers a slider. pages[a] may
+    have other keys than pages[b].
     """
 
     def __init__(self, pages: Mapping, names: Sequence[str], width: int = 770):
@@ -25,23 +26,25 @@ class Flipbook:
         for level, name in enumerate(names):
             keys = list(self._at(level))
             kind = widgets.Dropdown if isinstance(keys[0], str) else widgets.SelectionSlider
-            control = kind(options=keys, description=name, layout={"width": "380px"}, style={"description_width": "initial"})
-            self.controls.append(control)
+            control = kind(options=keys, description=name, layout={"width": "380px"},
+                           style={"description_width": "initial"})
             control.observe(lambda _, level=level: self._turn(level), "value")
-        self.picture = widgets.Image(format="png", layout={"max_width": f"{width}px", "align_self": "flex-start"})  # else it is stretched
-        self.sentence = widgets.HTML(layout={"max_width": f"{width}px"})
+            self.controls.append(control)
+        layout = {"max_width": f"{width}px"}
+        self.picture = widgets.Image(format="png", layout=layout | {"align_self": "flex-start"})  # else it is stretched
+        self.sentence = widgets.HTML(layout=layout)
         self.widget = widgets.VBox([*self.controls, self.picture, self.sentence])
         self._turn(len(names) - 1)
 
     def _at(self, level: int) -> Any:
-        """The mapping whose keys the control of this level chooses from; beyond the last level the page itself."""
+        """What the control of this level chooses from; beyond the last level the page itself."""
         found = self.pages
         for control in self.controls[:level]:
             found = found[control.value]
         return found
 
     def _turn(self, level: int) -> None:
-        """The callback of the control of a level: offer the keys that are below it, keep a choice that is still there, show the page."""
+        """Offer the keys below a control, keep the choices that are still there, and show the page."""
         for below, control in enumerate(self.controls[level + 1:], level + 1):
             keys = tuple(self._at(below))
             if keys != tuple(control.options):

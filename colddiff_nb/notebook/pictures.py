@@ -41,9 +41,9 @@ def canvas(width: float, height: float, zoom: float = 1) -> FigureCanvasAgg:
     return FigureCanvasAgg(Figure((width / 72, height / 72), dpi=72 * zoom, facecolor="white"))
 
 
-def image(painted: FigureCanvasAgg) -> Image.Image:
+def drawn(page: FigureCanvasAgg) -> Image.Image:
     """Return what was drawn on a canvas, in RGB."""
-    return Image.fromarray(np.asarray(painted.buffer_rgba())).convert("RGB")
+    return Image.fromarray(np.asarray(page.buffer_rgba())).convert("RGB")
 
 
 @lru_cache(maxsize=256)
@@ -52,7 +52,7 @@ def _line(text: str, size: int = 14, formulas: bool = True) -> Image.Image:
     page = canvas(size * max(len(text), 1), 2 * size)
     written = page.figure.text(0, 0.3, text, fontsize=size, color=INK, parse_math=formulas)
     page.draw()
-    return image(page).crop((0, 0, math.ceil(written.get_window_extent().width), 2 * size))
+    return drawn(page).crop((0, 0, math.ceil(written.get_window_extent().width), 2 * size))
 
 
 def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = (), title: str = "") -> Image.Image:

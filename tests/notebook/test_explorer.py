@@ -13,8 +13,11 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from colddiff_nb import degradations
 from colddiff_nb.data import Images
 from colddiff_nb.data.own_image import open_image, take_upload, to_x0
-from colddiff_nb.notebook import figures as show
-from colddiff_nb.notebook.explorer import MINE, Explorer, with_contrast
+from colddiff_nb.notebook import explorer as module
+from colddiff_nb.notebook.comparison import readout
+from colddiff_nb.notebook.explorer import KEPT, MINE, Explorer, with_contrast
+from colddiff_nb.notebook.figures import frame
+from colddiff_nb.notebook.pictures import png as png_of
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -50,10 +53,9 @@ def forbid(monkeypatch, explorer):
     """Make the network, the painter and matplotlib raise."""
     def never(*values, **more):
         raise AssertionError("the slider's callback did work")
-    explorer.load = never
-    explorer.models = {pair: (never, never, '') for pair in explorer.models}
+    explorer.load = explorer.restored = explorer.painted = never
     for name in ("frame", "png", "readout", "describe", "compare", "picture"):
-        monkeypatch.setattr(show, name, never)
+        monkeypatch.setattr(module, name, never)
     import matplotlib.figure
     monkeypatch.setattr(matplotlib.figure.Figure, "__init__", never)
     monkeypatch.setattr(torch.nn.Module, "__call__", never)
@@ -64,8 +66,8 @@ def forbid(monkeypatch, explorer):
 @pytest.mark.parametrize("stretch", [False, True])
 def test_the_slider_only_shows_what_is_painted(explorer, monkeypatch, task, data, stretch):
     explorer.task.value, explorer.data.value, explorer.stretch.value = task, data, stretch
-    expected = [show.png(show.frame(explorer.comparison, k, stretch)) for k in range(4)]
-    texts = [show.readout(explorer.comparison, k) for k in range(4)]
+    expected = [png_of(frame(explorer.comparison, k, stretch)) for k in range(4)]
+    texts = [readout(explorer.comparison, k) for k in range(4)]
     forbid(monkeypatch, explorer)
     assert (explorer.slider.min, explorer.slider.max, explorer.play.max) == (0, 3, 3)
     for k in [*range(4), 2, 0, 3]:
@@ -114,7 +116,7 @@ def test_frames_in_memory_stay_few(explorer):
         for number in range(4):
             explorer.task.value = task
             explorer.choose(number)
-    assert len(explorer.painted) <= 8 and len(explorer.comparisons) <= 8
+    assert explorer.painted.cache_info().currsize <= KEPT and explorer.restored.cache_info().currsize <= KEPT
     assert bytes(explorer.picture.value) == explorer.frames[explorer.slider.value][0]
 
 
@@ -131,7 +133,7 @@ def test_flat_images_are_no_thumbnails():
     pixels[[2, 4], :, :16] = 250
     some = Images(pixels, torch.arange(6), "mnist5k", "test", "none")
     assert [with_contrast(some, few) for few in (1, 2, 4)] == [[2], [2, 4], [0, 1, 2, 4]]
-    shown = Explorer(lambda task, data: (halve, degradations.make(task, data, T=3), ""), {"mnist": some}, ["superres"], thumbnails=2)
+    shown = Explorer(lambda task, data: (halve, degradations.make(task, data, T=3), ""), {"mnist": some}, thumbnails=2)
     shown.choose(1)
     assert "image 4," in shown.comparison.title and torch.equal(shown.comparison.x0, pixels[4] / 127.5 - 1)
 
@@ -357,7 +359,7 @@ def test_enter_on_the_same_path_shows_what_lies_there_now(explorer, tmp_path):
 def test_an_image_that_was_restored_is_not_restored_again(explorer, tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(OWN)
     enter(explorer.path, str(tmp_path / "a.png"))
-    monkeypatch.setattr(show, "compare", pytest.fail)
+    monkeypatch.setattr(module, "compare", pytest.fail)
     enter(explorer.path, str(tmp_path / "a.png"))
     upload(explorer.upload, OWN)
     assert explorer.number == MINE and explorer.status.value == ""
