@@ -61,7 +61,6 @@ class Explorer:
         self.restored, self.painted = lru_cache(KEPT)(self._restored), lru_cache(KEPT)(_painted)
         few = min(thumbnails, *map(len, images.values()))
         self.numbers = {data: with_contrast(some, few) for data, some in images.items()}
-        self.number = 0
         self.own: Image.Image | None = None
         rows = [self._choices(), self._thumbnails(few), self._transport()]
         self.status, self.sentence = widgets.Label(), widgets.HTML(layout={"max_width": "770px"})
@@ -81,18 +80,18 @@ class Explorer:
         return [self.task, self.data, self.stretch, self.gif]
 
     def _thumbnails(self, few: int) -> list[Any]:
-        """Images above their buttons; and the doors for one of the reader's own."""
+        """Images above the buttons that choose one; and the doors for one of the reader's own."""
         self.thumbnails = [widgets.Image(format="png", layout=_width(56) | {"height": "56px"}) for _ in range(few)]
-        self.buttons = {i: _button(str(i), 56, self._safely(self.choose, i)) for i in range(few)}
-        self.buttons[MINE] = _button("mine", 80, self._safely(self.choose, MINE))
-        self.buttons[MINE].disabled = True
+        numbers = [(str(i), i) for i in range(few)] + [("mine", MINE)]
+        self.image = widgets.ToggleButtons(options=numbers, style={"button_width": "56px"})
+        self.image.observe(self._safely(self._select), "value")
         self.upload = widgets.FileUpload(accept="image/*", description="own image", layout=_width(160))
         self.upload.observe(self._safely(self._receive), "value")
         self.path = widgets.Text(placeholder="or its path, then Enter", continuous_update=False, layout=_width(180))
         self.path.observe(self._safely(self._open_path), "value")
         self.path.on_msg(self._safely(self._open_path))  # Enter, where the text is as it was
-        mine = [widgets.HBox([self.upload, self.path]), widgets.HBox([self.buttons[MINE], self.invert])]
-        return [widgets.VBox(pair) for pair in (*zip(self.thumbnails, self.buttons.values()), mine)]
+        mine = [widgets.HBox([self.upload, self.path]), self.invert]
+        return [widgets.VBox(part) for part in ([widgets.HBox(self.thumbnails), self.image], mine)]
 
     def _transport(self) -> list[Any]:
         self.back = _button("◀ back", 70, self._safely(self._step, -1))
@@ -110,22 +109,19 @@ class Explorer:
 
     def choose(self, number: int) -> None:
         """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
-        if number not in self.buttons or (number == MINE and self.own is None):
-            raise ValueError(f"there is no image {number}: choose 0..{len(self.thumbnails) - 1}, "
-                             "or -1 after open(path) or an upload")
-        self.number = number
+        if number not in (MINE, *range(len(self.thumbnails))):
+            raise ValueError(f"there is no image {number}: choose 0..{len(self.thumbnails) - 1}, or -1 for your own")
+        self.image.value = number
         self._select()
 
     def open(self, source: str | Path | bytes, name: str = "") -> None:
         """Restore an image of the reader's, given by path or bytes. Raises as `open_image` does."""
         self.own = open_image(source, name)
-        self.buttons[MINE].disabled = False
         self.choose(MINE)
 
     def save_gif(self, path: str | Path | None = None) -> Path:
         """Write what is shown as a GIF, by default <folder>/<task>-<data>-<image>.gif; return its path."""
-        number = "mine" if self.number == MINE else self.number
-        target = Path(path or self.folder / f"{self.task.value}-{self.data.value}-{number}.gif")
+        target = Path(path or self.folder / f"{self.task.value}-{self.data.value}-{self.image.label}.gif")
         make_folder(target.parent)
         gif(self.comparison, target, self.stretch.value)
         self.status.value = f"saved {target.name}"
@@ -136,17 +132,18 @@ class Explorer:
         images = self.images[self.data.value]
         for thumbnail, number in zip(self.thumbnails, self.numbers[self.data.value]):
             thumbnail.value = png(picture(to_float(images.pixels[number])))
-        for i, button in self.buttons.items():
-            button.button_style = "primary" if i == self.number else ""
         self.status.value = "restoring ..."
-        if self.number == MINE and self.own:
+        number = self.image.value
+        if number != MINE:
+            place = self.numbers[self.data.value][number]
+            x0, name = to_float(images.pixels[place:place + 1]), f"{images.name} {images.split} image {place}"
+        elif self.own:
             _, channels, size, _ = images.pixels.shape
             x0, name = to_x0(self.own, channels, size, self.invert.value), "your own image"
         else:
-            place = self.numbers[self.data.value][self.number]
-            x0, name = to_float(images.pixels[place:place + 1]), f"{images.name} {images.split} image {place}"
+            raise ValueError("there is no image of yours yet: upload one, or give its path")
         content = x0.numpy().tobytes()
-        self.comparison = self.restored(self.task.value, self.data.value, self.number, name, content, x0.shape)
+        self.comparison = self.restored(self.task.value, self.data.value, number, name, content, x0.shape)
         self.frames = self.painted(self.comparison, self.stretch.value)
         self.slider.max = self.play.max = self.steps  # brings a larger value down to it
         self.status.value = ""

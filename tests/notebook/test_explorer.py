@@ -94,10 +94,11 @@ def test_a_selection_is_restored_once(explorer):
     explorer.task.value = "superres"
     frames = explorer.frames
     explorer.choose(2)
-    assert explorer.frames is not frames and explorer.buttons[2].button_style == "primary"
+    assert explorer.frames is not frames and explorer.image.label == "2"
     explorer.choose(0)
     assert explorer.frames is frames and explorer.loads.count(("superres", "mnist")) == 1
-    assert all(style == "" for i, style in ((i, b.button_style) for i, b in explorer.buttons.items()) if i != 0)
+    explorer.image.value = 2  # as a click does
+    assert explorer.frames is not frames
 
 
 def test_a_shorter_task_brings_the_slider_down(explorer):
@@ -307,7 +308,7 @@ def shown(explorer) -> bytes:
 
 def test_an_upload_is_shown(explorer):
     upload(explorer.upload, OWN)
-    assert explorer.number == MINE and explorer.buttons[MINE].button_style == "primary"
+    assert explorer.image.label == "mine"
     assert torch.equal(explorer.comparison.x0[None], to_x0(open_image(OWN), 1))
     assert "your own image" in explorer.comparison.title
 
@@ -333,13 +334,13 @@ def test_the_same_upload_again_is_shown_again_and_clears_the_error(explorer):
 def test_enter_on_the_same_path_shows_what_lies_there_now(explorer, tmp_path):
     path = tmp_path / "own.png"
     enter(explorer.path, "")
-    assert explorer.status.value == "" and explorer.number == 0
+    assert explorer.status.value == "" and explorer.image.value == 0
     enter(explorer.path, str(path))
     assert "there is no file" in explorer.status.value
     path.write_bytes(OWN)
     enter(explorer.path, str(path))
     mine = shown(explorer)
-    assert explorer.status.value == "" and explorer.number == MINE
+    assert explorer.status.value == "" and explorer.image.value == MINE
     explorer.choose(1)
     other = shown(explorer)
     enter(explorer.path, str(path))
@@ -362,7 +363,7 @@ def test_an_image_that_was_restored_is_not_restored_again(explorer, tmp_path, mo
     monkeypatch.setattr(module, "compare", pytest.fail)
     enter(explorer.path, str(tmp_path / "a.png"))
     upload(explorer.upload, OWN)
-    assert explorer.number == MINE and explorer.status.value == ""
+    assert explorer.image.value == MINE and explorer.status.value == ""
 
 
 def test_the_widgets_of_notebook_05_show_what_was_asked_for_last():
@@ -392,8 +393,12 @@ def test_the_widgets_of_notebook_05_show_what_was_asked_for_last():
 
 
 def test_own_image_by_path_in_grey_and_colour_and_inverted(explorer, tmp_path):
-    with pytest.raises(ValueError, match="there is no image -1"):
+    with pytest.raises(ValueError, match="there is no image of yours yet"):
         explorer.choose(MINE)
+    before = shown(explorer)
+    explorer.choose(0)
+    explorer.image.value = MINE  # a click
+    assert "there is no image of yours yet" in explorer.status.value and shown(explorer) == before
     path = tmp_path / "own.png"
     Image.new("RGB", (64, 64), (255, 0, 0)).save(path)
     explorer.path.value = str(path)
