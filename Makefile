@@ -12,7 +12,8 @@ test: check suite
 
 check: .venv/ready
 	$(BIN)/ruff check .
-	$(BIN)/mypy colddiff_nb studies benchmarks tools
+	$(BIN)/mypy --strict colddiff_nb
+	$(BIN)/mypy studies benchmarks tools
 
 suite: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests

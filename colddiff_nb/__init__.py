@@ -18,7 +18,7 @@ HOME = {
 __all__ = list(HOME)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """Import a name when it is asked for: the check above must run where torch is not installed yet."""
     if name not in HOME:
         raise AttributeError("module 'colddiff_nb' has no attribute %r" % name)  # noqa: UP031
@@ -26,5 +26,5 @@ def __getattr__(name):
     return getattr(import_module("colddiff_nb." + HOME[name]), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *HOME]

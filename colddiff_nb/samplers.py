@@ -8,6 +8,8 @@ from torch import Tensor
 
 from colddiff_nb.sampling import Restore, Steps, algorithm2, iterate, severities
 
+Sampler = Callable[..., Any]  # called as those in sampling.py
+
 
 def between(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False,
             keep: float = 0.5) -> Any:
@@ -15,7 +17,7 @@ def between(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajec
 
     keep = 0 is Algorithm 1, keep = 1 Algorithm 2.
     """
-    def update(x_s, x0_hat, s, s_next):
+    def update(x_s: Tensor, x0_hat: Tensor, s: int, s_next: int) -> Tensor:
         x0_hat = x0_hat.double()
         return degrade(x0_hat, s_next) + keep * (x_s - degrade(x0_hat, s))
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
@@ -37,12 +39,12 @@ def ddim(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajector
 
     degrade: one that has `estimate`, such as the task "noise".
     """
-    def update(x_s, x0_hat, s, s_next):
+    def update(x_s: Tensor, x0_hat: Tensor, s: int, s_next: int) -> Tensor:
         return degrade.estimate(x_s, x0_hat, s)(x0_hat, s_next)
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
 
 
-def project_onto_measurement(sampler: Callable, measurement_precision: str = "float32") -> Callable:
+def project_onto_measurement(sampler: Sampler, measurement_precision: str = "float32") -> Sampler:
     """Return the sampler with every prediction clamped to [-1, 1] and made to agree with x_T (DDNM).
 
     It trusts x_T as far as measurement_precision ("float32" or "8bit") says. restore must be in eval mode.
@@ -57,7 +59,7 @@ def project_onto_measurement(sampler: Callable, measurement_precision: str = "fl
     return sample
 
 
-def mirrored(sampler: Callable) -> Callable:
+def mirrored(sampler: Sampler) -> Sampler:
     """Return the sampler with every prediction the mean of that for x_s and that for its mirror image.
 
     This takes two calls for one. Left and right must be alike, for D and in the images: photographs, not

@@ -30,14 +30,14 @@ def direct(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, traject
 
 def algorithm1(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
     """Algorithm 1 (naive). For s = T..1 with x0_hat = R(x_s, s): x_{s-1} = D(x0_hat, s - 1)."""
-    def update(x_s, x0_hat, s, s_next):
+    def update(x_s: Tensor, x0_hat: Tensor, s: int, s_next: int) -> Tensor:
         return degrade(x0_hat, s_next)
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
 
 
 def algorithm2(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
     """Algorithm 2 (improved). As above, but x_{s-1} = x_s - D(x0_hat, s) + D(x0_hat, s - 1)."""
-    def update(x_s, x0_hat, s, s_next):
+    def update(x_s: Tensor, x0_hat: Tensor, s: int, s_next: int) -> Tensor:
         x0_hat = x0_hat.double()  # T small differences add up: in float32 so would their rounding
         return x_s - degrade(x0_hat, s) + degrade(x0_hat, s_next)
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
@@ -69,7 +69,7 @@ def severities(degrade: Any, T: Steps) -> list[int]:
 
 
 @torch.no_grad()
-def iterate(update: Callable, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool) -> Any:
+def iterate(update: Any, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool) -> Any:
     """Ask restore in eval mode, and let update(x_s, x0_hat, s, s_next) make each next state in float64."""
     if not isinstance(x_T, Tensor) or x_T.ndim != 4:
         raise ValueError(f"x_T has shape {getattr(x_T, 'shape', None)}: give a tensor (B, C, H, W)")

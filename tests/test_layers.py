@@ -1,6 +1,11 @@
 """The package is a house: a file imports from its own room and from the floors below."""
 import ast
+import importlib
+import inspect
+import pkgutil
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "colddiff_nb"
 FLOORS = [{"sampling", "storage"}, {"samplers", "data"}, {"degradations"}, {"networks", "metrics"}, {"training", "evaluation"},
@@ -40,3 +45,25 @@ def test_the_house_has_a_dozen_entries_and_a_room_nine_files():
     entries = [path for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__main__.py", "__pycache__")]
     assert {path.stem for path in entries} <= set(FLOOR) and len(entries) <= 12
     assert [path.name for path in entries if len(list(path.glob("*.py"))) > 9] == []
+
+
+def test_a_file_has_at_most_250_lines():
+    folders = (PACKAGE, *(PACKAGE.parent / name for name in ("benchmarks", "site", "studies", "tools")))
+    lengths = {path: len(path.read_text().splitlines()) for folder in folders for path in folder.rglob("*.py")}
+    assert len(lengths) > 80  # they are found at all
+    assert [f"{path.relative_to(PACKAGE.parent)}: {n} lines" for path, n in lengths.items() if n > 250 and path.name != "evaluation.py"] == []
+
+
+def public_methods(room):
+    """(its full name, the method) for classes and methods that a room defines, but for names with an underscore."""
+    for found in pkgutil.walk_packages([str(PACKAGE / room)], f"colddiff_nb.{room}."):
+        for cls in vars(importlib.import_module(found.name)).values():
+            if inspect.isclass(cls) and cls.__module__ == found.name and not cls.__name__.startswith("_"):
+                yield from ((f"{found.name}.{cls.__name__}.{name}", getattr(cls, name)) for name, value in vars(cls).items()
+                            if inspect.isfunction(value) and not name.startswith("_"))
+
+
+@pytest.mark.parametrize("room", sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists() and path.name != "interop"))
+def test_every_public_method_says_what_it_does_or_inherits_that(room):
+    """Ruff asks the same of functions and classes."""
+    assert [name for name, method in public_methods(room) if not inspect.getdoc(method)] == []

@@ -50,7 +50,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
 
 
 @lru_cache(maxsize=1)  # all splits are decoded together, and again when the state of a file has changed
-def _read(folder: Path, size: int, files: tuple[Path, ...], states: tuple, left_out: str) -> Pair:
+def _read(folder: Path, size: int, files: tuple[Path, ...], states: object, left_out: str) -> Pair:
     """All different images in order, (N, 3, size, size), and their labels."""
     if left_out:
         print(f"{str(folder)!r}: left out {left_out}", file=sys.stderr)

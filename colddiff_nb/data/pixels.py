@@ -58,4 +58,5 @@ def first_of_each_class(labels: Tensor, count: int) -> Tensor:
 
 
 def sha256(tensor: Tensor) -> str:
+    """Return the SHA-256 of a tensor's bytes, in hexadecimal."""
     return hashlib.sha256(tensor.flatten().numpy().data).hexdigest()

@@ -1,6 +1,8 @@
 """`check_degradation`: what is wrong with a degradation of your own, in words."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -30,7 +32,7 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
             return drawn(x0, T)
 
     drawn = draw()
-    checks = {
+    checks: dict[str, Callable[[], bool]] = {
         "D(x0, 0) is not x0, bit for bit: leave `forward` and `degrade` as they are, and give `apply_at`":
             lambda: torch.equal(drawn(x0, 0), x0) and torch.equal(drawn(x0, 0 * mixed), x0),
         "D(x0, t) is not a float32 tensor of the shape of x0":

@@ -56,6 +56,7 @@ class Degradation(nn.Module):
 
     @property
     def random(self) -> bool:
+        """Whether D must be drawn before it is called."""
         return self.draw_randomness(0, None).shape[1:] != (0,)
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> DrawnDegradation:
@@ -80,6 +81,7 @@ class Degradation(nn.Module):
         return self.undrawn(x0_hat).project(x0_hat, x_T, t, measurement_precision)
 
     def degrade(self, x0: Tensor, t: int | Tensor, randomness: Tensor) -> Tensor:
+        """Check x0 and t, then degrade with a randomness (B, ...) that was drawn."""
         severity = self.check(x0, t).to(x0.device)
         if isinstance(t, int) and t == 0:
             return x0
@@ -120,6 +122,7 @@ class DrawnDegradation:
 
     @property
     def T(self) -> int:
+        """The largest severity."""
         return self.degrade.T
 
     def __len__(self) -> int:
@@ -159,6 +162,7 @@ class DrawnDegradation:
 
 
 def check_precision(measurement_precision: str) -> None:
+    """Raise ValueError for a precision that x_T cannot have."""
     if measurement_precision not in PRECISIONS:
         choices = " or ".join(PRECISIONS)
         raise ValueError(f"unknown measurement_precision {measurement_precision!r}: choose {choices}")

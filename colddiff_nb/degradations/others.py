@@ -50,6 +50,7 @@ class Noise(Degradation):
         return torch.randn(n, self.channels, self.size, self.size, generator=generator)
 
     def signal(self, x0: Tensor, t: Tensor) -> Tensor:
+        """Return what is left of x0 at severities t (B,), without the noise."""
         return self.signal_level[t].view(-1, 1, 1, 1) * x0
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ class PhysicsDegradation(Degradation):
     """Degrade by a list of deepinv's operators, mild to severe: D(x, t) applies the t-th, without its noise.
 
     Where an operator changes the shape, as downsampling does, its pseudo-inverse brings the image back.
-    As a task: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs), T=4)."""
+    As a task: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs), T=4).
+    """
 
     def __init__(self, size: int, options: dict[str, Any], physics: Sequence[Physics]):
         super().__init__(size, options, len(physics))

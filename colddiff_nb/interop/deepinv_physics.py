@@ -1,6 +1,8 @@
 """A linear degradation as an operator of deepinv."""
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from deepinv.physics import DecomposablePhysics
@@ -18,7 +20,8 @@ def singular_values(drawn: DrawnDegradation, t: int) -> tuple[Tensor, Tensor, Te
 
     U and V^T (size, size) act along both axes; those of decolour (3, 3, 1, 1) mix colours. An orthogonal
     basis serves as U and V. That of a reflected blur is not, and bicubic pooling has none: they get an SVD of
-    their matrix. Raises ValueError for a degradation that is not linear."""
+    their matrix. Raises ValueError for a degradation that is not linear.
+    """
     degrade, share, pixels = drawn.degrade, t / drawn.T, torch.eye(drawn.degrade.size).double()
     if isinstance(degrade, Decolour):
         U, s, VT = torch.linalg.svd(torch.eye(3).lerp(degrade.luma.view(1, 3).expand(3, 3), share).double())
@@ -41,9 +44,11 @@ class ColdPhysics(DecomposablePhysics):
     """Apply D(x, t) at one severity t as an operator of deepinv with its singular values, in float64.
 
     degrade: a linear degradation; if it is random, a draw for n images or one for all: degrade.draw(n).
-    dtype: of the images it returns. Further options are deepinv's, such as noise_model."""
+    dtype: of the images it returns. Further options are deepinv's, such as noise_model.
+    """
 
-    def __init__(self, degrade: Degradation | DrawnDegradation, t: int, dtype=torch.float32, **options):
+    def __init__(self, degrade: Degradation | DrawnDegradation, t: int,
+                 dtype: torch.dtype = torch.float32, **options: Any):
         super().__init__(**options)
         self.drawn = degrade if isinstance(degrade, DrawnDegradation) else degrade.undrawn(torch.empty(1))
         check_whole(t, 0, self.drawn.T, f"t = {t!r}: give a severity in 0..{self.drawn.T}")

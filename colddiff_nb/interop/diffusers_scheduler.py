@@ -26,7 +26,8 @@ class ColdScheduler(SchedulerMixin, ConfigMixin):
 
     @register_to_config
     def __init__(self, task: str = "deblur", dataset: str = "mnist", size: int = 32,
-                 num_train_timesteps: int | None = None, options: dict | None = None, algorithm: int = 2):
+                 num_train_timesteps: int | None = None, options: dict[str, Any] | None = None,
+                 algorithm: int = 2):
         if algorithm not in (1, 2):
             raise ValueError(f"algorithm = {algorithm!r}: choose 1 or 2")
         self.degrade = make(task, dataset, size=size, T=num_train_timesteps, **(options or {}))
@@ -49,7 +50,8 @@ class ColdScheduler(SchedulerMixin, ConfigMixin):
         degrade = self.degrade if noise is None else DrawnDegradation(self.degrade, noise)
         return degrade(original_samples, timesteps)
 
-    def step(self, model_output: Tensor, timestep: int | Tensor, sample: Tensor, return_dict: bool = True):
+    def step(self, model_output: Tensor, timestep: int | Tensor, sample: Tensor,
+             return_dict: bool = True) -> Any:
         """Go from x_s to the next severity. sample: x_s (B, C, H, W). model_output: the prediction of x0."""
         degrade = self.drawn or self.degrade.undrawn(sample)
         s, x0_hat = int(timestep), model_output.double()

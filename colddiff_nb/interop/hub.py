@@ -25,8 +25,8 @@ CARD = """---
 
 # Cold diffusion: {{ task }}, {{ dataset }}
 
-From x_t, {{ size }} x {{ size }} images in [-1, 1] that {{ task }} degraded by t in 1..{{ T }}, the network estimates
-x_0. The method is [Cold Diffusion](https://arxiv.org/abs/2208.09392) (Bansal et al., 2022).
+From x_t, {{ size }} x {{ size }} images in [-1, 1] that {{ task }} degraded by t in 1..{{ T }}, the network
+estimates x_0. The method is [Cold Diffusion](https://arxiv.org/abs/2208.09392) (Bansal et al., 2022).
 
 ```python
 from colddiff_nb.interop.hub import ColdModel
@@ -40,7 +40,8 @@ x_0 = algorithm2(model, drawn, drawn(x0, {{ T }}))
 - **Limits**: another degradation, size, noise or rounding than it was trained for can ruin it.
   What the measurement does not hold is invented, so no restored image is evidence of anything.
 - **Training**: {{ '{:,}'.format(images_seen) }} images. At its end, on validation images: {{ scores }}.
-- **Checksum** of weights and metadata, verified when they are loaded: `{{ checksum }}`. **Recipe**: `{{ recipe }}`
+- **Checksum** of weights and metadata, verified when they are loaded: `{{ checksum }}`.
+- **Recipe**: `{{ recipe }}`
 """
 
 

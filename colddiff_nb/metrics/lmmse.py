@@ -34,6 +34,7 @@ class Statistics:
 
 
 def statistics(images: Images) -> Statistics:
+    """Return mean and covariance of images, with where they come from."""
     d = images.pixels[0].numel()
     total, products = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
     for pixels in images.pixels.split(5_000):
@@ -57,6 +58,7 @@ class LMMSE:
         self.expected, self.P, self.S, self.modes = _decompose(degrade, data)
 
     def with_noise(self, noise: float) -> LMMSE:
+        """Return the same estimator for another noise."""
         other = copy.copy(self)
         other.noise = noise
         return other

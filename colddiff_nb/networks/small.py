@@ -1,8 +1,8 @@
 """The small network R(x_t, t) -> x0_hat: a U-Net for CPUs behind a float32 preconditioner.
 
-The paper's own two networks are in official.py; they see x_t as it is. All are called with images x_t (B, C,
-H, W), their severities t and the severities that the sampler started from, LongTensors (B,) in 1..T, and
-return images of the same shape.
+The paper's own two networks are in convnext.py and resnet.py; they see x_t as it is. All are called with
+images x_t (B, C, H, W), their severities t and the severities that the sampler started from, LongTensors (B,)
+in 1..T, and return images of the same shape.
 """
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ class Flipbook:
     have other keys than pages[b].
     """
 
-    def __init__(self, pages: Mapping, names: Sequence[str], width: int = 770):
-        self.pages, self.controls = pages, []  # type: Mapping, list[Any]
+    def __init__(self, pages: Mapping[Any, Any], names: Sequence[str], width: int = 770):
+        self.pages, self.controls = pages, []  # type: Mapping[Any, Any], list[Any]
         for level, name in enumerate(names):
             keys = list(self._at(level))
             kind = widgets.Dropdown if isinstance(keys[0], str) else widgets.SelectionSlider

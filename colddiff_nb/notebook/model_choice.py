@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -70,7 +70,7 @@ def _trained_for(path: Path) -> str:
         return f"{trained['task']}-{short_name(trained['dataset'], metadata['data']['checksum'])}"
 
 
-def images_seen(metadata: dict) -> str:
+def images_seen(metadata: dict[str, Any]) -> str:
     """Say 1,920,000 as "1.9 M images", 19,200 as "19 k images"."""
     n = metadata["images_seen"]
     if n >= 1e6:

@@ -5,6 +5,8 @@ and so asks the network for one image that could be an original.
 """
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +18,8 @@ class Critic:
     """Scores images (B, C, size, size): above its restoration's score is an original.
 
     It compares an original with its own restoration, so that it does not judge which image is easy. The penalty
-    on its slope at both keeps the game stable."""
+    on its slope at both keeps the game stable.
+    """
 
     def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool):
         self.bfloat16 = bfloat16
@@ -29,6 +32,7 @@ class Critic:
         self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99))
 
     def scores(self, images: Tensor) -> Tensor:
+        """Score images (B, C, size, size): (B,)."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
             return self.network(images).float().squeeze(1)  # (B,)
 
@@ -48,9 +52,11 @@ class Critic:
         self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of the critic."""
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

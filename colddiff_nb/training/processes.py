@@ -91,7 +91,8 @@ def together() -> Iterator[None]:
 def in_turn(accelerator: Accelerator, load: Callable[[], Loaded]) -> Loaded:
     """Load in every process: first in one, which may download.
 
-    Then in one of each other machine, then in the rest."""
+    Then in one of each other machine, then in the rest.
+    """
     turn = 0 if accelerator.is_main_process else 1 if accelerator.is_local_main_process else 2
     for now in range(3):
         with together():

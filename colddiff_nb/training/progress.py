@@ -16,11 +16,12 @@ class Lines:
         self.log = log
 
     def write(self, text: str) -> None:
+        """Log the text, unless it is blank."""
         if line := text.strip():
             self.log(line)
 
     def flush(self) -> None:
-        pass
+        """Do nothing: each line is out already."""
 
 
 class Progress:
@@ -41,6 +42,7 @@ class Progress:
             self.bar = std.tqdm(**options | lines)
 
     def show(self) -> None:
+        """Show where the run is now."""
         run = self.run
         self.bar.set_description(f"step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}", refresh=False)
         self.bar.update(run.step * self.images - self.bar.n)

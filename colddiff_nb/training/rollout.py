@@ -59,7 +59,8 @@ class Rollout:
     def inputs(self, batch: Batch, x_t: Tensor) -> Tensor:
         """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the rollout's own states.
 
-        batch: on the device of x_t."""
+        batch: on the device of x_t.
+        """
         n = len(self.state["s"])
         on_its_way = (batch.t < batch.start)[:n].view(-1, 1, 1, 1)
         x_t = x_t.double()
@@ -68,7 +69,8 @@ class Rollout:
     def step(self, batch: Batch, there: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
         """One step of Algorithm 2 from x_s (B, C, H, W), float64, with the network's predictions x0_hat (B, C, H, W).
 
-        batch on the CPU, the same `there` on the device of x_s."""
+        batch on the CPU, the same `there` on the device of x_s.
+        """
         n = len(self.state["s"])
         s, drawn, x0_hat = there.t[:n], there.drawn[:n], x0_hat[:n].double()
         self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": batch.start[:n], "s": batch.t[:n] - 1,

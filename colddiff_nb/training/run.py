@@ -33,6 +33,8 @@ OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 
 
 class Run:
+    """Holds the state of a training: network, optimiser, curve and what a checkpoint keeps of them."""
+
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device, init: str | Path | None,
                  resume_from: str | Path | None, log: Callable[[str], object], check_lock: Callable[[], None]):
         n_channels, size = images.pixels.shape[1], images.pixels.shape[-1]
@@ -213,7 +215,7 @@ def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
 
 
 def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"recipe": {"seed": 0}} -> {"recipe.seed": 0}"""
+    """Name fields by their path: {"recipe": {"seed": 0}} -> {"recipe.seed": 0}."""
     flat: dict[str, Any] = {}
     for name, value in nested.items():
         flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}

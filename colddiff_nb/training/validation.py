@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
     """Return on_evaluate for `training.train`: RMSE and SSIM of up to n validation images.
 
-    They have the size of the training images, for which the network was built."""
+    They have the size of the training images, for which the network was built.
+    """
     @cache
     def validation(size: int) -> tuple[Tensor, Degradation]:
         images = load(recipe.dataset, "validation", data_root, size)
@@ -62,7 +63,8 @@ def tracking(accelerator: Accelerator, run: str, settings: dict[str, Any],
     """Give a function that sends a row {"step": ..., "loss": ...} to the accelerator's tracker, if it has one.
 
     run: its name there. settings: what is shown beside it. All rows are in curve.csv: if the tracker fails, that is
-    named to `log`, and training goes on."""
+    named to `log`, and training goes on.
+    """
     plain = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in settings.items()}
     if accelerator.log_with:
         accelerator.init_trackers("colddiff", plain, {name: {"name": run} for name in ("wandb", "trackio")})
