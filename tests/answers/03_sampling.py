@@ -29,28 +29,3 @@ def stop_early(trajectory, k):
 # %% right stop
 def stop_early(trajectory, k):
     return [*trajectory.x0_hat, trajectory.x[-1]][k]
-
-# %% wrong largest
-def largest_step(trajectory):
-    changes = [float((after - before).mean()) for before, after in zip(trajectory.x, trajectory.x[1:])]
-    return trajectory.severities[changes.index(max(changes))]
-
-# %% wrong largest
-def largest_step(trajectory):
-    changes = [float((after - before).abs().max()) for before, after in zip(trajectory.x, trajectory.x[1:])]
-    return trajectory.severities[changes.index(max(changes))]
-
-# %% wrong largest
-def largest_step(trajectory):
-    changes = [float((after - before).abs().mean()) for before, after in zip(trajectory.x, trajectory.x[1:])]
-    return trajectory.severities[changes.index(max(changes))]
-
-# %% wrong largest
-def largest_step(trajectory):
-    sizes = [float(x.square().mean().sqrt()) for x in trajectory.x]
-    changes = [abs(after - before) for before, after in zip(sizes, sizes[1:])]
-    return trajectory.severities[changes.index(max(changes))]
-
-# %% right largest
-def largest_step(trajectory):
-    return max(zip(trajectory.severities, trajectory.x, trajectory.x[1:]), key=lambda step: (step[2] - step[1]).norm())[0]
