@@ -22,7 +22,8 @@
 # Two tools come first. `pictures` shows images. `rmse` measures an error: the typical error of a pixel, on a scale where
 # black is 0 and white is 1.
 
-# %% tags=["setup"]
+# %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
+#@title Set up: the tools
 import os
 from io import BytesIO
 

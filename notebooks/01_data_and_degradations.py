@@ -10,7 +10,8 @@
 # The second question has a surprising answer. A digit blurred forty times looks like an even grey square, and is not empty. Ten minutes; no GPU, and
 # no trained network.
 
-# %% tags=["setup"]
+# %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
+#@title Set up: find the project, or fetch it
 import re, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import unquote

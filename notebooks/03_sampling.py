@@ -23,7 +23,8 @@
 # Running takes three minutes on a CPU, reading about twenty. You can also play with this in a browser:
 # <!-- live -->the live page (`make site`)<!-- /live -->.
 
-# %% tags=["setup"]
+# %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
+#@title Set up: find the project, or fetch it
 import re, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import unquote

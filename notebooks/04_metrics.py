@@ -13,7 +13,8 @@
 #
 # Fifteen minutes; no GPU needed. All tables are read from the files in `results/`; the rest is computed here.
 
-# %% tags=["setup"]
+# %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
+#@title Set up: find the project, or fetch it
 import re, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import unquote

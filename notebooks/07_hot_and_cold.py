@@ -12,7 +12,8 @@
 #
 # Ten minutes; no GPU needed. Only section 2 trains anything; section 3 reads `results/hot_and_cold.json`, written by `studies/hot_and_cold.py`.
 
-# %% tags=["setup"]
+# %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
+#@title Set up: find the project, or fetch it
 import re, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import unquote

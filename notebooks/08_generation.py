@@ -10,7 +10,8 @@
 #
 # Five minutes; no GPU needed. Section 3 trains a small network.
 
-# %% tags=["setup"]
+# %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
+#@title Set up: find the project, or fetch it
 import re, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import unquote

@@ -28,6 +28,7 @@ from nbformat import NotebookNode
 HOME = Path(__file__).resolve().parent.parent
 NOTEBOOKS = HOME / "notebooks"
 LARGEST = 1_000_000  # bytes of one .ipynb
+KEPT = ("cellView", "jupyter", "tags")  # metadata of a cell: folded away in Colab, in JupyterLab; what tests look for
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = "https://colab.research.google.com"
 BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)"
@@ -51,7 +52,7 @@ def inputs(source: Path) -> NotebookNode:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}})
     for position, cell in enumerate(read.cells):
         new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+        metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
         notebook.cells.append(new(cell.source, id=f"cell-{position:03d}", metadata=metadata))
     return notebook
 
