@@ -117,8 +117,8 @@ print("ok: the direct restoration is the first guess of both algorithms")
 
 # %% [markdown]
 # ## 2 · The explorer
-# **Predict.** Both algorithms start from the same hole and ask the same network. After half of the steps, which of them shows a
-# hole that closes from its rim, with the digit around it untouched? And which shows a guess with a hole in it?
+# **Predict.** Both algorithms start from the same hole and ask the same network. Which of them changes pixels *outside* the hole?
+# Look at the column *next step adds*.
 #
 # Drag the slider, or click it and press the arrow keys. The upper row is Algorithm 2, the lower row Algorithm 1. From left to right
 # you see the state, the guess made from it, what the step adds, and the error. All frames are painted when you choose an image, so
@@ -128,6 +128,7 @@ print("ok: the direct restoration is the first guess of both algorithms")
 from colddiff_nb.notebook.explorer import Explorer
 
 explorer = Explorer(model, images, tasks=("inpaint", "deblur", "superres"), folder=settings.runs)
+explorer.data.value = "cifar10"
 explorer.slider.value = explorer.steps // 2
 explorer.widget
 
@@ -143,16 +144,16 @@ show(frame(explorer.comparison, halfway), describe(explorer.comparison, halfway)
 # %%
 T = explorer.steps
 show(strip(explorer.comparison, [0, T // 5, 2 * T // 5, 3 * T // 5, 4 * T // 5, T]),
-     "States and guesses of both algorithms: the hole of Algorithm 2 closes from its rim inwards.")
+     "States and guesses of both algorithms: both holes close from the rim, and Algorithm 1 spoils the image around its hole.")
 scores = explorer.comparison.rmse
 print(f"What you saw: the RMSE of the measurement is {scores['algorithm2 state'][0]:.3f}. "
       f"Direct ends at {scores['direct'][0]:.3f},\n  Algorithm 1 at {scores['algorithm1 state'][-1]:.3f}, "
       f"Algorithm 2 at {scores['algorithm2 state'][-1]:.3f}.")
 
 # %% [markdown]
-# **What you saw.** Algorithm 2 never touches what it can see. Its hole closes ring by ring, and each ring is written by the guess
-# made at that moment. Algorithm 1 replaces the *whole* image by a degraded guess in every step, so errors outside the hole stay,
-# too.
+# **What you saw.** In both rows the hole closes ring by ring, and each ring is written by the guess made at that moment. But
+# Algorithm 2 only adds inside the hole. It never touches what it can see. Algorithm 1 replaces the *whole* image by a degraded guess
+# in every step. Its guesses are a little wrong everywhere, the next guess starts from them, and the errors grow.
 #
 # Now choose *deblur*. There the two rows look alike: the states stay grey almost to the end, while the first guess already shows a
 # digit. Nearly all detail is written in the last few steps. Notebook 06 computes which step writes what.
