@@ -180,7 +180,7 @@ print(f"What you saw: below the paper's RMSE in {len(cells) - len(above)} of {le
 # %% [markdown]
 # **What you saw.** Degraded rows need no network. Their RMSE agrees, and their SSIM but for the misprint and the rows quoted from memory: so far the protocol is the
 # paper's. Where ours are below with so little training, ask what they were given: a blurred float32 image still holds detail that no 8-bit image file keeps (section 5),
-# and [so does a masked one](../results/details.md#what-masks-let-through). [The summary](../results/README.md#summary) has our scores from 8 bits beside them.
+# and [so does a masked one](../results/details.md#what-masks-let-through). [The summary](../results/README.md#the-scores) has our scores from 8 bits beside them.
 #
 # *Table 2: FID.* It compares sets of images in the features of a large network, so it must be computed with the same network, resize and number of images. The
 # column *taken* says how; bfloat16 moves FID by about one per cent.
@@ -199,10 +199,10 @@ missing = sum(row[3].startswith("not run") for row in rows)
 print(f"What you saw: {len(rows) - missing} of {len(rows)} FIDs of ours were computed" + (f", {missing} were not run." if missing else "."))
 
 # %% [markdown]
-# **What you saw.** For masks and colour images ours, from float32, are not worse (from 8 bits [some are](../results/README.md#summary)); restored from blur or pixelation, our digits have several times the paper's FID at a *lower* RMSE. Their
+# **What you saw.** For masks and colour images ours, from float32, are not worse (from 8 bits [some are](../results/README.md#the-scores)); restored from blur or pixelation, our digits have several times the paper's FID at a *lower* RMSE. Their
 # strokes are soft, as after short trainings of small networks one would expect, and softness is what RMSE forgives and FID does not. Then compare the degraded rows, which no network touched. Taken as they are, as the
 # paper's code does, blurred images have its FID. *Rounded to 8 bits* first, as a file would be, blurred digits have a much lower one
-# ([beside it](../results/README.md#fid-against-the-paper)): they span so few grey levels that rounding makes steps of them, and Inception sees those. Restored images
+# ([beside it](../results/details.md#fid-against-the-paper)): they span so few grey levels that rounding makes steps of them, and Inception sees those. Restored images
 # [hardly change](../results/details.md#how-fid-depends-on-how-it-is-taken).
 
 # %% [markdown]
@@ -238,7 +238,7 @@ print("ok: our six degraded rows have the paper's RMSE to 0.001")
 # %% [markdown]
 # ## 3 · Over training, and beyond
 # Each curve below is the RMSE on fixed validation images while a network trained from scratch. The two of blur end where another stage of the shipped models' training
-# began: that one let the network correct its own earlier predictions (*data_consistency: measurement* in [the results](../results/README.md#the-models)).
+# began: that one let the network correct its own earlier predictions (*data_consistency: measurement* in [the results](../results/details.md#the-models)).
 # The two of masks are of a training like that of the shipped models.
 #
 # **Predict.** Do direct reconstruction and Algorithm 2 still fall where their curves end?

@@ -504,7 +504,7 @@ print(f"What you saw: a {labels[pair[0]]} and a {labels[pair[1]]} whose x_T diff
 # %% [markdown]
 # In float32 the two are told apart by differences that no camera records. **Broken: one measurement belongs to one image.** Once it is rounded, no algorithm can know which of the two
 # it was: at best R would draw what its training makes likely. This R does not even draw a digit, as it was trained on exact $x_T$, and a rounded one is like none of them. (The model that
-# was [made for 8 bits](../results/README.md#at-a-glance-rmse) draws no digit either, but a smear that is at least nearer to the original than its input.)
+# was [made for 8 bits](../results/details.md#at-a-glance-rmse) draws no digit either, but a smear that is at least nearer to the original than its input.)
 #
 # ### Noise on x_T, 8 bits, a wrong D
 # For blur R was trained on exact $D(x_0, T)$; for pixelation and masks half of its training images were rounded to 8 bits, so that the row *x_T in 8 bits* is nothing new to it

@@ -2,7 +2,7 @@
 
     python -m studies run NAME --data ROOT    rows that are recorded already are not measured again
     python -m studies run --help              the studies; run NAME --help: what one measures, and its options
-    python -m studies report                  results/README.md, details.md, the models' cards, README's tables
+    python -m studies report                  the pages of results/ and the models' cards
 """
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tools import notebooks as room
 
 HOME = Path(__file__).resolve().parents[2]
 
-BLOCK = re.findall(r"<!-- sentences -->\n(.*?)<!-- /sentences -->", (HOME / "README.md").read_text(), re.DOTALL)[0]
+BLOCK = re.findall(r"<!-- sentences -->\n(.*?)<!-- /sentences -->", (HOME / "TEACHING.md").read_text(), re.DOTALL)[0]
 SENTENCES = re.findall(r"^\| `(.*?)` \|", BLOCK, re.MULTILINE)
 
 
