@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from colddiff_nb import metrics
 from colddiff_nb.data.loading import Images, load
 from colddiff_nb.data.names import PREFIX, channels, check_whole
 from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 from colddiff_nb.degradations.tasks import MAKERS, make, measure
-from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.sampling import SAMPLERS, Restore
 from colddiff_nb.storage import files
 from colddiff_nb.storage.aliases import current_names

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS, make
-from colddiff_nb.metrics import frechet_distance
-from colddiff_nb.metrics.scores import RESIZES, Inception
+from colddiff_nb.metrics import RESIZES, Inception, frechet_distance
 from colddiff_nb.sampling import direct
 from colddiff_nb.weights import load_pretrained
 from studies.published import METHODS, PAIRS, Published, Row

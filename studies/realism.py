@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from colddiff_nb import metrics
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import measure, register
-from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe, recipe, train

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from colddiff_nb import metrics
 from colddiff_nb.data import load
 from colddiff_nb.degradations import make
 from colddiff_nb.evaluation import evaluate
-from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import recipe, train
 from colddiff_nb.weights import load_model

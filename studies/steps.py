@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from colddiff_nb.metrics import scores as metrics
+from colddiff_nb import metrics
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.weights import load_pretrained
 from studies.published import PAIRS, Published

@@ -97,7 +97,7 @@ def test_methods_are_those_of_the_samplers(images, degrade):
     assert list(cells) == ["degraded", "direct", "algorithm1", "algorithm2"]
     assert cells["direct"]["rmse"] == cells["degraded"]["rmse"]
     x0 = to_float(images.pixels)
-    from colddiff_nb.metrics import scores as metrics
+    from colddiff_nb import metrics
     for method, sampler in sampling.SAMPLERS.items():
         by_hand = sampler(identity, degrade, degrade(x0, 3)) if method == "direct" else sampler(
             identity, degrade.draw(len(x0)), degrade(x0, 3))
@@ -297,7 +297,7 @@ class Classifier:
 
 
 def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(degrade):
-    from colddiff_nb.metrics import scores as metrics
+    from colddiff_nb import metrics
 
     images = some_images(n=200)
     cell, = evaluate(lambda x, t, start: x / 2, degrade, images, methods=("direct",), log=quiet)["cells"]
@@ -317,7 +317,7 @@ def test_of_a_measurement_without_error_the_gain_is_0(degrade, tmp_path):
 
 
 def test_identity_and_frechet_with_a_classifier(images, degrade):
-    from colddiff_nb.metrics import scores as metrics
+    from colddiff_nb import metrics
 
     cells = by_method(evaluate(lambda x, t, start: x / 2, degrade, images, methods=("degraded", "direct"), batch=8,
                                classifier=Classifier(), log=quiet))

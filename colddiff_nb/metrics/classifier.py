@@ -1,4 +1,4 @@
-"""A small classifier: does a restored image still read as its class? Its features also serve a Frechet distance."""
+"""A small classifier: does a restored image still read as its class? Its features give a Frechet distance."""
 from __future__ import annotations
 
 import inspect
@@ -18,58 +18,74 @@ from colddiff_nb.storage.runtime import has_bf16
 
 
 class Classifier(nn.Module):
-    """Three stages of convolutions, then a layer of features. Call: images (B, channels, 32, 32) in [-1, 1] -> logits (B, classes).
+    """Three stages of convolutions, then a layer of features.
 
-    widths: channels of the stages, each at half the resolution of the one before; depth: convolutions in a stage."""
+    Args:
+        channels: of the images (B, channels, 32, 32) in [-1, 1].
+        widths: channels of the stages, each at half the resolution of the one before.
+        depth: convolutions in a stage.
+    """
 
-    def __init__(self, channels: int = 1, classes: int = 10, name: str = "small classifier", widths: Sequence[int] = (16, 32, 64),
-                 depth: int = 1, features: int = 64):
+    def __init__(self, channels: int = 1, classes: int = 10, name: str = "small classifier",
+                 widths: Sequence[int] = (16, 32, 64), depth: int = 1, features: int = 64):
         super().__init__()
         self.name = name
-        self.shape = {"channels": channels, "classes": classes, "name": name, "widths": list(widths), "depth": depth, "features": features}
+        self.shape = {"channels": channels, "classes": classes, "name": name, "widths": list(widths),
+                      "depth": depth, "features": features}
         layers: list[nn.Module] = []
         for inputs, outputs in zip((channels, *widths), widths):
-            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
-            for _ in range(depth - 1):
-                layers += [nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+            for number in range(depth):
+                conv = nn.Conv2d(outputs if number else inputs, outputs, 3, padding=1)
+                layers += [conv, nn.BatchNorm2d(outputs), nn.ReLU()] + [nn.MaxPool2d(2)] * (number == 0)
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * 16, features), nn.ReLU())
         self.head = nn.Linear(features, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, features)"""
+        """Return the features (B, features) of images."""
         return self.trunk(images)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits (B, classes) of images."""
         return self.head(self.features(images))
 
 
 def shifted(images: Tensor, pixels: int = 2) -> Tensor:
-    """Each image (B, C, H, W) moved by up to so many pixels, each its own way; what comes in is the border's mirror image."""
-    size, choices = images.shape[-2:], 2 * pixels + 1
-    windows = F.pad(images, (pixels,) * 4, mode="reflect").unfold(2, size[0], 1).unfold(3, size[1], 1)  # (B, C, choices, choices, H, W)
+    """Move each image (B, C, H, W) its own way by up to so many pixels; its mirror image comes in."""
+    (H, W), choices = images.shape[-2:], 2 * pixels + 1
+    padded = F.pad(images, (pixels,) * 4, mode="reflect")
+    windows = padded.unfold(2, H, 1).unfold(3, W, 1)  # (B, C, choices, choices, H, W)
     down, right = torch.randint(choices, (2, len(images)))
     return windows[torch.arange(len(images)), :, down, right]
 
 
-def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int = 0, **shape: Any) -> Classifier:
-    """A classifier of these images' labels, in eval mode; about three seconds an epoch of 4,000 digits on a CPU core.
+def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int = 0,
+                     **shape: Any) -> Classifier:
+    """Train a classifier of these images' labels, about three seconds an epoch of 4,000 digits on a CPU core.
 
-    Images are shifted by up to two pixels, those in colour also mirrored. shape: widths, depth and features of `Classifier`."""
+    Images are shifted by up to two pixels, those in colour also mirrored.
+
+    Args:
+        **shape: widths, depth and features of `Classifier`.
+
+    Returns:
+        The classifier in eval mode.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         channels, classes = images.pixels.shape[1], int(images.labels.max()) + 1
-        network = Classifier(channels, classes, f"small classifier, {images.name} {images.split}, {epochs} epochs", **shape)
-        network = network.to(memory_format=torch.channels_last)
+        name = f"small classifier, {images.name} {images.split}, {epochs} epochs"
+        network = Classifier(channels, classes, name, **shape).to(memory_format=torch.channels_last)
         steps = epochs * (len(images) // batch)
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+        fast = channels == 3 and has_bf16(torch.device("cpu"))  # digits take seconds anyway
         for _ in range(steps):
             chosen = torch.randint(len(images), (batch,))
             shown = shifted(to_float(images.pixels[chosen]))
             if channels == 3:
                 shown = torch.where(torch.rand(batch, 1, 1, 1) < 0.5, shown.flip(-1), shown)
             shown = shown.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=channels == 3 and has_bf16(torch.device("cpu"))):  # digits take seconds anyway
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
                 loss = F.cross_entropy(network(shown), images.labels[chosen], label_smoothing=0.1)
             optimizer.zero_grad()
             loss.backward()
@@ -79,12 +95,12 @@ def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int
 
 
 def save_classifier(network: Classifier, path: str | Path, record: dict[str, Any]) -> None:
-    """Write the weights, with `record` (data, accuracy) beside them in the file."""
+    """Write the weights, with a record (data, accuracy) beside them in the file."""
     export_weights(path, network.state_dict(), record | network.shape)
 
 
 def load_classifier(path: str | Path) -> Classifier:
-    """What `save_classifier` wrote, in eval mode: results/classifier-{mnist,cifar10}/weights.safetensors are shipped."""
+    """Return what `save_classifier` wrote, in eval mode; results/classifier-{mnist,cifar10} are shipped."""
     weights, metadata = load_weights(path)
     with usable(path):
         shape = inspect.signature(Classifier).parameters.keys() & metadata.keys()

@@ -1,8 +1,8 @@
-"""The best linear estimator of x0 from x_T: what least squares restores, without any network.
+"""The best linear estimator of x0 from x_T (LMMSE): what least squares restores, without any network.
 
-x0_hat = E x0 + Cov(x0, x_T) (Cov(x_T) + noise I)^-1 (x_T - E x_T), one matrix for all images, from the mean and the covariance of
-training images. Where D is one matrix, as for blur and pixelation, both follow from it; for masks, from the mean and the products of
-those that can be drawn: like a network, the estimator is not told where the mask lies.
+x0_hat = E x0 + Cov(x0, x_T) (Cov(x_T) + noise I)^-1 (x_T - E x_T), one matrix for all images, from the mean
+and the covariance of training images. Like a network, it is not told where a mask lies: for masks, both
+moments are averages over those that can be drawn.
 """
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colddiff_nb import metrics
 from colddiff_nb.data.loading import Images
 from colddiff_nb.data.pixels import to_float
-from colddiff_nb.degradations.bases import Separable
+from colddiff_nb.degradations.bases import Linear
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import Bicubic, Masks, measure
+from colddiff_nb.metrics.scores import rmse
 
-# Tried, times the measured noise variance. What was measured need not be the best: it is no white noise, and a matrix fitted to
-# finitely many images wants a firmer hand, by many orders of magnitude where float32 rounds little away.
+# Tried, times the measured noise variance. That need not be the best: the error is no white noise, and with
+# few images the covariance is noisy, so the ridge must be much larger than the rounding error.
 FACTORS = tuple(10.0 ** power for power in range(-2, 15))
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean (C, H, W) and a root (d, d) of the covariance, root @ root^T, of images in [-1, 1], d = C * H * W; float64."""
-    mean: Tensor
-    root: Tensor
+    """Mean and covariance root @ root^T of images in [-1, 1], float64; d = C * H * W."""
+
+    mean: Tensor  # (C, H, W)
+    root: Tensor  # (d, d)
     images: dict[str, Any]  # provenance
 
 
 def statistics(images: Images) -> Statistics:
-    """Return mean and covariance of images, with where they come from."""
+    """Return the mean and the covariance of images."""
     d = images.pixels[0].numel()
     total, products = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
     for pixels in images.pixels.split(5_000):
@@ -42,23 +43,32 @@ def statistics(images: Images) -> Statistics:
         total += x0.sum(0)
         products += x0.mT @ x0
     mean = total / len(images)
-    values, vectors = torch.linalg.eigh(products / len(images) - mean.outer(mean))
-    return Statistics(mean.view(images.pixels.shape[1:]), vectors * values.clamp(min=0).sqrt(), images.provenance)
+    root = _root(products / len(images) - mean.outer(mean))
+    return Statistics(mean.view(images.pixels.shape[1:]), root, images.provenance)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors * values.clamp(min=0).sqrt()
 
 
 class LMMSE:
-    """A restorer for x_T alone: restore(x_T, T), or as samplers call it.
+    """A restorer for x_T alone: restore(x_T, T), or as samplers call it; computed in float64 on the CPU.
 
-    Computed in float64 on the CPU; returns x_T's dtype and device.
+    Args:
+        data: of the training images.
+        noise: variance that the measurement's error is taken to have, see `fit`.
 
-    noise: variance that the measurement's error is taken to have, see `fit`. Raises ValueError for what is no blur, pixelation or mask."""
+    Raises:
+        ValueError: degrade is no blur, pixelation or mask.
+    """
 
     def __init__(self, degrade: Degradation, data: Statistics, noise: float):
         self.T, self.noise, self.mean = degrade.T, noise, data.mean
-        self.expected, self.P, self.S, self.modes = _decompose(degrade, data)
+        self.expected, self.P, self.S, self.modes = _decompose(copy.deepcopy(degrade).cpu(), data)
 
     def with_noise(self, noise: float) -> LMMSE:
-        """Return the same estimator for another noise."""
+        """Return the estimator for another noise, with the same decomposition."""
         other = copy.copy(self)
         other.noise = noise
         return other
@@ -72,46 +82,55 @@ class LMMSE:
 
 
 def _decompose(degrade: Degradation, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """E x_T (C, H, W); and P (d, k), S (k,), modes (k, d) with Cov(x_T) = P S^2 P^T and Cov(x_T, x0) = P S modes."""
-    degrade = copy.deepcopy(degrade).cpu()
+    """E x_T (C, H, W); and P (d, k), S (k,), modes (k, d): Cov(x_T) = P S^2 P^T, Cov(x_T, x0) = P S modes."""
     if isinstance(degrade, Masks) and degrade.random:
         return _decompose_masks(degrade, data)
-    if isinstance(degrade, Separable | Bicubic | Masks):
-        return _decompose_matrix(degrade, data)
-    raise ValueError(f"{degrade.task} has no linear estimator here: choose deblur, superres or inpaint")
-
-
-def _decompose_matrix(degrade: Degradation, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """D = A: with A root = P S Q^T, modes = Q^T root^T. This keeps the digits that A C A^T would lose."""
-    mean, *columns = degrade(torch.cat([data.mean[None], data.root.mT.reshape(-1, *data.mean.shape)]), degrade.T)  # (d + 1, C, H, W)
+    if not isinstance(degrade, Linear | Bicubic):
+        raise ValueError(f"{degrade.task} has no linear estimator here: choose deblur, superres or inpaint")
+    # D is a matrix A. With A root = P S Q^T, modes = Q^T root^T keep the digits that A C A^T would lose.
+    images = torch.cat([data.mean[None], data.root.mT.reshape(-1, *data.mean.shape)])  # (d + 1, C, H, W)
+    mean, *columns = degrade(images, degrade.T)
     P, S, Qh = torch.linalg.svd(torch.stack(columns).flatten(1).mT)
     kept = S > 1e-14 * S[0]
     return mean, P[:, kept], S[kept], Qh[kept] @ data.root.mT
 
 
 def _decompose_masks(degrade: Masks, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The mask m is independent of x0: E x_T = E m * E x0, E x_T x_T^T = E m m^T * E x0 x0^T, Cov(x_T, x0) = diag(E m) C."""
+    """The same for a mask m independent of x0.
+
+    E x_T = E m * E x0, E x_T x_T^T = E m m^T * E x0 x0^T, Cov(x_T, x0) = diag(E m) C.
+    """
     centers = degrade.centers()
     masks = degrade.gains_at(torch.full((len(centers),), degrade.T), centers).double()
     masks = masks.expand(-1, len(data.mean), -1, -1).flatten(1)  # (n, d): a mask covers all channels alike
     mean, covariance = data.mean.flatten(), data.root @ data.root.mT
     expected = masks.mean(0) * mean
-    values, P = torch.linalg.eigh(masks.mT @ masks / len(masks) * (covariance + mean.outer(mean)) - expected.outer(expected))
+    products = masks.mT @ masks / len(masks) * (covariance + mean.outer(mean))
+    values, P = torch.linalg.eigh(products - expected.outer(expected))
     kept = values > 1e-12 * values[-1]
     S, P = values[kept].sqrt(), P[:, kept]
     return expected.view_as(data.mean), P, S, P.mT @ (masks.mean(0)[:, None] * covariance) / S[:, None]
 
 
-def fit(degrade: Degradation, data: Statistics, validation: Images, measurement_precision: str = "float32", start: LMMSE | None = None,
-        ) -> tuple[LMMSE, dict[str, float]]:
-    """(estimator, record): of the noise variances measured x FACTORS, the one with the least RMSE on the validation images. Measured is
-    the mean square of x_T as measured minus the exact D(x0, T), computed in float64.
-    start: an estimator of the same degradation and data, whose decomposition is used again."""
-    x0, drawn = to_float(validation.pixels), degrade.draw(len(validation), torch.Generator().manual_seed(0))
+def fit(degrade: Degradation, data: Statistics, validation: Images, measurement_precision: str = "float32",
+        start: LMMSE | None = None) -> tuple[LMMSE, dict[str, float]]:
+    """Choose the noise: of the measured variance times FACTORS, that with the least validation RMSE.
+
+    Measured is the mean square of x_T as measured minus the exact D(x0, T), computed in float64.
+
+    Args:
+        start: an estimator of the same degradation and data, whose decomposition is used again.
+
+    Returns:
+        The estimator, and a record of the choice.
+    """
+    x0 = to_float(validation.pixels)
+    drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
     x_T = measure(drawn(x0, degrade.T), measurement_precision)
     measured = (x_T - drawn(x0.double(), degrade.T)).square().mean().item()
     estimator = start or LMMSE(degrade, data, measured)
-    scores = {factor: metrics.rmse(estimator.with_noise(measured * factor)(x_T, degrade.T), x0) for factor in FACTORS}
+    scores = {factor: rmse(estimator.with_noise(measured * factor)(x_T, degrade.T), x0) for factor in FACTORS}
     best = min(scores, key=lambda factor: scores[factor])
-    record = {"measured_noise": measured, "factor": best, "validation_rmse": scores[best], "validation_n": len(validation)}
+    record = {"measured_noise": measured, "factor": best, "validation_rmse": scores[best],
+              "validation_n": len(x0)}
     return estimator.with_noise(measured * best), record

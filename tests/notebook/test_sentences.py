@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from colddiff_nb import data
+from colddiff_nb import data, metrics
 from colddiff_nb import evaluation as results
-from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.notebook import settings as notebook
 from colddiff_nb.storage import files
 from colddiff_nb.storage.files import CheckpointError, lock

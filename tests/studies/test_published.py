@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from colddiff_nb import data
+from colddiff_nb import data, metrics
 from colddiff_nb.data import pixels as pixels_of
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics import lmmse
-from colddiff_nb.metrics import scores as metrics
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage.checkpoint import load_weights
