@@ -15,7 +15,7 @@ from torch import Tensor
 
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import measure
-from colddiff_nb.metrics.scores import rmse
+from colddiff_nb.metrics import rmse
 from colddiff_nb.sampling import Restore, Trajectory, algorithm1, algorithm2, severities
 
 NAMES = {"algorithm2": "Algorithm 2", "algorithm1": "Algorithm 1"}  # in the order of a figure's rows
