@@ -196,6 +196,7 @@ sys.exit(max(writer.exitcode for writer in writers))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_three_evaluations_into_one_folder_lose_no_cell(tmp_path):
     """In a process of its own, so that it forks without pytest's threads."""

@@ -429,6 +429,7 @@ def test_a_power_law_is_found_and_resumes_are_left_out():
     assert 0.92 < np.mean([fit["interval"][0] < value < fit["interval"][1] for fit, value in zip(fits, unseen)]) < 0.98
 
 
+@pytest.mark.slow
 def test_a_curve_is_scored_at_log_spaced_steps_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     choice = recipe("smoke", "superres", "mnist5k", steps=256)
     monkeypatch.setattr(curves.Curves, "recipe", lambda self: choice)

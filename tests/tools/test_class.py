@@ -109,6 +109,7 @@ def test_scores(score) -> None:
     assert score(code("def half(x):\n    return x / 2")) == {"double": "todo: write it", "half": "ok: halved"}, "an editor that drops tags"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "verdict"), [("import os; os._exit(0)", "it ends Python"), ("while True: pass", "not done after 10 seconds")])
 def test_an_answer_that_ends_the_run_costs_itself_alone(score, line: str, verdict: str) -> None:
     right, deadly = code("def double(x):\n    return 2 * x", "exercise:double"), code(f"def half(x):\n    {line}", "exercise:half")
@@ -129,6 +130,7 @@ def test_a_folder_without_notebooks_is_named(tmp_path: Path, monkeypatch: pytest
         importlib.import_module("tools.score")
 
 
+@pytest.mark.slow
 def test_what_is_handed_in_is_found_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "Anna B").mkdir()
     (tmp_path / "Anna B" / "123 03_sampling (1).ipynb").write_text("{no notebook")

@@ -13,6 +13,7 @@ import torch
 
 from colddiff_nb.training import recipe, train
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = (sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2")
 CHOICE = {"T": 5, "steps": 8, "batch": 8, "accumulate": 2, "widths": (8, 8, 8), "evaluate_every": 1, "save_every": 8,

@@ -8,6 +8,8 @@ from colddiff_nb.metrics.classifier import train_classifier
 from colddiff_nb.sampling import direct
 from colddiff_nb.training import recipe, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reader():
