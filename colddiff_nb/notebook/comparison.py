@@ -80,12 +80,11 @@ class Comparison:
 
     @cached_property
     def rmse(self) -> dict[str, list[float]]:
-        """RMSE for k = 0..steps of "algorithm2 state", "algorithm2 prediction" and so on, and "direct"."""
+        """RMSE for k = 0..steps of "algorithm2 state", "algorithm2 prediction" and so on, and of "direct"."""
         found = {}
         for name in NAMES:
-            for of in (self.state, self.prediction):
-                images = [of(name, k) for k in range(self.steps + 1)]
-                found[f"{name} {of.__name__}"] = [rmse(x[None], self.x0[None]) for x in images]
+            for what, of in (("state", self.state), ("prediction", self.prediction)):
+                found[f"{name} {what}"] = [rmse(of(name, k)[None], self.x0[None]) for k in range(self.steps + 1)]
         return found | {"direct": found["algorithm2 prediction"][:1] * (self.steps + 1)}
 
 
@@ -108,10 +107,10 @@ def _on_cpu(run: Trajectory) -> Trajectory:
 
 
 def readout(comparison: Comparison, k: int) -> str:
-    """Say step, severity and the RMSE that Algorithm 2 has if it stops here, beside that of direct."""
+    """Say step, severity, and the RMSE that Algorithm 2 has if it stops here."""
     s, scores = comparison.severity(k), comparison.rmse
     stopped = scores["algorithm2 prediction" if k < comparison.steps else "algorithm2 state"][k]
-    return f"step {k} of {comparison.steps}, s = {s}, RMSE {stopped:.3f} (direct {scores['direct'][0]:.3f})"
+    return f"step {k} of {comparison.steps}, s = {s}, RMSE {stopped:.3f} (direct {scores['direct'][k]:.3f})"
 
 
 def describe(comparison: Comparison, k: int) -> str:
@@ -122,4 +121,4 @@ def describe(comparison: Comparison, k: int) -> str:
         for name, label in NAMES.items())
     return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, severity {s}: pictures of state, "
             f"prediction, what the next step adds and error, and curves of RMSE. RMSE here: {rows}; "
-            f"direct reconstruction: {scores['direct'][0]:.3f}.")
+            f"direct reconstruction: {scores['direct'][k]:.3f}.")

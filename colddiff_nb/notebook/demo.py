@@ -49,17 +49,16 @@ def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Imag
 def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
     """Restore the offline digits from three degradations; some five minutes on two CPU cores."""
     recipes = [recipe(recipe_name, task, "mnist5k", T=T) for task, T in SEVERITIES.items()]
-    test = load("mnist5k", "test")
     print("A classifier learns the 4,000 training digits, to read the restored ones ...", flush=True)
-    classifier = train_classifier(load("mnist5k", "train"))
+    classifier, test = train_classifier(load("mnist5k", "train")), load("mnist5k", "test")
     accuracy = (classifier(to_float(test.pixels)).argmax(1) == test.labels).float().mean()
     pictures = {}
     for chosen in recipes:
         print(f"\nRestoring digits from {TITLES[chosen.task]}: training", flush=True)
         folder = Path(runs, f"{recipe_name}-{chosen.task}-mnist5k")
-        pictures[folder] = run_task(chosen, folder, classifier)
-    Image.fromarray(np.hstack([np.asarray(picture) for picture in pictures.values()])).save(Path(runs, "restored.png"))
-    scores = markdown(table(pictures))
+        pictures[folder] = np.asarray(run_task(chosen, folder, classifier))
+    picture, scores = Path(runs, "restored.png"), markdown(table(list(pictures)))
+    Image.fromarray(np.hstack(list(pictures.values()))).save(picture)
     Path(runs, "table.md").write_text(scores + "\n")
     print(f"\n1,000 digits that no network was trained on (the classifier reads {accuracy:.1%} of the originals):\n")
-    print(scores, f"\nPictures:  {Path(runs, 'restored.png')}\nNotebooks: make lab, then open 00_start_here.ipynb", sep="\n")
+    print(f"{scores}\n\nPictures:  {picture}\nNotebooks: make lab, then open 00_start_here.ipynb")
