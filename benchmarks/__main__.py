@@ -1,9 +1,9 @@
-"""make bench: the questions in turn; results/bench-<device>.json is written after each, so that one can be asked again by itself.
+"""make bench: the questions in turn; results/bench-<device>.json is written after each.
 
-    python -m benchmarks                   all of them, under 10 minutes on two idle cores
+    python -m benchmarks                     all of them, under 10 minutes on two idle cores
     python -m benchmarks sampling start-up   these only: their answers replace the old ones in the file
-    python -m benchmarks --full            also the growth curves
-    python -m benchmarks peers             other libraries beside ours; it needs deepinv and denoising-diffusion-pytorch
+    python -m benchmarks --full              also the growth curves
+    python -m benchmarks peers               other libraries beside ours: deepinv, denoising-diffusion-pytorch
 """
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ from .findings import machine, written
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 QUESTIONS = {"degradation": degradation.measure, "sampling": sampling.measure, "training": training.small,
              "training-mnist": training.paper_mnist, "training-cifar10": training.paper_cifar10,
-             "throughput": throughput.measure, "precision": precision.measure, "start-up": start_up.measure, "growth": growth.measure,
+             "throughput": throughput.measure, "precision": precision.measure, "start-up": start_up.measure,
+             "growth": growth.measure,
              "peers": peers.measure}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], help="by default all but growth")
     parser.add_argument("--full", action="store_true", help="also how the cost grows")
-    parser.add_argument("--peers", action="store_true", help="also deepinv and denoising-diffusion-pytorch, which pip must have installed")
+    parser.add_argument("--peers", action="store_true",
+                        help="also deepinv and denoising-diffusion-pytorch, which pip must have installed")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     chosen = parser.parse_args()
     path = chosen.results / f"bench-{HERE.type}.json"
@@ -45,7 +48,7 @@ def main() -> None:
 
 
 def answer(name: str, results: Path) -> dict[str, Any]:
-    """What was found, and how busy the machine was: a load average above 1 before a question says that others were using it."""
+    """What was found, and how busy the machine was: above 1 before a question, others were using it."""
     torch.manual_seed(0)
     before, began = os.getloadavg()[0], time.perf_counter()
     found = QUESTIONS[name](results) if name == "growth" else QUESTIONS[name]()  # type: ignore[operator]
@@ -53,7 +56,8 @@ def answer(name: str, results: Path) -> dict[str, Any]:
         goal = f" (goal {value['goal']}: {'met' if value['met'] else 'missed'})" if "goal" in value else ""
         print(f"{what}: {written(value)}{goal}", flush=True)
     minutes = round((time.perf_counter() - began) / 60, 2)
-    return {"minutes": minutes, "load_average": [round(before, 1), round(os.getloadavg()[0], 1)], "found": found}
+    return {"minutes": minutes, "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
+            "found": found}
 
 
 if __name__ == "__main__":

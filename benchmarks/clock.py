@@ -1,5 +1,5 @@
-"""How time is taken: the works in turns, A, B, A, B, ..., and medians over the rounds, so that a machine that is busy for a while delays
-all alike."""
+"""How time is taken: the works in turns, A, B, A, B, ..., and medians over the rounds, so that a machine that
+is busy for a while delays all alike."""
 from __future__ import annotations
 
 import statistics

@@ -9,7 +9,7 @@ from colddiff_nb.degradations.bases import Separable
 from colddiff_nb.sampling import algorithm2
 
 from .clock import HERE, in_turns, ratio
-from .findings import Finding, finding
+from .findings import Finding, faster, finding
 from .plain import SequentialBlur, cifar10_blur, mnist_blur
 
 
@@ -35,13 +35,16 @@ def compare(name: str, degrade: Separable, plain: SequentialBlur, channels: int)
     def in_float32() -> Tensor:  # faster, but blurred images hold details that it would round away
         A = degrade.matrices[t].unsqueeze(1).float()
         return A @ x0 @ A.mT
-    batch = in_turns({"plain": lambda: plain(x0, t), "ours": lambda: degrade(x0, t), "in float32": in_float32}, rounds=10)
+    batch = in_turns({"plain": lambda: plain(x0, t), "ours": lambda: degrade(x0, t),
+                      "in float32": in_float32}, rounds=10)
     sampling = in_turns({"plain": lambda: walk(plain), "ours": lambda: walk(degrade)}, rounds=1)
     severity = in_turns({"T": lambda: degrade(x0, T), "1": lambda: degrade(x0, 1)}, rounds=300)
-    return {f"blur of a training batch of 64, faster than t convolutions, {name}":
-            finding(ratio(batch["plain"], batch["ours"]), "times", least=100),
-            f"blur of such a batch, of its time if float32 products were exact enough, {name}":
-            finding(ratio(batch["in float32"], batch["ours"]), "share"),
-            f"Algorithm 2 around an identity restorer, faster than with t convolutions, {name}":
-            finding(ratio(sampling["plain"], sampling["ours"]), "times", least=100),
-            f"time of blur at t = T over that at t = 1, {name}": finding(ratio(severity["T"], severity["1"]), "times", most=1.1)}
+    share = ratio(batch["in float32"], batch["ours"])
+    return {
+        f"blur of a training batch of 64, faster than t convolutions, {name}":
+        faster(batch, "plain", "ours", least=100),
+        f"blur of such a batch, of its time if float32 products were exact enough, {name}":
+        finding(share, "share"),
+        f"Algorithm 2 around an identity restorer, faster than with t convolutions, {name}":
+        faster(sampling, "plain", "ours", least=100),
+        f"time of blur at t = T over that at t = 1, {name}": faster(severity, "T", "1", most=1.1)}

@@ -1,4 +1,5 @@
-"""How the cost grows (--full): images/s of the training loop against batch size, image size and T, as curves. It must not grow with T."""
+"""How the cost grows (--full): images/s of the training loop against batch size, image size and T, as curves.
+It must not grow with T."""
 from __future__ import annotations
 
 import json
@@ -16,8 +17,10 @@ from .clock import HERE, in_turns
 from .findings import Finding, finding
 from .loop import OURS, advance, training_loop
 
-RANGES = {"batch": (1, 2, 4, 8, 16, 32, 64, 128, 256), "size": (32, 64, 96, 128), "T": (1, 10, 50, 100, 200, 400)}
-LABELS = {"batch": "batch size (32 x 32, T = 50)", "size": "image size (batch 16, T = 50)", "T": "T (batch 64, 32 x 32)"}
+RANGES = {"batch": (1, 2, 4, 8, 16, 32, 64, 128, 256), "size": (32, 64, 96, 128),
+          "T": (1, 10, 50, 100, 200, 400)}
+LABELS = {"batch": "batch size (32 x 32, T = 50)", "size": "image size (batch 16, T = 50)",
+          "T": "T (batch 64, 32 x 32)"}
 FIXED = {"batch": 64, "size": 32, "T": 50}
 Curve = dict[int, float]
 
@@ -29,15 +32,18 @@ def measure(results: Path) -> dict[str, Finding]:
     path.write_text(json.dumps({LABELS[name]: points for name, points in curves.items()}, indent=1) + "\n")
     draw(curves, path.with_suffix(".png"))
     first, *_, last = RANGES["T"]
-    return {f"time of a training image at T = {last} over that at T = {first}": finding(curves["T"][first] / curves["T"][last], "times", most=1.1)}
+    slower = finding(curves["T"][first] / curves["T"][last], "times", most=1.1)
+    return {f"time of a training image at T = {last} over that at T = {first}": slower}
 
 
 def curve(name: str) -> Curve:
     """Images per second for every value of one setting, the small network on blurred colour images."""
-    settings = {value: FIXED | ({"batch": 16} if name == "size" else {}) | {name: value} for value in RANGES[name]}
+    settings = {value: FIXED | ({"batch": 16} if name == "size" else {}) | {name: value}
+                for value in RANGES[name]}
     loops = {str(value): small_loop(**setting) for value, setting in settings.items()}
     times = in_turns({value: partial(advance, loop, 1) for value, loop in loops.items()}, rounds=9)
-    return {value: round(setting["batch"] / statistics.median(times[str(value)]), 1) for value, setting in settings.items()}
+    return {value: round(setting["batch"] / statistics.median(times[str(value)]), 1)
+            for value, setting in settings.items()}
 
 
 def small_loop(batch: int, size: int, T: int) -> Iterator[None]:

@@ -1,4 +1,5 @@
-"""A training loop put together from pieces: with PLAIN it is the plain one, and each change to ours can be measured by itself."""
+"""A training loop put together from pieces: with PLAIN it is the plain one, and each change to ours can be
+measured by itself."""
 from __future__ import annotations
 
 import copy
@@ -31,7 +32,8 @@ def average_at_once(average: nn.Module, network: nn.Module) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.005)
 
 
-PLAIN: dict[str, Any] = {"batches": batches_through_pil, "closed_form": False, "size": 32, "accumulate": 2, "fused": None,
+PLAIN: dict[str, Any] = {"batches": batches_through_pil, "closed_form": False, "size": 32, "accumulate": 2,
+                         "fused": None,
                          "average": average_one_by_one, "bfloat16": False, "layout": torch.contiguous_format}
 CHANGES: dict[str, dict[str, Any]] = {
     "images as one tensor instead of a DataLoader with PIL": {"batches": batches_of_one_tensor},
@@ -51,13 +53,15 @@ def advance(loop: Iterator[None], steps: int) -> None:
         next(loop)
 
 
-def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: bool, size: int, accumulate: int, fused: bool | None,
+def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: bool, size: int,
+                  accumulate: int, fused: bool | None,
                   average: Any, bfloat16: bool, layout: torch.memory_format) -> Iterator[None]:
-    """Trains deblurring with the network of a recipe: one optimiser step of size x accumulate images a turn."""
+    """Trains deblurring with a recipe's network: a step of size x accumulate images a turn."""
     ours = choice.degradation(pixels.shape[-1]).to(HERE)
     degrade = ours if closed_form else (mnist_blur() if pixels.shape[1] == 1 else cifar10_blur()).to(HERE)
     network = choice.build(ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
-    ema, optimizer, images = copy.deepcopy(network), Adam(network.parameters(), 2e-5, fused=fused), batches(pixels, size)
+    ema, images = copy.deepcopy(network), batches(pixels, size)
+    optimizer = Adam(network.parameters(), 2e-5, fused=fused)
     while True:
         for _ in range(accumulate):
             x0 = next(images).to(HERE)

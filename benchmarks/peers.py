@@ -21,8 +21,8 @@ from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import recipe, train
 
-from .clock import HERE, in_turns, ratio
-from .findings import Finding, finding
+from .clock import HERE, in_turns
+from .findings import Finding, faster, finding
 
 CHOICE = recipe("small", "superres", "mnist5k", rollout=0.0, precision="float32", severities="uniform")
 
@@ -50,9 +50,9 @@ def operators(rounds: int) -> dict[str, Finding]:
     sampling = in_turns({"theirs": lambda: walk(theirs), "ours": lambda: walk(ours)}, rounds)
     peer = f"deepinv {version('deepinv')}"
     return {f"blur of 64 digits at T = 20, in float64, faster than by {peer}, in float32":
-            finding(ratio(blur["theirs"], blur["ours"]), "times", least=1),
+            faster(blur, "theirs", "ours", least=1),
             f"Algorithm 2 around an identity restorer, T = 20, faster than with the blur of {peer}":
-            finding(ratio(sampling["theirs"], sampling["ours"]), "times", least=1)}
+            faster(sampling, "theirs", "ours", least=1)}
 
 
 class Cold(nn.Module):
@@ -110,6 +110,6 @@ def loops(steps: int, rounds: int) -> dict[str, Finding]:
                           "denoising-diffusion-pytorch": lambda: by_ddpm(folder)}, rounds)
     found = {"training the small network by ours": finding(64 * steps / min(times["ours"]), "images/s")}
     for peer in ("deepinv", "denoising-diffusion-pytorch"):
-        found[f"training the small network, faster than the loop of {peer} {version(peer)}"] = finding(
-            ratio(times[peer], times["ours"]), "times", least=1)
+        found[f"training the small network, faster than the loop of {peer} {version(peer)}"] = faster(
+            times, peer, "ours", least=1)
     return found

@@ -1,4 +1,5 @@
-"""The plain way to do what this package does otherwise, as one would write it first: what the ratios are measured against."""
+"""The plain way to do what this package does otherwise, as one would write it first: what the ratios are
+measured against."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ class SequentialBlur(nn.Module):
         for i in range(T):
             weights = torch.exp(-taps ** 2 / (2 * (first + step * i) ** 2))
             kernel = torch.outer(weights, weights) / weights.sum() ** 2
-            convolution = nn.Conv2d(channels, channels, 11, padding=5, padding_mode=padding, groups=channels, bias=False)
+            convolution = nn.Conv2d(channels, channels, 11, padding=5, padding_mode=padding, groups=channels,
+                                    bias=False)
             convolution.weight.data.copy_(kernel.expand(channels, 1, 11, 11))
             self.convolutions.append(convolution)
 
@@ -46,7 +48,8 @@ class Pictures(Dataset):
 
     def __init__(self, pixels: Tensor):
         self.pixels = pixels.permute(0, 2, 3, 1).squeeze(-1).numpy()
-        self.transform = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.ToTensor(), transforms.Lambda(lambda x: 2 * x - 1)])
+        self.transform = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.ToTensor(),
+                                             transforms.Lambda(lambda x: 2 * x - 1)])
 
     def __len__(self) -> int:
         return len(self.pixels)

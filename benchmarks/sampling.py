@@ -15,7 +15,8 @@ from .findings import Finding, finding
 
 def measure() -> dict[str, Finding]:
     return {f"share of Algorithm 2 outside the small network, batch 64, T = 50, {task} {dataset}":
-            finding(share_outside(task, dataset), "share", most=0.05) for task, dataset in (("inpaint", "mnist"), ("deblur", "cifar10"))}
+            finding(share_outside(task, dataset), "share", most=0.05)
+            for task, dataset in (("inpaint", "mnist"), ("deblur", "cifar10"))}
 
 
 def share_outside(task: str, dataset: str, rounds: int = 5) -> float:

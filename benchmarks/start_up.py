@@ -20,7 +20,10 @@ print(between - began, time.perf_counter() - between)
 
 def measure() -> dict[str, Finding]:
     """Both imports timed within one process, in five processes after one that fills the disk cache."""
-    printed = [subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True).stdout for _ in range(6)]
-    torch_alone, added = (statistics.median(seconds) for seconds in zip(*(map(float, line.split()) for line in printed[1:])))
-    return {"importing the package beyond torch": finding(added, "seconds", most=0.2),
-            "importing the package beyond torch, of the time to import torch": finding(added / torch_alone, "share")}
+    printed = [subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True,
+                              text=True).stdout for _ in range(6)]
+    torch_alone, added = (statistics.median(seconds)
+                          for seconds in zip(*(map(float, line.split()) for line in printed[1:])))
+    name = "importing the package beyond torch"
+    return {name: finding(added, "seconds", most=0.2),
+            f"{name}, of the time to import torch": finding(added / torch_alone, "share")}

@@ -1,18 +1,17 @@
-"""Images a second of `train` itself, by batch and precision, and how much of the device's matrix products that is."""
+"""Images a second of `train` itself, by batch and precision, and what share of matrix products that is."""
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from colddiff_nb.data import load, to_float
+from colddiff_nb.data import load
 from colddiff_nb.training import Recipe, recipe
 
 from .clock import HERE, now, seconds_of
 from .findings import Finding, finding
-from .training import MATRIX, Enough, precision_of, until_enough
+from .training import MATRIX, Enough, flops, precision_of, until_enough
 
 GPU = HERE.type == "cuda"
 BATCHES = (64, 256, 1_024) if GPU else (64,)
@@ -24,11 +23,13 @@ def measure() -> dict[str, Finding]:
     for batch in BATCHES:
         goal = 60_000 if GPU and batch == BATCHES[-1] else None
         found |= rate(f"the small network, batch {batch}", replace(digits, batch=batch), goal)
-        found |= rate(f"the small network with rollouts, batch {batch}", replace(digits, batch=batch), rollouts=0.5)
+        found |= rate(f"the small network with rollouts, batch {batch}", replace(digits, batch=batch),
+                      rollouts=0.5)
     if GPU:
         found |= rate("the small network, compiled, batch 512", replace(digits, batch=512, compile=True))
         found |= rate("the small network and a critic, batch 256", replace(digits, batch=256, realism=0.1))
-    for name, dataset in (("the paper's MNIST network", "mnist5k"), ("the paper's CIFAR-10 network", "photos")):
+    for name, dataset in (("the paper's MNIST network", "mnist5k"),
+                          ("the paper's CIFAR-10 network", "photos")):
         for precision in ("float32", "bf16") if GPU else ():
             choice = recipe("paper", "superres", dataset, precision=precision, batch=64, accumulate=1)
             found |= rate(f"{name}, {precision}, batch 64", choice)
@@ -51,15 +52,6 @@ def rate(name: str, choice: Recipe, goal: float | None = None, rollouts: float =
     matrix = torch.randn(MATRIX, MATRIX, device=HERE, dtype=dtype)
     seconds_of(lambda: matrix @ matrix)
     product = 2 * MATRIX ** 3 / seconds_of(lambda: matrix @ matrix)  # FLOP a second
-    precision = str(dtype).removeprefix("torch.")
+    precision, share = str(dtype).removeprefix("torch."), per_second * flops(choice) / product
     return {f"training {name}": finding(per_second, "images/s", least=goal),
-            f"training {name}, of the {precision} matmul rate": finding(per_second * flops(choice) / product, "share")}
-
-
-def flops(choice: Recipe) -> int:
-    """Counted operations of one image, forward and backward."""
-    network = choice.build(choice.degradation()).to(HERE)
-    x0, t = to_float(load(choice.dataset, "test").pixels[:1]).to(HERE), torch.ones(1, dtype=torch.long, device=HERE)
-    with FlopCounterMode(display=False) as counter:
-        network(x0, t, t).sum().backward()
-    return counter.get_total_flops()
+            f"training {name}, of the {precision} matmul rate": finding(share, "share")}

@@ -1,7 +1,7 @@
 """Three seeds of one cheap pair, and what the small network loses without its parts. A quarter of an hour.
 
-All are trained alike (inpainting MNIST, 64,000 images) and scored on the same validation images. The last one is the
-course report's lesson: its first network was too simple, with half the channels here.
+All are trained alike (inpainting MNIST, 64,000 images) and scored on the same validation images. The last one
+is the course report's lesson: its first network was too simple, with half the channels here.
 """
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Ablations(Study):
 
     def header(self) -> Fields:
         provenance = load("mnist", "validation", self.data).provenance
-        return {"task": "inpaint", "data": provenance, "n": self.n, "images_seen": self.recipe("seed 0").images_seen}
+        return {"task": "inpaint", "data": provenance, "n": self.n,
+                "images_seen": self.recipe("seed 0").images_seen}
 
     def cases(self) -> list[Fields]:
         return each(name=VARIANTS)
@@ -66,8 +67,10 @@ class Ablations(Study):
             x_T = pictures["degraded"] = drawn(x0, degrade.T)
             for sampler, title in ((direct, "direct"), (algorithm2, "Algorithm 2")):
                 label = f"{'whole network' if name == 'seed 0' else name}, {title}"
-                pictures[f"{label}: RMSE {row[f'rmse_{sampler.__name__}']:.3f}"] = sampler(network, drawn, x_T)
-        columns = {f"digit {i + 1}": torch.stack([images[i] for images in pictures.values()]) for i in range(8)}
+                rmse = row[f"rmse_{sampler.__name__}"]
+                pictures[f"{label}: RMSE {rmse:.3f}"] = sampler(network, drawn, x_T)
+        columns = {f"digit {i + 1}": torch.stack([images[i] for images in pictures.values()])
+                   for i in range(8)}
         title = f"Inpainting MNIST, {self.recipe('seed 0').images_seen:,} images seen"
         grid(columns, 2, list(pictures), title).save(self.results / "ablations" / "restored.png")
 
@@ -79,7 +82,8 @@ class Ablations(Study):
         return self.runs / "ablations" / name.replace(" ", "-")
 
 
-def scored_both_ways(folder: Path, images: Any, n: int, methods: tuple[str, ...] = ("direct", "algorithm2")) -> Fields:
+def scored_both_ways(folder: Path, images: Any, n: int,
+                     methods: tuple[str, ...] = ("direct", "algorithm2")) -> Fields:
     """RMSE and SSIM of the weights in a folder by every method: {"rmse_direct": ..., ...}"""
     network, degrade, metadata = load_model(folder / "weights.safetensors")
     cells = evaluate(network, degrade, images, folder, methods=methods, n=n, trained_on=metadata["data"],
@@ -94,12 +98,15 @@ def ablations(record: Fields, published: Published) -> str:
     lines = rows[list(SHOWN)].map("{:.4f}".format)
     lines.insert(0, "network", rows["name"])
     lines.insert(1, "parameters", rows["parameters"].map(lambda count: f"{count / 1e6:.2f} M"))
-    spread = {"network": f"**{seeds.sum()} seeds**", "parameters": ""} | {key: over_seeds(rows[seeds][key]) for key in SHOWN}
+    spread = {"network": f"**{seeds.sum()} seeds**",
+              "parameters": ""} | {key: over_seeds(rows[seeds][key]) for key in SHOWN}
     lines = pd.concat([lines[seeds], pd.DataFrame([spread]), lines[~seeds]]).rename(columns=SHOWN)
     return "\n\n".join([
-        f"Inpainting MNIST, {record['images_seen']:,} images each, scored on {record['n']} validation images; "
+        f"Inpainting MNIST, {record['images_seen']:,} images each, scored on {record['n']} validation "
+        f"images; "
         "± is one standard deviation.", markdown(lines),
-        "![Digits restored by the whole network and by those without one of its parts](ablations/restored.png)"])
+        "![Digits restored by the whole network and by those without one of its "
+        "parts](ablations/restored.png)"])
 
 
 def over_seeds(scores: pd.Series) -> str:

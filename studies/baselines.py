@@ -1,7 +1,7 @@
 """What needs no training: the degraded images and the best linear estimator, on the full test splits.
 
-From float32 and from 8 bits. First trains the classifiers that the columns "class accuracy" and "Frechet" use, where they are
-not there. With --fid bfloat16 --rounded an FID takes 11 minutes a row on a CPU core.
+From float32 and from 8 bits. First trains the classifiers that the columns "class accuracy" and "Frechet"
+use, where they are not there. With --fid bfloat16 --rounded an FID takes 11 minutes a row on a CPU core.
 """
 from __future__ import annotations
 
@@ -40,25 +40,31 @@ class Baselines(Scored):
     def cases(self) -> Iterator[Fields]:
         for dataset in self.datasets:
             for task in self.tasks:
-                for T in self.severities or ((40, 20) if (task, dataset) == ("deblur", "mnist") else (make(task, dataset).T,)):
+                for T in self.severities or ((40, 20) if (task, dataset) == ("deblur", "mnist")
+                                             else (make(task, dataset).T,)):
                     for method in self.methods:
                         for precision in self.precisions:
-                            yield {"task": task, "data": dataset, "T": T, "method": method, "measurement_precision": precision}
+                            yield {"task": task, "data": dataset, "T": T, "method": method,
+                                   "measurement_precision": precision}
 
     def recorded(self, row: Fields, case: Fields) -> bool:
-        same = (row["method"], row["measurement_precision"]) == (case["method"], case["measurement_precision"])
+        same = (row["method"], row["measurement_precision"]) == (case["method"],
+                                                                 case["measurement_precision"])
         return same and (not self.fid or isinstance(row["fid"], float))
 
-    def measure(self, task: str, data: str, T: int, method: str, measurement_precision: str) -> Iterator[Fields]:
+    def measure(self, task: str, data: str, T: int, method: str,
+                measurement_precision: str) -> Iterator[Fields]:
         degrade, scoring = make(task, data, T=T), self.scoring(data) | {"classifier": self.classifier(data)}
-        test, options = load(data, "test", self.data), {"measurement_precision": measurement_precision} | scoring
+        test, options = load(data, "test",
+                             self.data), {"measurement_precision": measurement_precision} | scoring
         if method == "degraded":
             yield from evaluate(None, degrade, test, methods=("degraded",), **options)["cells"]
             return
         known, validation = training_statistics(data, self.data), load(data, "validation", self.data)
         estimator, record = fit(degrade, known, validation, measurement_precision)
-        cell, = evaluate(estimator, degrade, test, methods=("direct",), trained_on=known.images, **options)["cells"]
-        cell["method"] = cell["provenance"]["method"] = "lmmse"  # to `evaluate` any restorer's single call is direct
+        cell, = evaluate(estimator, degrade, test, methods=("direct",), trained_on=known.images,
+                         **options)["cells"]
+        cell["method"] = cell["provenance"]["method"] = "lmmse"  # `evaluate` calls it direct
         yield cell | {"lmmse": record}
 
     def classifier(self, dataset: str) -> Classifier:
@@ -72,11 +78,13 @@ class Baselines(Scored):
         record: Fields = {"trained_on": train.provenance} | options
         save_classifier(train_classifier(train, **options), path, record)
         network = load_classifier(path)  # as shipped, in float16
-        correct = torch.cat([network(to_float(pixels)).argmax(1) for pixels in test.pixels.split(500)]) == test.labels
+        correct = torch.cat([network(to_float(pixels)).argmax(1)
+                             for pixels in test.pixels.split(500)]) == test.labels
         accuracy = {"accuracy": correct.double().mean().item(),
                     "accuracy_interval": list(metrics.bootstrap(correct.double()))}
         write(path.with_name("record.json"), record | accuracy | {
-            "name": network.name, "scored_on": test.provenance, "seconds": round(time.perf_counter() - start)})
+            "name": network.name, "scored_on": test.provenance,
+            "seconds": round(time.perf_counter() - start)})
         return network
 
 
@@ -87,8 +95,9 @@ def training_statistics(dataset: str, root: Path) -> Statistics:
 
 @section
 def classifier(published: Published) -> str:
-    """Which classifiers the columns class accuracy and Frechet rest on, and how well they read the originals."""
+    """Which classifiers class accuracy and Frechet rest on, and how well they read the originals."""
     records = [published.read(f"classifier-{dataset}/record.json") for dataset in CLASSIFIERS]
-    named = [f"*{record['name']}*, {record['features']} features, right on {record['accuracy']:.2%} of the test split"
+    named = [f"*{record['name']}*, {record['features']} features, right on "
+             f"{record['accuracy']:.2%} of the test split"
              for record in records if record]
     return f"The classifiers: {'; '.join(named)}." if named else "No classifier has been published yet."

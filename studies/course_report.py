@@ -1,9 +1,10 @@
-"""Does "extrapolating the trend for another 500,000 steps" bridge the course report's gaps? Power laws fitted to its rows.
+"""Would "another 500,000 steps" bridge the course report's gaps? Power laws fitted to its rows.
 
-Error = a * steps^-b, a straight line through the logarithms, by least squares; its 95 % prediction interval at 700,000
-steps. The errors are RMSE on [0, 1], 1 - SSIM and FID. Resumes are left out: rows of a step that had been scored before,
-and where such a row shows that the resume set SSIM back, all rows until it is back where it was. Two windows, all rows
-and the second half, because the interval knows the scatter about a power law, but not whether the curve is one.
+Error = a * steps^-b, a straight line through the logarithms, by least squares; its 95 % prediction interval
+at 700,000 steps. The errors are RMSE on [0, 1], 1 - SSIM and FID. Resumes are left out: rows of a step that
+had been scored before, and where such a row shows that the resume set SSIM back, all rows until it is back
+where it was. Two windows, all rows and the second half, because the interval knows the scatter about a
+power law, but not whether the curve is one.
 """
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ RUNS = {"mnist": ("deblur-mnist", "deblurring MNIST (T = 40)"),
         "super_cifar10": ("superres-cifar10", "super-resolution CIFAR-10 (to 5x5)")}
 TARGET, LAST = 700_000, 200_000
 ERRORS: dict[str, Callable[[dict[str, float]], float]] = {
-    "RMSE": lambda row: row["rmse"] / 2, "1 - SSIM": lambda row: 1 - row["ssim"], "FID": lambda row: row["fid"]}
+    "RMSE": lambda row: row["rmse"] / 2, "1 - SSIM": lambda row: 1 - row["ssim"],
+                                                          "FID": lambda row: row["fid"]}
 WINDOWS = {"all": 0, "second half": LAST // 2}
 
 
@@ -57,7 +59,7 @@ def scored(published: Published, run: str) -> list[dict[str, float]]:
 
 
 def without_resumes(rows: list[dict[str, float]]) -> list[dict[str, float]]:
-    """Rows whose step is beyond all before them, and whose SSIM has made up what a resume before them set back."""
+    """Rows beyond all before them, whose SSIM has made up what a resume before them set back."""
     kept: list[dict[str, float]] = []
     lost = 0.0  # the SSIM that is to be made up
     for row in rows:
@@ -71,7 +73,7 @@ def without_resumes(rows: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 def power_law(steps: np.ndarray, errors: np.ndarray, target: float) -> dict[str, Any]:
-    """error = a * steps^-b: b with its 95 % interval, and the error at `target` with its 95 % prediction interval."""
+    """error = a * steps^-b: b with its 95 % interval, the error at `target` with its prediction interval."""
     x, line = np.log(steps), stats.linregress(np.log(steps), np.log(errors))
     freedom, spread = len(steps) - 2, ((x - x.mean()) ** 2).sum()
     residual = math.sqrt(((np.log(errors) - line.intercept - line.slope * x) ** 2).sum() / freedom)
@@ -79,7 +81,8 @@ def power_law(steps: np.ndarray, errors: np.ndarray, target: float) -> dict[str,
     center = line.intercept + line.slope * math.log(target)
     half = t * residual * math.sqrt(1 + 1 / len(x) + (math.log(target) - x.mean()) ** 2 / spread)
     return {"exponent": digits(-line.slope),
-            "exponent_interval": [digits(-line.slope - t * line.stderr), digits(-line.slope + t * line.stderr)],
+            "exponent_interval": [digits(-line.slope - t * line.stderr),
+                                  digits(-line.slope + t * line.stderr)],
             "predicted": digits(math.exp(center)),
             "interval": [digits(math.exp(center - half)), digits(math.exp(center + half))]}
 
@@ -97,8 +100,10 @@ def report(published: Published) -> str:
                      f"{last['fid']:.1f}"))
     for row in published.csv("report/inpainting"):
         ssim, rmse, fid = (float(row[f"degraded_{key}"]) for key in ("ssim", "rmse", "fid"))
-        rows.append((f"inpainting {'MNIST' if row['data'] == 'mnist' else 'CIFAR-10'}, {row['images']} images", "5,000",
-                     f"{row['ssim']} (degraded {ssim})", f"{float(row['rmse']) / 2:.4f} (degraded {rmse / 2:.4f})",
+        data = "MNIST" if row["data"] == "mnist" else "CIFAR-10"
+        rows.append((f"inpainting {data}, {row['images']} images", "5,000",
+                     f"{row['ssim']} (degraded {ssim})",
+                     f"{float(row['rmse']) / 2:.4f} (degraded {rmse / 2:.4f})",
                      f"{row['fid']} (degraded {fid})"))
     return table("run | steps | SSIM | RMSE | FID", rows)
 
@@ -115,7 +120,8 @@ def trend(record: Fields, published: Published) -> str:
     for fit in fits(published).values():
         (low, high), (least, most) = fit["interval"], fit["exponent_interval"]
         rows.append((fit["run"], fit["metric"], f"{fit['window']}, {fit['kept']}",
-                     f"{fit['exponent']:.3f} ({least:.3f} to {most:.3f})", f"{fit['last']:.4g} ({fit['last_step']:,.0f})",
+                     f"{fit['exponent']:.3f} ({least:.3f} to {most:.3f})",
+                     f"{fit['last']:.4g} ({fit['last_step']:,.0f})",
                      f"{fit['predicted']:.3g} ({low:.3g} to {high:.3g})",
                      f"{printed_error(published, fit['run'], fit['metric']):.4g}"))
     return table("run | error | rows | b (95 %) | at the last of these (step) | at 700,000 steps (95 %) | "
@@ -152,13 +158,20 @@ def trend_notes(published: Published) -> str:
     bridges = "; ".join(bridged(published, metric) for metric in ("RMSE", "1 - SSIM"))
     fids = ", ".join("{} {:.3g} to {:.3g} ({:.4g})".format(RUNS[run][1], *reach(published, run, "FID"))
                      for run in dict.fromkeys(run for run, *_ in found))
-    return (f"MNIST deblurring is where the report's gap is widest. Its RMSE over all rows {flat} (b over the second half: "
-            f"{late[0]:.3f} to {late[1]:.3f}), and 500,000 more steps give, over both windows, {bridges}. On CIFAR-10 the "
-            "report's RMSE and SSIM are better than the paper's already, by an easier protocol: no gap to bridge. In FID "
-            f"500,000 more steps give, the paper's in parentheses, {fids}; but its FIDs are of 100 images, which biases them "
-            "upward by much, so that a gap to the paper cannot be read off them. Super-resolution of MNIST has one row, so "
-            "no trend. The intervals hold the scatter about a power law, taken as independent from row to row, not the doubt "
-            f"whether the curve is one: the two windows give disjoint intervals of b for {', '.join(disjoint) or 'no run'}.")
+    return (
+        f"MNIST deblurring is where the report's gap is widest. Its RMSE over all rows {flat} (b over the "
+        f"second "
+        f"half: {late[0]:.3f} to {late[1]:.3f}), and 500,000 more steps give, over both windows, {bridges}. "
+        f"On "
+        "CIFAR-10 the report's RMSE and SSIM are better than the paper's already, by an easier protocol: no "
+        "gap to "
+        f"bridge. In FID 500,000 more steps give, the paper's in parentheses, {fids}; but its FIDs are of "
+        f"100 "
+        "images, which biases them upward by much, so that a gap to the paper cannot be read off them. "
+        "Super-resolution of MNIST has one row, so no trend. The intervals hold the scatter about a power "
+        "law, "
+        "taken as independent from row to row, not the doubt whether the curve is one: the two windows give "
+        f"disjoint intervals of b for {', '.join(disjoint) or 'no run'}.")
 
 
 def apart(a: list[float], b: list[float]) -> bool:

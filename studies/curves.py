@@ -1,6 +1,6 @@
 """Scores over one training, at log-spaced steps. An hour of one CPU core for super-resolution of MNIST.
 
-The training stops at each of the steps, its EMA network is scored on the same validation images, and it goes on.
+The training stops at each step, its EMA network is scored on the same validation images, and it goes on.
 """
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class Curves(Study):
         images, validation = (load(self.dataset, split, self.data) for split in ("train", "validation"))
         ema = train(choice, folder, images=images, until=step)
         cells = evaluate(ema, choice.degradation(), validation, folder / f"at-{step}", methods=tuple(LINES),
-                         measurement_precision=choice.scored_from, trained_on=images.provenance, weights=f"step {step}", n=self.n,
+                         measurement_precision=choice.scored_from, trained_on=images.provenance,
+                         weights=f"step {step}", n=self.n,
                          fid=self.fid, classifier=shipped_classifier(self.dataset),
                          feature_cache=self.runs / "features")["cells"]
         yield {"step": step, "images": step * choice.batch} | {
@@ -71,7 +72,8 @@ def draw(rows: list[Fields]) -> Figure:
     figure = Figure(figsize=(3.6 * len(shown), 3.4), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown):
         for method, (colour, line) in LINES.items():
-            axes.plot(frame["images"], frame[f"{metric}_{method}"], line, color=colour, marker="o", label=METHODS[method])
+            axes.plot(frame["images"], frame[f"{metric}_{method}"], line, color=colour, marker="o",
+                      label=METHODS[method])
         axes.set(xscale="log", xlabel="images seen", title=METRICS[metric][1])
         if metric in ("frechet", "fid"):
             axes.set_yscale("log")
@@ -92,10 +94,13 @@ def curves(published: Published) -> str:
         for metric, (name, _, digits) in METRICS.items():
             for method in LINES:
                 if f"{metric}_{method}" in frame:
-                    shown[f"{name}, {METHODS[method]}"] = frame[f"{metric}_{method}"].map(f"{{:.{digits}f}}".format)
+                    scores = frame[f"{metric}_{method}"]
+                    shown[f"{name}, {METHODS[method]}"] = scores.map(f"{{:.{digits}f}}".format)
         since = published.images_since(pair, record)
-        further = f" The shipped model was trained on {since:,} images more, which no row shows." if since else ""
-        parts += [f"### {title}", f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}",
-                  markdown(shown), f"![{title}: scores of direct reconstruction and Algorithm 2 against the images "
+        further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
+        parts += [f"### {title}",
+                  f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}",
+                  markdown(shown),
+                  f"![{title}: scores of direct reconstruction and Algorithm 2 against the images "
                   f"seen](curves/{pair}.png)"]
     return "\n\n".join(parts) or "Not run yet: `python -m studies run curves`."

@@ -1,4 +1,4 @@
-"""How FID depends on how it is taken: on Inception's precision, the resize to 299 x 299, and rounding to 8 bits.
+"""How FID depends on Inception's precision, on the resize to 299 x 299, and on rounding to 8 bits.
 
 Of degraded images, which no network has touched, and of restored ones. A quarter of an hour of one CPU core.
 """
@@ -24,7 +24,8 @@ from studies.tables import change, least_to_most, number, printed_score, section
 HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015, TensorFlow 1 bilinear"
 EXACT, ROUNDED = f"{HALF_PIXEL}, unrounded, bfloat16", f"{HALF_PIXEL}, bfloat16"  # of all cases
 INCEPTIONS: dict[str, dict[str, Any]] = {
-    ROUNDED: {"dtype": torch.bfloat16, "rounded": True}, EXACT: {"dtype": torch.bfloat16}, HALF_PIXEL: {"rounded": True},
+    ROUNDED: {"dtype": torch.bfloat16, "rounded": True}, EXACT: {"dtype": torch.bfloat16},
+                                         HALF_PIXEL: {"rounded": True},
     f"{TENSORFLOW}, bfloat16": {"resize": RESIZES[1], "dtype": torch.bfloat16, "rounded": True}}
 CONTROL = {"pair": "deblur-cifar10", "variant": "T = 50", "method": "degraded"}  # by all Inceptions
 
@@ -40,9 +41,10 @@ class Fid(Study):
 
     def cases(self) -> Iterator[Fields]:
         blurred = [{"pair": "deblur-mnist", "variant": f"T = {T}", "method": "degraded"} for T in (20, 40)]
-        restored = [{"pair": f"{task}-{dataset}", "method": "direct",
-                     "variant": f"T = {20 if (task, dataset) == ('deblur', 'mnist') else make(task, dataset).T}"}
-                    for dataset in DATASETS for task in TASKS]
+        severities = {(task, dataset): make(task, dataset).T for dataset in DATASETS for task in TASKS}
+        severities["deblur", "mnist"] = 20
+        restored = [{"pair": f"{task}-{dataset}", "variant": f"T = {T}", "method": "direct"}
+                    for (task, dataset), T in severities.items()]
         for inception in INCEPTIONS:
             for case in [*blurred, CONTROL, *restored] if inception in (EXACT, ROUNDED) else [CONTROL]:
                 yield case | {"inception": inception}
@@ -113,12 +115,14 @@ def fid_margin(published: Published) -> float:
     """
     gaps = [0.0]
     for pair in PAIRS:
-        theirs, row = published.paper["pairs"][pair]["degraded"], published.best(pair, "degraded", metric="fid")
+        theirs = published.paper["pairs"][pair]["degraded"]
+        row = published.best(pair, "degraded", metric="fid")
         if row and not row.fid_rounded and "FID" not in theirs.get("notes", {}):
             gaps.append(abs(row.cell["fid"] / theirs["FID"] - 1))
     changes = [abs(of_the_split(published, row, change) or 0.0)
                for row, _, change in rounding(published) if row["method"] == "direct"]
-    return max(gaps) + max(changes, default=0.0) + bfloat16(published) + max(intervals(published), default=0.0)
+    return max(gaps) + max(changes,
+                           default=0.0) + bfloat16(published) + max(intervals(published), default=0.0)
 
 
 @section
@@ -161,10 +165,13 @@ def fid_rounding(record: Fields, published: Published) -> str:
     rows = []
     for row, exact, added in rounding(published):
         share = of_the_split(published, row, added)
-        rows.append((titled(row["pair"], row["variant"]), METHODS[row["method"]], f"{exact:.2f}", f"{added:+.2f}",
+        rows.append((titled(row["pair"], row["variant"]), METHODS[row["method"]], f"{exact:.2f}",
+                     f"{added:+.2f}",
                      "–" if share is None else f"{100 * share:+.1f} %"))
-    return (f"Of {record['n']:,} test images of each data set (so few that FID is biased upward):\n\n" + table(
-        "pair | method | FID, as they are | what rounding to 8 bits adds | as a share of the full split's FID", rows))
+    return "\n\n".join([
+        f"Of {record['n']:,} test images of each data set (so few that FID is biased upward):",
+        table("pair | method | FID, as they are | what rounding to 8 bits adds | "
+              "as a share of the full split's FID", rows)])
 
 
 @section
@@ -183,4 +190,5 @@ def fid_control(record: Fields, published: Published) -> str:
     names = {HALF_PIXEL: ("half-pixel bilinear", "float32"), ROUNDED: ("half-pixel bilinear", "bfloat16"),
              f"{TENSORFLOW}, bfloat16": ("TensorFlow 1 bilinear", "bfloat16")}
     return table("resize | precision | FID | difference", (
-        (*name, f"{found[key]:.2f}", change(found[key], found[HALF_PIXEL])) for key, name in names.items() if key in found))
+        (*name, f"{found[key]:.2f}", change(found[key], found[HALF_PIXEL]))
+                                                           for key, name in names.items() if key in found))

@@ -1,8 +1,8 @@
 """Cold generation of digits: how x_T is drawn, and what a little noise on it does. Ten minutes.
 
-Restored from drawn block means by the shipped super-resolution network, three seeds of the draw; and from one grey
-by networks trained here, three seeds of training and draw. Which noise is best is chosen against training digits
-and told against test digits.
+Restored from drawn block means by the shipped super-resolution network, three seeds of the draw; and from
+one grey by networks trained here, three seeds of training and draw. Which noise is best is chosen against
+training digits and told against test digits.
 """
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Generation(Study):
         return each(seed=(0, 1, 2))
 
     def measure(self, seed: int) -> Iterator[Fields]:
-        classifier, digits, test = shipped_classifier("mnist"), load("mnist5k", "train"), load("mnist5k", "test")
+        classifier, digits, test = shipped_classifier("mnist"), load("mnist5k",
+                                                                     "train"), load("mnist5k", "test")
         x0, labels = to_float(digits.pixels), digits.labels
         references = {"train": every(x0), "test": every(to_float(test.pixels))}
 
@@ -86,7 +87,8 @@ def every(images: Tensor, first: int = 0) -> Tensor:
 @section_of("generation.json")
 def generation(record: Fields, published: Published) -> str:
     rows = pd.json_normalize(record["rows"])
-    shown = {"test.frechet": ("Frechet, to test digits", 1), "test.digits": ("digits in use", 1), "spread": ("spread", 3)}
+    shown = {"test.frechet": ("Frechet, to test digits", 1), "test.digits": ("digits in use", 1),
+             "spread": ("spread", 3)}
     order = {start: place for place, start in enumerate(rows["x_T"].unique())}
     lines = []
     for (_, start, noise), group in rows.groupby([rows["x_T"].map(order), "x_T", "noise"]):
@@ -96,12 +98,13 @@ def generation(record: Fields, published: Published) -> str:
     chosen = grey.loc[grey.groupby("seed")["train.frechet"].idxmin()]
     levels = ", ".join(f"{noise:g}" for noise in chosen["noise"])
     return "\n\n".join([
-        f"{record['n']:,} generated images a row; the networks of *one grey* saw {record['images_seen']:,} images of "
-        f"{record['data']} each, their seeds are of training and draw; block means are restored by the shipped "
-        "super-resolution network, seeds are of the draw.",
+        f"{record['n']:,} generated images a row; the networks of *one grey* saw {record['images_seen']:,} "
+        f"images "
+        f"of {record['data']} each, their seeds are of training and draw; block means are restored by the "
+        "shipped super-resolution network, seeds are of the draw.",
         markdown(pd.DataFrame(lines)),
-        f"From one grey, with the noise that is best against *training* digits ({levels} for the networks of the "
-        f"seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "
+        f"From one grey, with the noise that is best against *training* digits ({levels} for the networks of "
+        f"the seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "
         f"{over_seeds(grey[grey['noise'] == 0]['test.frechet'], 1)} without noise."])
 
 

@@ -27,9 +27,11 @@ def goals(published: Published) -> str:
         row = published.best(pair, "direct", precision, variant, key)
         verdict = compare(row.cell[key], goal, 0, sign) if row else MISSING
         doubling = last_doubling(published, row.folder, variant, key) if row else "–"
-        rows.append((titled(pair, variant), FROM[precision], metric, f"{goal:.3f}", number(row, key, digits), verdict,
+        rows.append((titled(pair, variant), FROM[precision], metric, f"{goal:.3f}", number(row, key, digits),
+                     verdict,
                      doubling))
-    return table("pair | from | metric | goal | measured | it is | over the last doubling of the images", rows)
+    return table("pair | from | metric | goal | measured | it is | over the last doubling of the images",
+                 rows)
 
 
 def last_doubling(published: Published, folder: str, variant: str, key: str) -> str:
@@ -69,6 +71,7 @@ def not_run(published: Published) -> str:
         "A model made for 8-bit measurements": [
             pair for pair in PAIRS if pair.startswith("deblur") and f"{pair}-8bit" not in models],
         "The paper's networks, and its 700,000 steps": ["all tasks"], "Further seeds": ["the shipped models"],
-        "Scores over a whole training": [name for name in models if not published.read(f"curves/{name}.json")],
+        "Scores over a whole training": [name
+                                         for name in models if not published.read(f"curves/{name}.json")],
         "Class accuracy and Frechet, not of all rows": [PAIRS[pair] for pair in PAIRS if pair in unread]}
     return "\n".join([*lines, *(f"- {kind}: {', '.join(names)}." for kind, names in kinds.items() if names)])

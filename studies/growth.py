@@ -41,8 +41,10 @@ class Growth(Study):
         _, x0 = self.spread(dataset, "validation", self.n)
         drawn = make(trained.task, dataset, T=T).draw(self.n, torch.Generator().manual_seed(0))
         path = algorithm2(network, drawn, measure(drawn(x0, T), measurement_precision), trajectory=True)
-        yield {"model": model, "weights": metadata["checksum"], "T": T, "measurement_precision": measurement_precision,
-               "prediction_rmse": {s: metrics.rmse(x0_hat, x0) for s, x0_hat in zip(path.severities, path.x0_hat)},
+        yield {"model": model, "weights": metadata["checksum"], "T": T,
+               "measurement_precision": measurement_precision,
+               "prediction_rmse": {s: metrics.rmse(x0_hat, x0)
+                                   for s, x0_hat in zip(path.severities, path.x0_hat)},
                "result_rmse": metrics.rmse(path.result, x0), "half_way": half_way(network, drawn, path, x0)}
 
 
@@ -57,7 +59,8 @@ def half_way(network: nn.Module, degrade: DrawnDegradation, path: Trajectory, x0
     def after_one_step(sampler: Callable) -> float:
         return metrics.rmse(sampler(network, degrade, path.x[0], T=[T, s], trajectory=True).x0_hat[1], x0)
     return {"severity": s, "moved": metrics.rmse(path.x0_hat[path.severities.index(s)], first),
-            "one_step_algorithm2": after_one_step(algorithm2), "one_step_algorithm1": after_one_step(algorithm1)}
+            "one_step_algorithm2": after_one_step(algorithm2),
+            "one_step_algorithm1": after_one_step(algorithm1)}
 
 
 @section_of("growth.json")
@@ -68,21 +71,23 @@ def growth(record: Fields, published: Published) -> str:
         T, rmse = row["T"], {int(s): value for s, value in row["prediction_rmse"].items()}
         severities = [max(1, round(share * T)) for share in (1, 0.75, 0.5, 0.25)] + [1]
         shown = [*(rmse[s] for s in severities), row["result_rmse"]]
-        lines.append((f"{title(row)}, T = {T}", FROM[row["measurement_precision"]], *(f"{value:.4f}" for value in shown),
+        lines.append((f"{title(row)}, T = {T}", FROM[row["measurement_precision"]],
+                      *(f"{value:.4f}" for value in shown),
                       f"{row['result_rmse'] / rmse[T]:.2f}"))
     return table("pair | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct", lines)
 
 
 @section_of("growth.json")
 def repeated_calls(record: Fields, published: Published) -> str:
-    """Where Algorithm 2 ends more than a tenth above direct: the prediction at T/2 after one step and after all."""
+    """The prediction at T/2 after one step and after all, where Algorithm 2 ends far above direct."""
     lines = []
     for row in record["rows"]:
         half, rmse = row["half_way"], row["prediction_rmse"]
         first, once, moved = rmse[str(row["T"])], half["one_step_algorithm2"], half["moved"]
         if row["result_rmse"] > 1.1 * first:
             after = rmse[str(half["severity"])]
-            lines.append((title(row), FROM[row["measurement_precision"]], f"{first:.4f}", f"{after:.4f}", f"{once:.4f}",
+            lines.append((title(row), FROM[row["measurement_precision"]], f"{first:.4f}", f"{after:.4f}",
+                          f"{once:.4f}",
                           f"{(once - first) / (after - first):.0%}", f"{half['one_step_algorithm1']:.4f}",
                           f"{moved:.4f}", f"{hypot(first, moved):.4f}"))
     return table("pair | from | direct | after all steps | after one step | its share of what all add | "

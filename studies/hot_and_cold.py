@@ -1,7 +1,7 @@
-"""Hot against cold: one small network, budget and data set for noise, blur, pixelation, masks, blur with noise.
+"""Hot against cold: one network, budget and data set for noise, blur, pixelation, masks, blur with noise.
 
-Fifteen trainings of about a minute. Restoration is of test images, from a severity whose damage is like the others'.
-Generation: x_T is drawn from the Gaussian with the mean and covariance of degraded training images, then restored.
+Fifteen trainings of about a minute. Restoration is of test images, from a severity whose damage is like the
+others'. Generation: x_T is drawn from the Gaussian with the mean and covariance of degraded training images.
 """
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ from studies.tables import markdown, section_of
 BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 600, "save_every": 200}
 DAMAGE = 0.26  # RMSE of what noise is restored from, about that of the others' x_T
-TASKS = {"noise": ("noise", 20), "blur": ("deblur", 20), "pixelation": ("superres", 3), "masks": ("middle", 20),
+TASKS = {"noise": ("noise", 20), "blur": ("deblur", 20), "pixelation": ("superres", 3),
+         "masks": ("middle", 20),
          "blur with noise": ("blur-with-noise", 20)}  # task and T
-SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "class_accuracy": ("class accuracy", 3), "frechet": ("Frechet", 1)},
+SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "class_accuracy": ("class accuracy", 3),
+                          "frechet": ("Frechet", 1)},
           "generation": {"frechet": ("Frechet", 1), "digits": ("digits in use", 1)}}
 
 
@@ -142,8 +144,8 @@ def severity(degrade: Degradation, x0: Tensor) -> int:
 @section_of("hot_and_cold.json")
 def hot_and_cold(record: Fields, published: Published) -> str:
     row, seeds = record["rows"][0], {row["seed"] for row in record["rows"]}
-    parts = [f"Seeds: {len(seeds)}; each network saw {row['images_seen']:,} images of {record['data']} and is "
-             f"scored on {row['n']:,} test images."]
+    parts = [f"Seeds: {len(seeds)}; each network saw {row['images_seen']:,} images of {record['data']} and "
+             f"is scored on {row['n']:,} test images."]
     for job in SCORES:
         parts.append(f"### {job.capitalize()}\n\n{table_of(record, job)}")
     return "\n\n".join(parts)
@@ -153,5 +155,6 @@ def table_of(record: Fields, job: str) -> str:
     """A line for each degradation and sampler: the mean over the seeds, ± half the range between them."""
     rows = pd.DataFrame(record["rows"])
     grouped = rows[rows["job"] == job].groupby(["degradation", "sampler"], sort=False)
-    shown = {name: grouped[score].apply(over_seeds, digits=digits) for score, (name, digits) in SCORES[job].items()}
+    shown = {name: grouped[score].apply(over_seeds, digits=digits)
+             for score, (name, digits) in SCORES[job].items()}
     return markdown(pd.DataFrame(shown).reset_index())

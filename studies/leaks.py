@@ -1,4 +1,4 @@
-"""What soft masks let through: how much of the erased pixels can be read off x_T without any network. A minute.
+"""What soft masks let through: what can be read off x_T without any network. A minute.
 
 Hidden is a pixel that the mask leaves less than half a grey level of, so that 8 bits keep at most its sign:
 mid-grey lies between the levels 127 and 128.
@@ -49,7 +49,8 @@ class Leaks(Study):
             "rmse_divided_float32": metrics.rmse(divided, x0),
             "rmse_divided_8bit": metrics.rmse(torch.where(hidden, 0, rounded / mask), x0),
             "hidden_negative": share(x0 < 0, hidden), "negative_at_127": share(at_127, hidden & (x0 < 0)),
-            "at_127_negative": share(x0 < 0, hidden & at_127), "at_128_negative": share(x0 < 0, hidden & ~at_127)}
+            "at_127_negative": share(x0 < 0, hidden & at_127),
+               "at_128_negative": share(x0 < 0, hidden & ~at_127)}
 
 
 @section_of("leaks.json")
@@ -67,8 +68,9 @@ def leaks(record: Fields, published: Published) -> str:
             scores.append((PAIRS[pair], shown, *ours, direct[0] if direct else MISSING, theirs))
     row = record["rows"][0]
     return "\n\n".join([
-        f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of the pixel.",
+        f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of the "
+        "pixel.",
         table(" | ".join(["pair", *SHARES.values()]), shares),
         "RMSE on the same images; the paper's is of the test split:",
-        table("pair | from | degraded | divided by the mask, no network | the network, direct | the paper, direct",
-              scores)])
+        table("pair | from | degraded | divided by the mask, no network | the network, direct | "
+              "the paper, direct", scores)])

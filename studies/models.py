@@ -1,7 +1,7 @@
 """The shipped models on a split of MNIST and CIFAR-10, cell by cell, with FID or without. Hours for all.
 
---split validation --n 1000 gives the rows that `make test` computes again. FID takes minutes a cell on a GPU, half an
-hour on a CPU core.
+--split validation --n 1000 gives the rows that `make test` computes again. FID takes minutes a cell on a GPU,
+half an hour on a CPU core.
 """
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ class Scored(Study):
     rounded: bool = False  # round images to 8 bits before Inception, as files would be: not the paper's FID
 
     def scoring(self, dataset: str) -> dict[str, Any]:
-        """What `evaluate` is told of classifier and FID. Raises ValueError where Inception's weights cannot be had."""
-        return {"classifier": shipped_classifier(dataset).to(runtime.device()), "feature_cache": self.runs / "features",
+        """What `evaluate` is told of classifier and FID. Raises ValueError without Inception's weights."""
+        return {"classifier": shipped_classifier(dataset).to(runtime.device()),
+                "feature_cache": self.runs / "features",
                 "fid": inception(self.fid, self.rounded) if self.fid else False}
 
 
@@ -71,15 +72,17 @@ class Models(Scored):
             self.score(**case)
 
     def score(self, task: str, dataset: str, precision: str) -> None:
-        """Score one model from one measurement; `evaluate` records the cells, and skips those that are recorded."""
+        """Score one model; `evaluate` records the cells, and skips those that are recorded."""
         network, trained, metadata = load_pretrained(task, dataset, precision)
         choice, device = Recipe.from_dict(metadata["recipe"]), runtime.device()
         folder = self.results / pretrained_folder(task, dataset, precision).name
         default = (20, 40) if (task, dataset) == ("deblur", "mnist") else (trained.T,)  # one network for both
         for T in self.severities or default:
             print(f"{folder.name}, T = {T}, {self.split}", flush=True)
-            evaluate(network.to(device), replace(choice, T=T).degradation().to(device), load(dataset, self.split, self.data),
-                     folder, methods=self.methods, measurement_precision=precision, n=self.n, trained_on=metadata["data"],
+            evaluate(network.to(device), replace(choice, T=T).degradation().to(device),
+                     load(dataset, self.split, self.data),
+                     folder, methods=self.methods, measurement_precision=precision, n=self.n,
+                     trained_on=metadata["data"],
                      weights=metadata["checksum"], **self.scoring(dataset))
 
 
@@ -88,12 +91,18 @@ def models(published: Published) -> str:
     rows = []
     for name, metadata in published.models.items():
         options = metadata["recipe"]
-        scored = {row.cell["provenance"].get("weights") for row in published.rows if row.folder == name} - {None}
+        scored = {row.cell["provenance"].get("weights")
+                  for row in published.rows if row.folder == name} - {None}
         rows.append((
-            f"[{name}]({name}/)", options["measurement_precision"], f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
-            f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name), f"{options['rollout']:.0%}",
-            "–" if options["task"] == "inpaint" else options['data_consistency'], options["loss"].upper(), whose(scored, metadata)))
-    return table("model | made for | network, parameters | images seen: steps x batch | share of the paper's | rollout | "
+            f"[{name}]({name}/)", options["measurement_precision"],
+                     f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
+            f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
+                     f"{options['rollout']:.0%}",
+            "–" if options["task"] == "inpaint" else options['data_consistency'], options["loss"].upper(),
+                     whose(scored, metadata)))
+    return table("model | made for | network, parameters | images seen: steps x batch | share of the paper's "
+                 "| "
+                 "rollout | "
                  "consistent with | loss | rows are of these weights", rows)
 
 
@@ -123,20 +132,24 @@ def card(published: Published, name: str) -> str:
     """What one needs to know before using the weights in results/<name>/."""
     metadata = published.models[name]
     options, stages_of = metadata["recipe"], (*metadata["earlier"], metadata)
-    task, dataset = options["task"], options["dataset"]
+    task, dataset, kept = (options[name] for name in ("task", "dataset", "data_consistency"))
     pair = f"{task}-{dataset}"
     made_for = "" if name == pair else f', "{options["measurement_precision"]}"'
     return CARD.read_text().format(
-        name=name, title=PAIRS[pair], made_for=MADE_FOR[options["measurement_precision"]], channels=1 if dataset == "mnist" else 3,
-        size=metadata["size"], loader=f'load_pretrained("{task}", "{dataset}"{made_for})', T=make(task, dataset).T,
+        name=name, title=PAIRS[pair], made_for=MADE_FOR[options["measurement_precision"]],
+                                   channels=1 if dataset == "mnist" else 3,
+        size=metadata["size"], loader=f'load_pretrained("{task}", "{dataset}"{made_for})',
+                                   T=make(task, dataset).T,
         network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
         images_seen=metadata["images_seen"], share=published.share(name), loss=options["loss"].upper(),
         rollout=f"{options['rollout']:.0%}", seed=options["seed"], images=metadata["data"]["n"],
-        kept="" if task == "inpaint" else f", and the network keeps what the {options['data_consistency']} tells",
+        kept="" if task == "inpaint" else f", and the network keeps what the {kept} tells",
         minutes=sum(stage["seconds"] for stage in stages_of) / 60, licence=LICENCES[dataset],
-        checksum=metadata["checksum"], scores=card_scores(published, pair, name), rounded=from_8_bits(published, name),
+        checksum=metadata["checksum"], scores=card_scores(published, pair, name),
+                                   rounded=from_8_bits(published, name),
         commands="\n".join(f"      {command(stage)}" for stage in stages_of),
-        unshipped=" (the weights of the stage before, EARLIER, are not shipped)" if metadata["earlier"] else "")
+        unshipped=" (the weights of the stage before, EARLIER, are not shipped)" if metadata["earlier"]
+                                   else "")
 
 
 def card_scores(published: Published, pair: str, name: str) -> str:
@@ -144,7 +157,8 @@ def card_scores(published: Published, pair: str, name: str) -> str:
     for case in each(variant=published.variants(pair), precision=FROM, method=BOTH):
         row, fid = (published.best(pair, metric=metric, **case) for metric in ("rmse", "fid"))
         if row and row.folder == name:
-            scores = ((row, "rmse", 4), (row, "ssim", 4), (fid if fid and fid.folder == name else None, "fid", 2))
+            scores = ((row, "rmse", 4), (row, "ssim", 4),
+                      (fid if fid and fid.folder == name else None, "fid", 2))
             rows.append((case["variant"], FROM[case["precision"]], METHODS[case["method"]],
                          *(number(*score, True) for score in scores)))
     return table("start | from | method | RMSE | SSIM | FID", rows)
@@ -152,14 +166,16 @@ def card_scores(published: Published, pair: str, name: str) -> str:
 
 def from_8_bits(published: Published, name: str) -> str:
     """What 8 bits make of a model made for float32, on the samplers' validation images."""
-    cells = {(cell["variant"], cell["measurement_precision"]): cell for cell in published.cells(f"samplers/{name}/metrics.json")
+    cells = {(cell["variant"], cell["measurement_precision"]): cell
+             for cell in published.cells(f"samplers/{name}/metrics.json")
              if cell["method"] == "direct" and cell["provenance"]["weights"] in of(published.models[name])}
     rounded = [cell for (variant, precision), cell in cells.items()
                if precision == "8bit" and (variant, "float32") in cells]
     if not rounded or published.models[name]["recipe"]["measurement_precision"] != "float32":
         return ""
     shown = ", ".join(
-        f"{cell['rmse']:.3f} ({cell['variant']}; from float32 {cells[cell['variant'], 'float32']['rmse']:.3f}, the degraded "
+        f"{cell['rmse']:.3f} ({cell['variant']}; from float32 "
+        f"{cells[cell['variant'], 'float32']['rmse']:.3f}, the degraded "
         f"image has {cell['rmse'] * cell['gain']:.3f})" for cell in rounded)
     return f" From 8 bits its RMSE is {shown}, on {rounded[0]['n']} {rounded[0]['split']} images."
 
@@ -171,7 +187,8 @@ def command(metadata: Fields) -> str:
     changed = [f"--{name.replace('_', '-')} {options[name]}" for name, value in small.items()
                if name not in ("evaluate_every", "save_every") and options[name] != value]
     begun = ["--init EARLIER.safetensors"] if metadata["init"] else []
-    return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset", options["dataset"],
+    return " ".join(["python -m colddiff_nb train small --task", options["task"], "--dataset",
+                     options["dataset"],
                      *changed, *begun])
 
 
@@ -189,7 +206,8 @@ def last_stage(published: Published) -> str:
                          and (row.folder, row.key, row.images) == (name, before.key, before.images)
                          and (metric != "fid" or row.fid_rank == before.fid_rank)]
                 told = after and before.number(metric) is not None
-                changes.append(f"{number(before, metric, digits)} → {number(after[0], metric, digits)}" if told else "–")
+                changes.append(f"{number(before, metric, digits)} → {number(after[0], metric, digits)}"
+                               if told else "–")
             rows.append((titled(pair, before.key[0]), FROM[before.key[2]], METHODS[before.key[1]], *changes))
     return table("pair | from | method | RMSE | SSIM | FID", rows)
 
@@ -206,9 +224,10 @@ def refit(published: Published) -> str:
 
 @section
 def older(published: Published) -> str:
-    """Which models have been trained further since their samplers, their growth or their steps were measured."""
+    """Which models have been trained further since samplers, growth or steps were measured."""
     measured = [(row.get("model") or f"{row['task']}-{row['dataset']}", row["weights"])
-                for file in ("growth.json", "steps.json") for row in (published.read(file) or {"rows": []})["rows"]]
+                for file in ("growth.json", "steps.json")
+                for row in (published.read(file) or {"rows": []})["rows"]]
     for name in published.models:
         cells = published.cells(f"samplers/{name}/metrics.json")
         measured += [(name, cell["provenance"]["weights"]) for cell in cells]

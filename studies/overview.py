@@ -12,13 +12,15 @@ SHOWN = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "fid": ("FID", 2), "class_acc
 
 @section
 def glance(published: Published) -> str:
-    """RMSE of each pair: what the network adds over least squares, and what iterating costs. Bold is the least."""
+    """What the network adds over least squares, and what iterating costs, in RMSE. Bold is the least."""
     rows = []
     for pair, variant, title in cases(published):
         for precision, name in FROM.items():
-            found = [published.best(pair, method, precision, variant) for method in ("lmmse", "direct", "algorithm2")]
+            found = [published.best(pair, method, precision, variant)
+                     for method in ("lmmse", "direct", "algorithm2")]
             least = min((row.cell["rmse"] for row in found if row), default=0)
-            shown = [bold(number(row, "rmse", 4), row is not None and row.cell["rmse"] == least) for row in found]
+            shown = [bold(number(row, "rmse", 4), row is not None and row.cell["rmse"] == least)
+                     for row in found]
             _, direct, sampled = found
             ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" if direct and sampled else "–"
             rows.append((title, name, published.share(direct.folder) if direct else "–", *shown, ratio))
@@ -28,11 +30,16 @@ def glance(published: Published) -> str:
 @section
 def glance_notes(published: Published) -> str:
     """Where no network is needed to be below the paper, and what float32 keeps."""
-    ahead = [found for pair, title in PAIRS.items() if (found := ahead_of_paper(published, pair, None, title, "rmse"))]
+    ahead = [found
+             for pair, title in PAIRS.items()
+             if (found := ahead_of_paper(published, pair, None, title, "rmse"))]
     errors = [f"{row.cell['lmmse']['measured_noise'] ** 0.5:.1e} ({titled(row.pair, row.key[0])})"
-              for row in published.rows if row.key[1:] == ("lmmse", "float32") and row.pair.startswith("deblur")]
-    return (f"Least squares alone, without any network, is below the paper's direct RMSE for {'; '.join(ahead) or 'no pair'}. "
-            "How noisy it takes x_T to be was tuned on validation images; what it finds in float32 depends on how D rounds. "
+              for row in published.rows
+              if row.key[1:] == ("lmmse", "float32") and row.pair.startswith("deblur")]
+    return ("Least squares alone, without any network, is below the paper's direct RMSE for "
+            f"{'; '.join(ahead) or 'no pair'}. How noisy it takes x_T to be was tuned on validation images; "
+            f"what it "
+            "finds in float32 depends on how D rounds. "
             "The x_T of this package is off the exact D(x_0, T), root mean square on [-1, 1], by "
             f"{', '.join(errors) or MISSING}.")
 
@@ -42,7 +49,8 @@ def glance_fid(published: Published) -> str:
     """What the network adds over least squares in FID."""
     shown, ahead = [], []
     for pair, variant, title in cases(published):
-        linear, direct = (published.best(pair, method, variant=variant, metric="fid") for method in ("lmmse", "direct"))
+        linear, direct = (published.best(pair, method, variant=variant, metric="fid")
+                          for method in ("lmmse", "direct"))
         if linear and direct:
             shown.append(f"{title} {number(linear, 'fid', 2)} / {number(direct, 'fid', 2)}")
         if found := ahead_of_paper(published, pair, variant, title, "fid"):
@@ -59,7 +67,8 @@ def ahead_of_paper(published: Published, pair: str, variant: str | None, title: 
         return ""
     only = "" if rounded and rounded.cell[key] < goal else " **only from float32**"
     ours = f"{number(exact, key, digits)}, " if key == "rmse" else ""
-    return f"{title}{only} ({ours}from 8 bits {number(rounded, key, digits)}; the paper {goal:.{2 if key == 'fid' else 3}f})"
+    theirs = f"{goal:.2f}" if key == "fid" else f"{goal:.3f}"
+    return f"{title}{only} ({ours}from 8 bits {number(rounded, key, digits)}; the paper {theirs})"
 
 
 @section
@@ -72,16 +81,20 @@ def rows(published: Published) -> str:
                          f"{published.share(name)} of the paper's" for name in (pair, f"{pair}-8bit")
                          if name in published.models)
         parts += [f"### {titled(pair, variant)}", f"{seen}."]
-        for full, title in ((True, "The full test split:"), (False, "Other images, not comparable with these:")):
+        for full, title in ((True, "The full test split:"),
+                            (False, "Other images, not comparable with these:")):
             if shown := [score_row(row) for row in found if row.full == full]:
-                parts += [title, table(" | ".join(["method", "from", *(name for name, _ in SHOWN.values()), "images"]), shown)]
+                parts += [title,
+                          table(" | ".join(["method", "from", *(name for name, _ in SHOWN.values()),
+                                            "images"]), shown)]
     return "\n\n".join(parts)
 
 
 def score_row(row: Row) -> tuple[str, ...]:
     made_for_8_bits = row.folder.endswith("-8bit") and row.cell["method"] != "degraded"
     method = METHODS[row.cell["method"]] + (" (8-bit model)" if made_for_8_bits else "")
-    shown = (number(row, key, digits, True).removesuffix(f" ({row.images})") for key, (_, digits) in SHOWN.items())
+    shown = (number(row, key, digits, True).removesuffix(f" ({row.images})")
+             for key, (_, digits) in SHOWN.items())
     return method, FROM[row.cell["measurement_precision"]], *shown, row.images
 
 

@@ -73,7 +73,8 @@ def paper(published: Published) -> str:
                          (number(row, key, digits, True), against_paper(published, row, metric))]
                 shares = dict.fromkeys(published.share(row.folder) for row in ours if row)
                 taken = f", {fid_protocol(ours[0].cell)}" if ours[0] and key == "fid" else ""
-                rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–", *shown,
+                rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–",
+                             *shown,
                              "; ".join(shares) or "–" if method in SAMPLED else "none needed",
                              ours[0].images + taken if ours[0] else "–"))
         head = "method | metric | paper | ours from float32 | it is | from 8 bits | it is | budget | images"
@@ -92,8 +93,9 @@ def misprint(published: Published) -> str:
             for variant in published.variants("deblur-mnist")}
     measured = ", ".join(f"{row.cell['ssim']:.4f} ({variant})" for variant, row in rows.items() if row)
     printed = published.paper["pairs"]["deblur-mnist"]["degraded"]
-    return (f"**A misprint in the paper.** For degraded MNIST deblurring it prints an SSIM of {printed['SSIM']}, "
-            f"the same digits as its RMSE ({printed['RMSE']}). Measured: {measured or MISSING}.")
+    return ("**A misprint in the paper.** For degraded MNIST deblurring it prints an SSIM of "
+            f"{printed['SSIM']}, the same digits as its RMSE ({printed['RMSE']}). Measured: "
+            f"{measured or MISSING}.")
 
 
 @section
@@ -112,8 +114,9 @@ def worse_than_input(published: Published) -> str:
         degraded, direct, sampled = (printed[method]["RMSE"] for method in PAPER_METHODS.values())
         if min(direct, sampled) > degraded:
             lines.append(f"- {title}: in the paper restored images have more RMSE ({direct:.3f}, sampled "
-                         f"{sampled:.3f}) than the degraded ones ({degraded:.3f}): by RMSE they are worse than no "
-                         "restoration.")
+                         f"{sampled:.3f}) than the degraded ones ({degraded:.3f}): by RMSE they are worse "
+                         f"than "
+                         "no restoration.")
     return "\n".join(lines)
 
 
@@ -151,4 +154,5 @@ def best(published: Published) -> str:
             direct, sampled = (printed[method].get(metric) for method in ("direct", "sampled"))
             theirs = "–" if metric == "Frechet" else compare(sampled, direct, 0, sign)
             rows.append((title, metric, *shown, here, theirs))
-    return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | Algorithm 2 beside direct | in the paper", rows)
+    return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | Algorithm 2 beside direct | "
+                 "in the paper", rows)

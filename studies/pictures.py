@@ -1,4 +1,4 @@
-"""Pictures of the best and worst restorations of the shipped models, with the RMSE of direct. A minute or two."""
+"""Pictures of the best and worst restorations of the shipped models. A minute or two."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -46,7 +46,8 @@ class Pictures(Study):
         labels = ["best"] * SHOWN + ["worst"] * SHOWN
         path = self.path(task=task, dataset=dataset)
         path.parent.mkdir(parents=True, exist_ok=True)
-        grid(columns, rows=[f"{label}, {error:.3f}" for label, error in zip(labels, errors[shown])]).save(path)
+        grid(columns,
+             rows=[f"{label}, {error:.3f}" for label, error in zip(labels, errors[shown])]).save(path)
 
 
 @section

@@ -104,7 +104,8 @@ class Published:
             earlier = (self.read(f"earlier/{name}.json") or {"stages": []})["stages"]
             for stage in (*earlier, metadata):  # a setting younger than the training had its default
                 stage["recipe"] = asdict(Recipe()) | stage["recipe"]
-            trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
+            trained = (tensor.numel()
+                       for key, tensor in weights.items() if not key.startswith("precondition."))
             found[name] = metadata | {"parameters": sum(trained), "earlier": earlier}
         return found
 
@@ -153,7 +154,8 @@ class Published:
         shipped = self.read(f"classifier-{cell['data']}/record.json")
         if shipped is None or cell["provenance"].get("classifier") in (None, shipped["name"]):
             return cell
-        return {key: value for key, value in cell.items() if not key.startswith(("class_accuracy", "frechet"))}
+        return {key: value
+                for key, value in cell.items() if not key.startswith(("class_accuracy", "frechet"))}
 
     @cached_property
     def quick(self) -> list[Row]:
@@ -163,19 +165,21 @@ class Published:
 
     def best(self, pair: str, method: str, precision: str = "float32", variant: str | None = None,
              metric: str = "rmse") -> Row | None:
-        """The row on the images nearest to the paper's that has the metric; from 8 bits the model made for them."""
+        """The row on the images nearest to the paper's; from 8 bits of the model made for them."""
         key = variant or self.paper["pairs"][pair]["variant"], method, precision
-        rows = [row for row in self.rows if (row.pair, row.key) == (pair, key) and row.number(metric) is not None]
+        rows = [row for row in self.rows
+                if (row.pair, row.key) == (pair, key) and row.number(metric) is not None]
         if precision == "float32":
             rows = [row for row in rows if not row.folder.endswith("-8bit")]
         return max(rows, key=lambda row: (row.worth, row.folder.endswith("-8bit")), default=None)
 
     def together(self, pair: str, variant: str, methods: tuple[str, ...], metric: str) -> dict[str, Row]:
-        """float32 rows of the methods on the same images, FID by the same Inception, nearest to the paper's."""
+        """float32 rows of the methods on the same images, FID by the same Inception."""
         sets: dict[Any, dict[str, Row]] = {}
         for row in self.every_row:
             method = row.key[1]
-            if (row.folder, row.key) == (pair, (variant, method, "float32")) and row.number(metric) is not None:
+            if (row.folder, row.key) == (pair,
+                                         (variant, method, "float32")) and row.number(metric) is not None:
                 rank = row.fid_rank if metric == "fid" else None
                 sets.setdefault((row.images, rank), {})[method] = row
         full = [found for found in sets.values() if set(methods) <= set(found)]

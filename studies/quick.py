@@ -27,7 +27,8 @@ def first_table(published: Published) -> str:
     """The first screen's table: a row for each task and method."""
     frame = table_of([published.folder / f"quick-{task}-mnist5k" for task in TASKS])
     return table("task | method | RMSE | SSIM | still read as their digit", (
-        (f"{row.task}, {row.variant}", METHODS[row.method], f"{row.RMSE:.3f}", f"{row.SSIM:.3f}", f"{row.class_accuracy:.0%}")
+        (f"{row.task}, {row.variant}", METHODS[row.method], f"{row.RMSE:.3f}", f"{row.SSIM:.3f}",
+         f"{row.class_accuracy:.0%}")
         for row in frame.itertuples()))
 
 
@@ -35,7 +36,8 @@ def first_table(published: Published) -> str:
 def quick(published: Published) -> str:
     rows = []
     for row in published.quick:
-        shown = [number(row, key, digits).removesuffix(f" ({row.images})") for key, digits in (("rmse", 3), ("ssim", 3), ("gain", 2))]
+        shown = [number(row, key, digits).removesuffix(f" ({row.images})")
+                 for key, digits in (("rmse", 3), ("ssim", 3), ("gain", 2))]
         rows.append((f"{row.pair}, {row.key[0]}", METHODS[row.key[1]], FROM[row.key[2]], *shown,
                      f"{row.cell['data']} {row.cell['split']}, {row.cell['n']:,}"))
     return table("pair | method | from | RMSE | SSIM | gain | images", rows)

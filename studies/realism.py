@@ -1,7 +1,7 @@
 """What makes restored digits sharp? Choices of training, equal seconds each, on super-resolved digits.
 
-On a GPU five minutes, with --together 4. Every choice is trained in a process of its own and scored on the same 2,000
-validation digits, at four points of its training.
+On a GPU five minutes, with --together 4. Every choice is trained in a process of its own and scored on the
+same 2,000 validation digits, at four points of its training.
 """
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from studies.study import Fields, Study, brief, shipped_classifier, write
 
 register("finer-pixels", FinerPixels, T=7)
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on
-    "the recipe": {}, "twice as wide": {"widths": (96, 160, 320)}, "four times as wide": {"widths": (192, 320, 640)},
+    "the recipe": {}, "twice as wide": {"widths": (96, 160, 320)},
+                                        "four times as wide": {"widths": (192, 320, 640)},
     "no rollouts": {"rollout": 0.0}, "2,000 digits": {"digits": 2_000}, "10,000 digits": {"digits": 10_000},
     "a critic, weight 0.01": {"realism": 0.01}, "a critic, weight 0.03": {"realism": 0.03},
     "a critic, weight 0.1": {"realism": 0.1}, "a critic, weight 0.3": {"realism": 0.3},
@@ -61,15 +62,20 @@ class Realism(Study):
             if waiting and len(running) < self.together:
                 running.append(self.start(waiting.pop(0), folder))
             time.sleep(0.2)
-        rows = [json.loads(path.read_text()) for name in CHOICES if (path := folder / f"{name}.json").exists()]
+        rows = [json.loads(path.read_text())
+                for name in CHOICES if (path := folder / f"{name}.json").exists()]
         write(self.path(), {
-            "task": "superres", "dataset": "mnist", "split": "validation", "n": self.n, "device": device_name(),
+            "task": "superres", "dataset": "mnist", "split": "validation", "n": self.n,
+                            "device": device_name(),
             "torch": torch.__version__, "together": self.together, "rows": rows})
         for row in rows:
-            print(brief({"choice": row["choice"], "images_seen": row["images_seen"]} | row["curve"][-1]), flush=True)
+            print(brief({"choice": row["choice"], "images_seen": row["images_seen"]} | row["curve"][-1]),
+                  flush=True)
 
     def start(self, name: str, folder: Path) -> subprocess.Popen:
-        threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // self.together))}  # else they wait for each other
+        threads = {"OMP_NUM_THREADS": str(max(1,
+                                              (os.cpu_count()
+                                               or 1) // self.together))}  # else they wait for each other
         with open(folder / f"{name}.log", "w") as log:
             return subprocess.Popen([sys.executable, "-m", "studies", *sys.argv[1:], "--only", name],
                                     env=os.environ | threads, stdout=log, stderr=subprocess.STDOUT)
@@ -87,7 +93,8 @@ class Realism(Study):
         scores = scorer(choice, load("mnist", "validation", self.data), folder, self.n)
         began = time.monotonic()
         run(choice, folder / name, on_evaluate=scores)
-        return {"choice": name, "changes": CHOICES[name], "images_seen": choice.images_seen, "steps": choice.steps,
+        return {"choice": name, "changes": CHOICES[name], "images_seen": choice.images_seen,
+                "steps": choice.steps,
                 "batch": BATCH, "seconds": round(time.monotonic() - began, 1), "curve": curve(folder / name)}
 
 
@@ -96,9 +103,10 @@ def device_name() -> str:
 
 
 def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str = "float32") -> OnEvaluate:
-    """FID, Frechet distance, RMSE, SSIM and sharpness of n validation images, by direct reconstruction and Algorithm 2."""
+    """FID, Frechet distance, RMSE, SSIM and sharpness of n validation images, by both of the paper's ways."""
     device = runtime.device()
-    inception = metrics.Inception(device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
+    inception = metrics.Inception(device=device,
+                                  dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
     classifier = shipped_classifier(choice.dataset).to(device)
     x0 = to_float(images.pixels[images.spread(n)]).to(device)
     drawn = choice.degradation().to(device).draw(n, torch.Generator().manual_seed(0))
@@ -106,7 +114,8 @@ def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str =
     with torch.no_grad():
         x_T = measure(drawn(x0, drawn.T), precision)
         originals = {"frechet": classifier.features(x0),
-                     "fid": metrics.features_of(inception, x0.split(250), cache / f"{choice.dataset}, {inception.name}, {n}")}
+                     "fid": metrics.features_of(inception, x0.split(250),
+                                                cache / f"{choice.dataset}, {inception.name}, {n}")}
 
     @torch.no_grad()
     def scores(step: int, network: nn.Module) -> dict[str, float]:
@@ -116,10 +125,12 @@ def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str =
                 parts = [sampler(network, drawn[first:first + 250], part)
                          for first, part in zip(range(0, n, 250), x_T.split(250))]
             restored = torch.cat(parts).clamp(-1, 1)
-            features = {"frechet": classifier.features(restored), "fid": metrics.features_of(inception, restored.split(250))}
+            features = {"frechet": classifier.features(restored),
+                        "fid": metrics.features_of(inception, restored.split(250))}
             found |= {f"{name}_{sampler.__name__}": metrics.frechet_distance(originals[name], of_restored)
                       for name, of_restored in features.items()}
-            found |= {f"rmse_{sampler.__name__}": metrics.rmse(restored, x0), f"ssim_{sampler.__name__}": metrics.ssim(restored, x0),
+            found |= {f"rmse_{sampler.__name__}": metrics.rmse(restored, x0),
+                      f"ssim_{sampler.__name__}": metrics.ssim(restored, x0),
                       f"sharpness_{sampler.__name__}": fine_power(restored) / fine_power(x0)}
         return found
     return scores
@@ -147,4 +158,5 @@ def steps_in(seconds: float, choice: Recipe, run: Callable[..., nn.Module], fold
 def curve(folder: Path) -> list[dict[str, float]]:
     """The rows of curve.csv that have scores."""
     with open(folder / "curve.csv") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file) if all(row.values())]
+        return [{name: float(value) for name, value in row.items()}
+                for row in csv.DictReader(file) if all(row.values())]

@@ -1,8 +1,8 @@
 """Two choices of the study of realism: a network that draws, and pixelation in smaller steps.
 
 The network sees noise beside x_t, and the energy score teaches it to draw from all images that x_t allows.
-The score of two draws a and b is |x0 - a| / 2 + |x0 - b| / 2 - |a - b| / 2, with Euclidean norms of patches: its
-expectation is least where draws are distributed as x0 is, given x_t (Gneiting and Raftery 2007).
+The score of two draws a and b is |x0 - a| / 2 + |x0 - b| / 2 - |a - b| / 2, with Euclidean norms of patches:
+its expectation is least where draws are distributed as x0 is, given x_t (Gneiting and Raftery 2007).
 """
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ from colddiff_nb.training.run import OnEvaluate
 
 
 class DrawingUNet(SmallUNet):
-    """The small U-Net with a noise image beside what the preconditioner gives; each draw of noise is another restoration."""
+    """The small U-Net with a noise image beside its input; each draw of noise is another restoration."""
 
     def __init__(self, degrade: Degradation, recipe: Recipe):
-        super().__init__(degrade, 1, recipe.measurement_precision, recipe.widths, data_consistency=recipe.data_consistency)
+        super().__init__(degrade, 1, recipe.measurement_precision, recipe.widths,
+                         data_consistency=recipe.data_consistency)
         self.stem = nn.Conv2d(16, self.top, 1)
         self.precondition.register_forward_hook(self.beside_noise)
 
@@ -50,8 +51,9 @@ def energy_score(a: Tensor, b: Tensor, x0: Tensor) -> Tensor:
     return (distance(a, x0) + distance(b, x0) - distance(a, b)) / 2
 
 
-def train_to_draw(recipe: Recipe, folder: str | Path, *, images: Images, on_evaluate: OnEvaluate) -> nn.Module:
-    """Train by the energy score, without rollouts, and write <folder>/curve.csv; returns the averaged network."""
+def train_to_draw(recipe: Recipe, folder: str | Path, *, images: Images,
+                  on_evaluate: OnEvaluate) -> nn.Module:
+    """Train by the energy score, and write <folder>/curve.csv; returns the averaged network."""
     device, rows = runtime.device(), []
     degrade = recipe.degradation().to(device)
     torch.manual_seed(recipe.seed)
@@ -75,7 +77,8 @@ def train_to_draw(recipe: Recipe, folder: str | Path, *, images: Images, on_eval
             optimizer.zero_grad()
             update_ema(recipe, ema, network, step)
             if step % recipe.evaluate_every == 0:
-                rows.append({"step": step, "images": step * recipe.batch, "loss": loss.item(), **on_evaluate(step, ema)})
+                rows.append({"step": step, "images": step * recipe.batch, "loss": loss.item(),
+                             **on_evaluate(step, ema)})
     Path(folder).mkdir(parents=True, exist_ok=True)
     with open(Path(folder, "curve.csv"), "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[-1]))
@@ -85,10 +88,7 @@ def train_to_draw(recipe: Recipe, folder: str | Path, *, images: Images, on_eval
 
 
 class FinerPixels(Degradation):
-    """Pixelation by fours instead of halving: area pooling to 32 - 4 t pixels a side, and nearest upsampling back.
-
-    Its last step is that of the paper's.
-    """
+    """Area pooling to 32 - 4 t pixels a side, not by halves; its last step is that of the paper's."""
 
     matrices: Tensor
 

@@ -1,6 +1,7 @@
 """Train a shipped model further, for RMSE or for realism, and score it at points a doubling apart.
 
-The end scores the whole test split, FID included. What was found is in RUNS/longer/NAME.json, the weights beside it.
+The end scores the whole test split, FID included. What was found is in RUNS/longer/NAME.json, the weights
+beside.
 """
 from __future__ import annotations
 
@@ -46,22 +47,28 @@ class RealismLonger(Study):
         options: dict[str, Any] = {"measurement_precision": "both"} if self.task != "deblur" else {}
         if self.widths:
             options["widths"] = self.widths
-        choice = recipe("small", self.task, self.dataset, realism=self.realism, batch=self.batch, learning_rate=self.rate,
+        choice = recipe("small", self.task, self.dataset, realism=self.realism, batch=self.batch,
+                        learning_rate=self.rate,
                         **options)
         run = partial(train, images=load(self.dataset, "train", self.data), init=shipped)
         choice = replace(choice, steps=steps_in(self.seconds, choice, run, runs / f"{name}, probe"))
         part = choice.steps // 64
         choice = replace(choice, evaluate_every=part, save_every=choice.steps)
-        score = scorer(choice, load(self.dataset, "validation", self.data), runs, self.n, self.measurement_precision)
+        score = scorer(choice, load(self.dataset, "validation", self.data), runs, self.n,
+                       self.measurement_precision)
 
         def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
             return score(step, network) if step // part in POINTS else {}
         began = time.monotonic()
         run(choice, runs / name, on_evaluate=on_evaluate)
-        changes = {option: value for option, value in asdict(self).items() if option not in ("data", "runs", "results", "again")}
+        changes = {option: value
+                   for option, value in asdict(self).items()
+                   if option not in ("data", "runs", "results", "again")}
         write(runs / f"{name}.json", {
-            "task": self.task, "dataset": self.dataset, "measurement_precision": self.measurement_precision, "n": self.n, "changes": changes,
-            "images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1), "device": device_name(),
+            "task": self.task, "dataset": self.dataset, "measurement_precision": self.measurement_precision,
+                                      "n": self.n, "changes": changes,
+            "images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1),
+                                      "device": device_name(),
             "curve": curve(runs / name)})
         score_test(runs / name, self.data)
 
@@ -71,11 +78,13 @@ def score_test(folder: Path, root: Path) -> None:
     network, degrade, metadata = load_model(folder / "weights.safetensors")
     device = runtime.device()
     task, dataset = metadata["recipe"]["task"], metadata["recipe"]["dataset"]
-    inception: Any = metrics.Inception(device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
+    inception: Any = metrics.Inception(device=device,
+                                       dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
     severities = (20, 40) if (task, dataset) == ("deblur", "mnist") else (degrade.T,)
     for T in severities:
         for precision in ("float32",) if task == "deblur" else ("8bit", "float32"):
-            evaluate(network.to(device), make(task, dataset, T=T).to(device), load(dataset, "test", root), folder,
+            evaluate(network.to(device), make(task, dataset, T=T).to(device), load(dataset, "test", root),
+                     folder,
                      methods=("direct", "algorithm2"), measurement_precision=precision, batch=500,
                      trained_on=metadata["data"], weights=metadata["checksum"],
                      classifier=shipped_classifier(dataset).to(device), fid=inception)

@@ -1,4 +1,4 @@
-"""Every sampler with the same shipped weights, from float32 and from 8 bits, beside the paper's Algorithm 2."""
+"""Every sampler with the same shipped weights, from float32 and from 8 bits."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,8 @@ from studies.tables import FROM, MISSING, change, section, table
 
 SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
     "direct": ("direct", "1", "x_T is as exact as in the network's training"),
-    "projected direct": ("direct, projected", "1", "x_T is D(x0, T) to the measurement's precision, D is known"),
+    "projected direct": ("direct, projected", "1",
+                         "x_T is D(x0, T) to the measurement's precision, D is known"),
     "mirrored": ("direct, mean of both mirror images", "2",
                  "left and right are alike, for D and in the images: not for digits"),
     "algorithm1": ("Algorithm 1", "T", "D is known with its draw"),
@@ -48,7 +49,7 @@ class Samplers(Study):
             self.score(**case)
 
     def score(self, model: str) -> None:
-        """All cells of a model; `evaluate` records them. Those of blurred digits also from the paper's T = 20."""
+        """All cells of a model; `evaluate` records them. Blurred digits also from the paper's T = 20."""
         restore, degrade, metadata = load_model(RESULTS / model / "weights.safetensors")
         dataset, made_for = metadata["recipe"]["dataset"], metadata["recipe"]["measurement_precision"]
         images, classifier = load(dataset, self.split, self.data), shipped_classifier(dataset)
@@ -61,8 +62,10 @@ class Samplers(Study):
                 found = chosen_samplers(variant, precision)
                 evaluation.METHODS |= found
                 evaluation.evaluate(
-                    restore, variant, images, self.results / "samplers" / model, methods=list(found), n=self.n,
-                    measurement_precision=precision, trained_on=metadata["data"], weights=metadata["checksum"],
+                    restore, variant, images, self.results / "samplers" / model, methods=list(found),
+                                    n=self.n,
+                    measurement_precision=precision, trained_on=metadata["data"],
+                                    weights=metadata["checksum"],
                     classifier=classifier)
 
 
@@ -82,7 +85,7 @@ def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]
 
 
 def fewer(T: int, calls: int = 5) -> list[int]:
-    """At most so many severities from T to 1, at equal ratios: the last steps write the most. One call: T alone."""
+    """At most so many severities from T to 1, at equal ratios: the last steps write the most."""
     return sorted({round(T ** (k / (calls - 1))) for k in range(calls)}, reverse=True) if calls > 1 else [T]
 
 
@@ -145,7 +148,8 @@ def near_the_best(found: dict[str, Fields], score: str) -> str:
     winner = SCORES[score][1](scores.values())
     near = sorted((name for name, number in scores.items() if abs(number / winner - 1) <= 0.01),
                   key=lambda name: CALLS.index(SAMPLERS[name][1]))
-    return "; ".join(SAMPLERS[name][0] for name in near[:3]) + (f"; and {len(near) - 3} more" if near[3:] else "")
+    return "; ".join(SAMPLERS[name][0]
+                     for name in near[:3]) + (f"; and {len(near) - 3} more" if near[3:] else "")
 
 
 @section

@@ -1,6 +1,7 @@
-"""What T changes: Algorithm 2 with few and with many calls, from every quarter of the severities. Ten minutes.
+"""What T changes: Algorithm 2 with few and many calls, from every quarter of T. Ten minutes.
 
-The shipped weights and the same validation images in all rows. Calls are spread at equal ratios from the start to 1.
+The shipped weights and the same validation images in all rows. Calls are spread at equal ratios from start
+to 1.
 """
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class Steps(Study):
 
 @section_of("steps.json")
 def steps(record: Fields, published: Published) -> str:
-    parts = [f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over images."]
+    parts = [f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over "
+             "images."]
     for pair, title in PAIRS.items():
         lines = []
         for row in (row for row in record["rows"] if f"{row['task']}-{row['dataset']}" == pair):

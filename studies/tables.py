@@ -8,7 +8,8 @@ import pandas as pd
 
 from studies.published import PAIRS, Published, Row
 
-SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1), "FID": ("fid", 2, -1)}  # digits, +1: more is better
+SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1),
+          "FID": ("fid", 2, -1)}  # digits, +1: more is better
 MISSING = "not run"
 FROM = {"float32": "float32", "8bit": "8 bits"}
 SECTIONS: dict[str, Callable[[Published], str]] = {}  # what fills {{name}} on a page

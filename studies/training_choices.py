@@ -1,7 +1,7 @@
-"""A better restorer from equally many images: what each choice of the small recipe buys. An hour, three seeds.
+"""A better restorer from equally many images: what each choice of the recipe buys. An hour.
 
-Every choice is trained on the same number of images and scored on the same validation images, for masks on digits
-and for blur on photographs. All but one choice keep the state.
+Every choice is trained on the same number of images and scored on the same validation images, three seeds
+each, for masks on digits and for blur on photographs. All but one choice keep the state.
 """
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from studies.tables import MISSING, least_to_most, section, section_of, table
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {}, "keeps the measurement, not the state": {"data_consistency": "measurement"},
-    "no rollout": {"rollout": 0.0}, "L2 for L1": {"loss": "l2"}, "EMA, half-life 10 % for 3 %": {"ema_half_life": 0.1}}
+    "no rollout": {"rollout": 0.0}, "L2 for L1": {"loss": "l2"},
+                                      "EMA, half-life 10 % for 3 %": {"ema_half_life": 0.1}}
 
 evaluation.METHODS["mirrored"] = mirrored(direct)
 
@@ -43,7 +44,8 @@ class TrainingChoices(Study):
     def cases(self) -> Iterator[Fields]:
         for pair in ({"task": "inpaint", "dataset": "mnist"}, {"task": "deblur", "dataset": "cifar10"}):
             for case in each(seed=range(self.seeds), choice=CHOICES):
-                if pair["task"] == "deblur" or "data_consistency" not in CHOICES[case["choice"]]:  # for masks nothing is kept
+                kept = "data_consistency" in CHOICES[case["choice"]]
+                if pair["task"] == "deblur" or not kept:  # for masks nothing is kept
                     yield pair | case
 
     def measure(self, task: str, dataset: str, choice: str, seed: int) -> Iterator[Fields]:
@@ -51,20 +53,25 @@ class TrainingChoices(Study):
         train(self.recipe(task, dataset, choice, seed), folder, data_root=self.data)
         methods = ("direct", "algorithm2", *(["mirrored"] if channels(dataset) == 3 else []))
         scores = scored_both_ways(folder, load(dataset, "validation", self.data), self.n, methods)
-        yield {"task": task, "dataset": dataset, "choice": choice, "changes": CHOICES[choice], "seed": seed} | scores
+        yield {"task": task, "dataset": dataset, "choice": choice, "changes": CHOICES[choice],
+               "seed": seed} | scores
 
     def recipe(self, task: str, dataset: str, choice: str, seed: int) -> Recipe:
-        options = {"data_consistency": "state", "steps": self.steps, "evaluate_every": self.steps, "seed": seed}
+        options = {"data_consistency": "state", "steps": self.steps, "evaluate_every": self.steps,
+                   "seed": seed}
         return recipe("small", task, dataset, **options | CHOICES[choice])
 
 
 @section_of("training_choices.json")
 def choices(record: Fields, published: Published) -> str:
     rows = pd.DataFrame(record["rows"])
-    parts = [f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, {rows['seed'].nunique()} "
-             f"seeds, scored on {record['n']} {record['split']} images; ± is one standard deviation of the seeds."]
+    parts = [f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, "
+             f"{rows['seed'].nunique()} "
+             f"seeds, scored on {record['n']} {record['split']} images; ± is one standard deviation of the "
+             f"seeds."]
     for (task, dataset), pair in rows.groupby(["task", "dataset"], sort=False):
-        lines = [(choice, *(over_seeds(group[key]) for key in SHOWN)) for choice, group in pair.groupby("choice", sort=False)]
+        lines = [(choice, *(over_seeds(group[key]) for key in SHOWN))
+                 for choice, group in pair.groupby("choice", sort=False)]
         if pair["rmse_mirrored"].notna().any():
             own = pair[pair["choice"] == "the recipe"]
             mirrored = (over_seeds(own[f"{metric}_mirrored"]) for metric in ("rmse", "ssim"))
@@ -88,5 +95,6 @@ def rollout_cost(published: Published) -> str:
 def longer(published: Published) -> str:
     """How many times the images of these short trainings the shipped models saw."""
     record = published.read("training_choices.json")
-    seen = [metadata["images_seen"] / record["images_seen"] for metadata in published.models.values()] if record else []
+    seen = [metadata["images_seen"] / record["images_seen"]
+            for metadata in published.models.values()] if record else []
     return least_to_most(seen, "{:.0f}")

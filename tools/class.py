@@ -1,4 +1,4 @@
-"""What a class gets: student edition, teacher edition and handout, made from the notebooks, and the live page.
+"""What a class gets: student edition, teacher edition, handout and the live page.
 
     python -m tools.class [FOLDER]    write them (default: build/class, which git ignores)
 
@@ -27,9 +27,10 @@ FOLDED = re.compile(r"<details><summary>(.*?)</summary>.*?</details>", re.DOTALL
 SCORE = "HANDED_IN=FOLDER .venv/bin/pytest tools/score.py"
 HANDOUT = f"""# Exercises
 
-Open a notebook of the folder `student`, run it from the top, and replace the line marked `todo` in each exercise. The cell below it then says
-`ok:`, or what is still wrong. Hand in the notebook with its name in that of the file, such as `03_sampling_anna.ipynb`. Only the cells of the
-exercises are read, so each must hold all that it needs. They are scored by `{SCORE}`.
+Open a notebook of the folder `student`, run it from the top, and replace the line marked `todo` in each
+exercise. The cell below it then says `ok:`, or what is still wrong. Hand in the notebook with its name in that
+of the file, such as `03_sampling_anna.ipynb`. Only the cells of the exercises are read, so each must hold all
+that it needs. They are scored by `{SCORE}`.
 """
 
 
@@ -78,7 +79,8 @@ def main() -> None:
     if LIVE_PAGE.exists():
         shutil.copytree(LIVE_PAGE, folder / "site", dirs_exist_ok=True)
         page = f"the live page: python -m http.server --directory {folder / 'site'}"
-    print(f"{folder}: student and teacher edition of {len(sources())} notebooks, handout.md. Score what is handed in: {SCORE}")
+    print(f"{folder}: student and teacher edition of {len(sources())} notebooks, handout.md. Score what is "
+          f"handed in: {SCORE}")
     print(page)
 
 

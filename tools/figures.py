@@ -1,9 +1,10 @@
 """The figures that the notebooks are remembered for, for slides and handouts: SVG, PNG and captions.
 
-    python -m tools.figures [NAME ...]    run these notebooks, or all, up to their last cell tagged figure:NAME (full size: minutes each),
+    python -m tools.figures [NAME ...]    run these notebooks, or all, up to the last cell tagged figure:NAME
                                           and write build/figures/NN_name-NAME.{svg,png} and captions.md
 
-Nothing is drawn here: a figure is what the tagged cell shows, and its caption the text that the notebook gives to readers who do not see it.
+Nothing is drawn here: a figure is what the tagged cell shows, and its caption the text that the notebook
+gives to readers who do not see it.
 """
 from __future__ import annotations
 
@@ -31,12 +32,13 @@ def upto_figures(source: Path) -> NotebookNode | None:
     figures = list(named(notebook, "figure").values())
     if not figures:
         return None
-    notebook.cells = [nbformat.v4.new_code_cell(BOTH), *notebook.cells[:notebook.cells.index(figures[-1]) + 1]]
+    notebook.cells = [nbformat.v4.new_code_cell(BOTH),
+                      *notebook.cells[:notebook.cells.index(figures[-1]) + 1]]
     return notebook
 
 
 def save(cell: NotebookNode, path: Path) -> str:
-    """Write what a cell shows last as path.png and path.svg; returns its caption. Raises ValueError where it shows no picture."""
+    """Write what a cell shows last as path.png and .svg. Returns its caption; raises ValueError without."""
     shown = [output for output in cell.outputs if "image/png" in output.get("data", {})]
     if not shown:
         raise ValueError(f"the cell of {path.name} shows no picture: move its tag to the cell that does")
@@ -44,8 +46,10 @@ def save(cell: NotebookNode, path: Path) -> str:
     png = base64.b64decode(data["image/png"])
     width, height = (int.from_bytes(png[at:at + 4], "big") for at in (16, 20))
     path.with_suffix(".png").write_bytes(png)
-    picture = PIXELS.format(width=width, height=height, alt=alt.replace("&", "&amp;").replace("<", "&lt;"), png=base64.b64encode(png).decode())
-    path.with_suffix(".svg").write_text(data.get("image/svg+xml", picture))  # a picture of pixels is one in SVG too
+    picture = PIXELS.format(width=width, height=height, alt=alt.replace("&", "&amp;").replace("<", "&lt;"),
+                            png=base64.b64encode(png).decode())
+    path.with_suffix(".svg").write_text(data.get("image/svg+xml",
+                                                 picture))  # a picture of pixels is one in SVG too
     return alt
 
 
@@ -63,7 +67,8 @@ def main(folder: Path = HOME / "build" / "figures") -> None:
             sys.exit(f"{source.stem}: {error.ename}: {error.evalue}")
         for name, cell in named(notebook, "figure").items():
             path = folder / f"{source.stem}-{name}"
-            captions.append(f"## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} (Notebook {source.stem}.)")
+            captions.append(f"## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} "
+                            f"(Notebook {source.stem}.)")
             print(f"{path}.svg, .png", flush=True)
         (folder / "captions.md").write_text("\n\n".join(captions) + "\n")
 

@@ -1,14 +1,15 @@
-"""Notebooks from their sources: notebooks/NN_name.py (jupytext percent, edited by hand) -> notebooks/NN_name.ipynb (built, executed).
+"""Notebooks from their sources: notebooks/NN_name.py (jupytext percent) -> the .ipynb beside it (executed).
 
-    python -m tools.notebooks build [NAME ...]     write and execute the .ipynb of these notebooks, or of all
-    python -m tools.notebooks inputs [NAME ...]    name those whose committed .ipynb differs from its .py, and fail if there are any
-    python -m tools.notebooks try NAME ...         execute without touching the .ipynb: prints outputs and seconds per cell, saves the
-                                                   executed copy and its pictures in runs/try/
-    python -m tools.notebooks badges [OWNER/NAME]  write Colab badges and the setup cell's address for a GitHub repository (default: that
-                                                   of the git remote "origin"; where there is none, badges and address are removed)
+    python -m tools.notebooks build [NAME ...]    write and execute the .ipynb of these notebooks, or of all
+    python -m tools.notebooks inputs [NAME ...]   name those whose .ipynb differs from its .py; fails if any does
+    python -m tools.notebooks try NAME ...        execute without touching the .ipynb: prints outputs and
+                                                  seconds per cell, saves copy and pictures in runs/try/
+    python -m tools.notebooks badges [REPO]       write Colab badges and the setup cell's address for OWNER/NAME
+                                                  on GitHub (default: that of the git remote "origin"; where
+                                                  there is none, badges and address are removed)
 
-A built notebook holds nothing that differs from one build to the next but the outputs themselves: cell ids come from the cells'
-positions, and there are no timestamps, no widget state and no widget outputs.
+A built notebook holds nothing that differs from one build to the next but the outputs themselves: cell ids
+come from the cells' positions, and there are no timestamps, no widget state and no widget outputs.
 """
 from __future__ import annotations
 
@@ -31,17 +32,20 @@ LARGEST = 1_000_000  # bytes of one .ipynb
 KEPT = ("cellView", "jupyter", "tags")  # metadata of a cell: folded away in Colab, in JupyterLab; what tests look for
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = "https://colab.research.google.com"
-BADGE = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)"
+BADGE = (f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
+         f"({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)")
 PAGE = "the live page"
-UPLOAD = f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other file."
+UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: "
+          "it needs no other file.")
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
-    """The .py of these notebooks ("00_start_here"), or of all. Raises FileNotFoundError for a name that is none."""
+    """The .py of these notebooks ("00_start_here"), or of all. Raises FileNotFoundError for another name."""
     found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
     unknown = set(names or []) - {source.stem for source in found}
     if unknown:
-        raise FileNotFoundError(f"no notebook {', '.join(sorted(unknown))}: there are {', '.join(source.stem for source in found)}")
+        raise FileNotFoundError(f"no notebook {', '.join(sorted(unknown))}: there are "
+                                f"{', '.join(source.stem for source in found)}")
     return [source for source in found if not names or source.stem in names]
 
 
@@ -49,7 +53,8 @@ def inputs(source: Path) -> NotebookNode:
     """The notebook of a .py, without outputs: the same bytes each time."""
     read = jupytext.reads(source.read_text(), fmt="py:percent")
     notebook = nbformat.v4.new_notebook(metadata={
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}})
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                                                  "language_info": {"name": "python"}})
     for position, cell in enumerate(read.cells):
         new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}
@@ -82,8 +87,11 @@ def differing(source: Path) -> bool:
 
 
 def execute(notebook: NotebookNode, log=None, timeout: int = 3_600) -> NotebookNode:
-    """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs. Raises CellExecutionError at the first error, and
-    CellTimeoutError for a cell that takes longer than timeout seconds, or whose outputs come a minute late."""
+    """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs.
+
+    Raises CellExecutionError at the first error, and CellTimeoutError for a cell that takes longer than
+    timeout seconds, or whose outputs come a minute late.
+    """
     started: dict[int, float] = {}
 
     def begin(cell: NotebookNode, cell_index: int) -> None:
@@ -93,9 +101,12 @@ def execute(notebook: NotebookNode, log=None, timeout: int = 3_600) -> NotebookN
         if log:
             log(cell_index, cell, time.perf_counter() - started[cell_index])
 
-    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False, store_widget_state=False,
-                            iopub_timeout=60, raise_on_iopub_timeout=True,  # else outputs that come late are dropped
-                            on_cell_execute=begin, on_cell_executed=end, resources={"metadata": {"path": str(NOTEBOOKS)}})
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", record_timing=False,
+                            store_widget_state=False,
+                            iopub_timeout=60,
+                            raise_on_iopub_timeout=True,  # else outputs that come late are dropped
+                            on_cell_execute=begin, on_cell_executed=end,
+                            resources={"metadata": {"path": str(NOTEBOOKS)}})
     client.execute()
     notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": "python"}}
     for cell in notebook.cells:
@@ -109,20 +120,24 @@ def printed(cell: NotebookNode) -> str:
     """All text that a cell's outputs show, without pictures."""
     parts = []
     for output in cell.get("outputs", []):
-        parts.append(output["text"] if output.output_type == "stream" else output.get("data", {}).get("text/plain", ""))
+        parts.append(output["text"] if output.output_type == "stream"
+                     else output.get("data", {}).get("text/plain", ""))
     return "".join(parts)
 
 
 def build(source: Path) -> None:
-    """Write NN_name.ipynb; print its size, its time and the weights it used. Raises ValueError where it is too large."""
+    """Write NN_name.ipynb; print its size, time and weights. Raises ValueError where it is too large."""
     start = time.perf_counter()
     notebook = execute(inputs(source))
-    silent = [cell.id for cell in notebook.cells if "nbval-check-output" in cell.metadata.get("tags", []) and not cell.outputs]
+    silent = [cell.id
+              for cell in notebook.cells
+              if "nbval-check-output" in cell.metadata.get("tags", []) and not cell.outputs]
     if silent:  # it happens on a busy machine
         raise ValueError(f"{source.stem}: the output of {', '.join(silent)} was lost: build it again")
     content = text(notebook)
     if len(content) > LARGEST:
-        raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: show smaller or fewer pictures")
+        raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: "
+                         f"show smaller or fewer pictures")
     source.with_suffix(".ipynb").write_text(content)
     lines = [line for cell in notebook.cells for line in printed(cell).splitlines()]
     weights = "; ".join(line for line in lines if line.startswith("weights:")) or "weights: none from a file"
@@ -138,7 +153,8 @@ def attempt(source: Path) -> None:
         if cell.cell_type != "code":
             return
         print(f"--- cell {position}, {seconds:.1f} s\n{printed(cell)}", flush=True)
-        pictures = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+        pictures = [output.data["image/png"]
+                    for output in cell.outputs if "image/png" in output.get("data", {})]
         for number, picture in enumerate(pictures):
             (folder / f"{source.stem}-{position}-{number}.png").write_bytes(base64.b64decode(picture))
 
@@ -151,18 +167,21 @@ def attempt(source: Path) -> None:
 
 def remote() -> str:
     """OWNER/NAME of the git remote "origin" where that is on GitHub, else nothing."""
-    asked = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HOME, check=False, capture_output=True, text=True)
+    asked = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HOME, check=False, capture_output=True,
+                           text=True)
     found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?$", asked.stdout.strip())
     return found[1] if found else ""
 
 
 def badges(repository: str) -> None:
-    """Put badges and address of OWNER/NAME into every .py, its .ipynb (keeping the outputs) and README.md; nothing for none."""
+    """Put badges and address of OWNER/NAME, or nothing, into every .py, its .ipynb and README.md."""
     if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
-    stale = [source.stem for source in sources() if source.with_suffix(".ipynb").exists() and differing(source)]
+    stale = [source.stem
+             for source in sources() if source.with_suffix(".ipynb").exists() and differing(source)]
     if stale:  # its outputs belong to other cells
-        raise ValueError(f"not what their .py say: {', '.join(stale)}: python -m tools.notebooks build {' '.join(stale)}")
+        raise ValueError(f"not what their .py say: {', '.join(stale)}: python -m tools.notebooks build "
+                         f"{' '.join(stale)}")
     badge_of = {source: BADGE.format(repository, source.stem) if repository else "" for source in sources()}
     address = f"https://github.com/{repository}" if repository else ""
     owner, _, name = repository.partition("/")
@@ -170,7 +189,8 @@ def badges(repository: str) -> None:
     for source, badge in badge_of.items():
         content = between(source.read_text(), "<!-- badge -->", "<!-- /badge -->", badge)
         content = between(content, "<!-- live -->", "<!-- /live -->", page)
-        source.write_text(re.sub(r'^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "{address}"', content, flags=re.MULTILINE))
+        source.write_text(re.sub(r'^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "{address}"', content,
+                                 flags=re.MULTILINE))
         built = source.with_suffix(".ipynb")
         if built.exists():
             notebook, executed = inputs(source), nbformat.read(built, 4)
@@ -187,12 +207,14 @@ def badges(repository: str) -> None:
 
 
 def between(content: str, start: str, end: str, inside: str) -> str:
-    """The content with what stands between the first pair of markers replaced; unchanged where there is no such pair."""
-    return re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda found: start + inside + end, content, count=1, flags=re.DOTALL)
+    """The content with what stands between the first pair of markers replaced, if there is one."""
+    return re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda found: start + inside + end, content,
+                  count=1, flags=re.DOTALL)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("build", "inputs", "try", "badges"))
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()

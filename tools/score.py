@@ -2,9 +2,10 @@
 
     HANDED_IN=FOLDER .venv/bin/pytest tools/score.py
 
-reads every notebook in FOLDER and below it with the name of one of ours in its own (03_sampling.ipynb, 03_sampling_anna.ipynb). Only the
-exercise cells are taken from it; they run in our own notebook, with our own checks, at smoke size and without downloads. It does run what was
-handed in: with the rights of whoever calls it.
+reads every notebook in FOLDER and below it with the name of one of ours in its own (03_sampling.ipynb,
+03_sampling_anna.ipynb). Only the exercise cells are taken from it; they run in our own notebook, with our
+own checks, at smoke size and without downloads. It does run what was handed in: with the rights of whoever
+calls it.
 """
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ LONGEST = 300  # seconds for a cell
 
 
 def answer(handed_in: NotebookNode, name: str, stub: str) -> str:
-    """The handed-in cell of an exercise: the one with its tag or, where an editor dropped the tags, that which defines its function."""
+    """The handed-in cell of an exercise: by its tag or, where an editor dropped the tags, by its function."""
     tagged = named(handed_in, "exercise").get(name)
     heads = re.findall(r"^(?:def|class) \w+", stub, re.MULTILINE)[:1]
     found = [cell.source for cell in handed_in.cells if cell.cell_type == "code" and heads[0] in cell.source]
@@ -49,17 +50,21 @@ def said(path: Path, source: Path) -> dict[str, str]:
             if name not in ended:
                 cell.source = answer(handed_in, name, cell.source)
             for risky in (cell, checks[name]):
-                risky.metadata.tags = [*risky.metadata.tags, "raises-exception"]  # one broken answer does not end the run
+                risky.metadata.tags = [*risky.metadata.tags,
+                                       "raises-exception"]  # one broken answer does not end the run
         try:
             execute(notebook, lambda position, *_, done=done: done.append(position), LONGEST)
             break
         except (CellTimeoutError, DeadKernelError) as error:  # again, without the answer that did it
             at = next(cell for cell in notebook.cells[done[-1] + 1:] if cell.cell_type == "code")
-            guilty = [name for name in exercises if at in (exercises[name], checks[name]) and name not in ended]
+            guilty = [name
+                      for name in exercises if at in (exercises[name], checks[name]) and name not in ended]
             if not guilty:
                 raise
-            ended[guilty[0]] = f"not done after {LONGEST} seconds" if isinstance(error, CellTimeoutError) else "it ends Python"
-    errors = {name: [f"{output.ename}: {output.evalue}" for cell in (exercises[name], checks[name]) for output in cell.outputs
+            late = isinstance(error, CellTimeoutError)
+            ended[guilty[0]] = f"not done after {LONGEST} seconds" if late else "it ends Python"
+    errors = {name: [f"{output.ename}: {output.evalue}" for cell in (exercises[name], checks[name])
+                     for output in cell.outputs
                      if output.output_type == "error"] for name in checks}
     return {name: (errors[name] or [printed(cell)])[0].strip() for name, cell in checks.items()} | ended
 
@@ -70,7 +75,8 @@ def handed_in() -> list:
     files, others = find_files(folder, (".ipynb",)) if folder.is_dir() else ([], [])
     found = [(path, source) for path in files for source in sources() if source.stem in path.name]
     if not found:
-        raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as 03_sampling.ipynb: set HANDED_IN to their folder")
+        raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as "
+                                f"03_sampling.ipynb: set HANDED_IN to their folder")
     others = sorted({*files} - {path for path, _ in found}) + others
     if others:
         names = count_and_names(others, folder)

@@ -1,6 +1,7 @@
 """make soak: kills, faults and odd input for some minutes; results/reliability.json says what was survived.
 
-The same events and cases as in tests/training/test_kills.py and tests/test_fuzz.py, only more of them, from a seed that is kept.
+The same events and cases as in tests/training/test_kills.py and tests/test_fuzz.py, only more of them, from
+a seed that is kept.
 """
 from __future__ import annotations
 
@@ -31,21 +32,26 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     began = time.monotonic()
-    events = [(KILLS * chosen.kills)[i] for i in range(chosen.kills)] + [(FAULTS * chosen.faults)[i] for i in range(chosen.faults)]
+    events = [(KILLS * chosen.kills)[i]
+              for i in range(chosen.kills)] + [(FAULTS * chosen.faults)[i] for i in range(chosen.faults)]
     with tempfile.TemporaryDirectory() as folder:
         came_true = survive(Path(folder) / "run", events, chosen.seed)
     kills = {event: came_true[event] for event in KILLS}
     faults = {event: came_true[event] for event in FAULTS}
-    print(f"{sum(kills.values())} kills and {sum(faults.values())} faults in {came_true['trainings']} trainings: nothing lost", flush=True)
+    print(f"{sum(kills.values())} kills and {sum(faults.values())} faults in {came_true['trainings']} "
+          "trainings: nothing lost", flush=True)
     files, fuzzed = Files(), {}
     for name in DOORS:
         fuzzed[name] = knock(name, chosen.cases // len(DOORS), chosen.seed, files)
         print(f"{name}: {fuzzed[name]} cases", flush=True)
     report = {
-        "kills_survived": sum(kills.values()), "faults_injected": sum(faults.values()), "cases_fuzzed": sum(fuzzed.values()),
+        "kills_survived": sum(kills.values()), "faults_injected": sum(faults.values()),
+              "cases_fuzzed": sum(fuzzed.values()),
         "nothing_lost": True,  # or an assertion would have ended this program
-        "trainings_equal_bit_for_bit": came_true["trainings"], "kills": kills, "faults": faults, "cases": fuzzed, "seed": chosen.seed,
-        "versions": {"colddiff_nb": colddiff_nb.__version__, "torch": torch.__version__, "python": platform.python_version(),
+        "trainings_equal_bit_for_bit": came_true["trainings"], "kills": kills, "faults": faults,
+              "cases": fuzzed, "seed": chosen.seed,
+        "versions": {"colddiff_nb": colddiff_nb.__version__, "torch": torch.__version__,
+                     "python": platform.python_version(),
                      "system": platform.system()},
         "seconds": round(time.monotonic() - began)}
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
