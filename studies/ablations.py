@@ -13,14 +13,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from colddiff_nb.data import load, to_float
-from colddiff_nb.evaluation import evaluate
+from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.weights import load_model
 from studies.published import Published
-from studies.study import Fields, Study, each
+from studies.study import Fields, Study, each, score
 from studies.tables import markdown, section_of
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -49,10 +48,10 @@ class Ablations(Study):
     def measure(self, name: str) -> Iterator[Fields]:
         folder = self.folder(name)
         train(self.recipe(name), folder, images=load("mnist", "train", self.data))
-        network, degrade, metadata = load_model(folder / "weights.safetensors")
-        scores = scored_both_ways(folder, load("mnist", "validation", self.data), self.n)
+        network, _, _ = load_model(folder / "weights.safetensors")
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        yield {"name": name, "changes": VARIANTS[name], "parameters": parameters} | scores
+        yield {"name": name, "changes": VARIANTS[name], "parameters": parameters} | scores(
+            folder, load("mnist", "validation", self.data), self.n, "direct", "algorithm2")
 
     def finish(self, rows: list[Fields]) -> None:
         """Draw eight digits, restored by the networks that are still there."""
@@ -82,12 +81,9 @@ class Ablations(Study):
         return self.runs / "ablations" / name.replace(" ", "-")
 
 
-def scored_both_ways(folder: Path, images: Any, n: int,
-                     methods: tuple[str, ...] = ("direct", "algorithm2")) -> Fields:
-    """RMSE and SSIM of the weights in a folder by every method: {"rmse_direct": ..., ...}"""
-    network, degrade, metadata = load_model(folder / "weights.safetensors")
-    cells = evaluate(network, degrade, images, folder, methods=methods, n=n, trained_on=metadata["data"],
-                     weights=metadata["checksum"])["cells"]
+def scores(folder: Path, images: Images, n: int, *methods: str) -> Fields:
+    """RMSE and SSIM of a training by every method: {"rmse_direct": ..., ...}"""
+    cells = score(folder / "weights.safetensors", images, folder, methods=methods, n=n)
     return {f"{metric}_{cell['method']}": cell[metric] for cell in cells for metric in ("rmse", "ssim")}
 
 

@@ -5,7 +5,7 @@ half an hour on a CPU core.
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +14,13 @@ import torch
 
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS, make
-from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics import Inception, load_inception
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe, recipe
-from colddiff_nb.weights import load_pretrained
 from colddiff_nb.weights.pretrained import pretrained_folder
 from studies.published import METHODS, PAIRS, Published, Row
-from studies.study import DATASETS, Fields, Study, each, shipped_classifier
+from studies.study import DATASETS, Fields, Study, each, score, shipped_classifier
 from studies.tables import FROM, MISSING, number, section, table, titled
 
 CARD = Path(__file__).parent / "pages" / "card.md"
@@ -65,25 +63,18 @@ class Models(Scored):
     n: int | None = None  # that many images, spread over the split; by default all
 
     def cases(self) -> list[Fields]:
-        return each(dataset=self.datasets, task=self.tasks, precision=self.precisions)
+        return each(dataset=self.datasets, task=self.tasks, measurement_precision=self.precisions)
 
     def run(self) -> None:
         for case in self.cases():
-            self.score(**case)
-
-    def score(self, task: str, dataset: str, precision: str) -> None:
-        """Score one model; `evaluate` records the cells, and skips those that are recorded."""
-        network, trained, metadata = load_pretrained(task, dataset, precision)
-        choice, device = Recipe.from_dict(metadata["recipe"]), runtime.device()
-        folder = self.results / pretrained_folder(task, dataset, precision).name
-        default = (20, 40) if (task, dataset) == ("deblur", "mnist") else (trained.T,)  # one network for both
-        for T in self.severities or default:
-            print(f"{folder.name}, T = {T}, {self.split}", flush=True)
-            evaluate(network.to(device), replace(choice, T=T).degradation().to(device),
-                     load(dataset, self.split, self.data),
-                     folder, methods=self.methods, measurement_precision=precision, n=self.n,
-                     trained_on=metadata["data"],
-                     weights=metadata["checksum"], **self.scoring(dataset))
+            folder = pretrained_folder(**case)
+            print(folder.name, self.split, flush=True)
+            default = (20, 40) if folder.name.startswith("deblur-mnist") else (None,)  # one network for both
+            for T in self.severities or default:
+                score(folder / "weights.safetensors", load(case["dataset"], self.split, self.data),
+                      self.results / folder.name, T, methods=self.methods,
+                      measurement_precision=case["measurement_precision"], n=self.n,
+                      **self.scoring(case["dataset"]))
 
 
 @section

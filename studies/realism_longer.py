@@ -16,14 +16,11 @@ from torch import nn
 
 from colddiff_nb import metrics
 from colddiff_nb.data import load
-from colddiff_nb.degradations import make
-from colddiff_nb.evaluation import evaluate
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import recipe, train
-from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import RESULTS
 from studies.realism import curve, device_name, scorer, steps_in
-from studies.study import Study, shipped_classifier, write
+from studies.study import Study, score, shipped_classifier, write
 
 POINTS = (1, 2, 4, 8, 16, 32, 48, 64)  # 64ths of the training that are scored
 
@@ -54,11 +51,11 @@ class RealismLonger(Study):
         choice = replace(choice, steps=steps_in(self.seconds, choice, run, runs / f"{name}, probe"))
         part = choice.steps // 64
         choice = replace(choice, evaluate_every=part, save_every=choice.steps)
-        score = scorer(choice, load(self.dataset, "validation", self.data), runs, self.n,
+        scored = scorer(choice, load(self.dataset, "validation", self.data), runs, self.n,
                        self.measurement_precision)
 
         def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
-            return score(step, network) if step // part in POINTS else {}
+            return scored(step, network) if step // part in POINTS else {}
         began = time.monotonic()
         run(choice, runs / name, on_evaluate=on_evaluate)
         changes = {option: value
@@ -70,21 +67,16 @@ class RealismLonger(Study):
             "images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1),
                                       "device": device_name(),
             "curve": curve(runs / name)})
-        score_test(runs / name, self.data)
+        score_test(runs / name, self.task, self.dataset, self.data)
 
 
-def score_test(folder: Path, root: Path) -> None:
+def score_test(folder: Path, task: str, dataset: str, root: Path) -> None:
     """Every method of the paper on the whole test split, into the folder's metrics.json."""
-    network, degrade, metadata = load_model(folder / "weights.safetensors")
-    device = runtime.device()
-    task, dataset = metadata["recipe"]["task"], metadata["recipe"]["dataset"]
-    inception: Any = metrics.Inception(device=device,
-                                       dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
-    severities = (20, 40) if (task, dataset) == ("deblur", "mnist") else (degrade.T,)
-    for T in severities:
+    device, test = runtime.device(), load(dataset, "test", root)
+    inception: Any = metrics.Inception(
+        device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
+    for T in (20, 40) if (task, dataset) == ("deblur", "mnist") else (None,):
         for precision in ("float32",) if task == "deblur" else ("8bit", "float32"):
-            evaluate(network.to(device), make(task, dataset, T=T).to(device), load(dataset, "test", root),
-                     folder,
-                     methods=("direct", "algorithm2"), measurement_precision=precision, batch=500,
-                     trained_on=metadata["data"], weights=metadata["checksum"],
-                     classifier=shipped_classifier(dataset).to(device), fid=inception)
+            score(folder / "weights.safetensors", test, folder, T, methods=("direct", "algorithm2"),
+                  measurement_precision=precision, batch=500, fid=inception,
+                  classifier=shipped_classifier(dataset).to(device))

@@ -12,7 +12,7 @@ from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import RESULTS
 from studies.published import PAIRS, Published
-from studies.study import Fields, Study, shipped_classifier, shipped_models
+from studies.study import Fields, Study, score, shipped_classifier, shipped_models
 from studies.tables import FROM, MISSING, change, section, table
 
 SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
@@ -45,28 +45,19 @@ class Samplers(Study):
                 yield {"model": folder.name}
 
     def run(self) -> None:
+        """Score every model; `evaluate` records the cells. Blurred digits also from the paper's T = 20."""
         for case in self.cases():
-            self.score(**case)
-
-    def score(self, model: str) -> None:
-        """All cells of a model; `evaluate` records them. Blurred digits also from the paper's T = 20."""
-        restore, degrade, metadata = load_model(RESULTS / model / "weights.safetensors")
-        dataset, made_for = metadata["recipe"]["dataset"], metadata["recipe"]["measurement_precision"]
-        images, classifier = load(dataset, self.split, self.data), shipped_classifier(dataset)
-        variants = [degrade]
-        if (degrade.task, degrade.T) == ("deblur", 40):
-            variants.append(make(**degrade.options | {"T": 20}))
-        for variant in variants:
-            for precision in ("8bit",) if made_for == "8bit" else ("float32", "8bit"):
-                print(f"{model}, T = {variant.T}", flush=True)
-                found = chosen_samplers(variant, precision)
-                evaluation.METHODS |= found
-                evaluation.evaluate(
-                    restore, variant, images, self.results / "samplers" / model, methods=list(found),
-                                    n=self.n,
-                    measurement_precision=precision, trained_on=metadata["data"],
-                                    weights=metadata["checksum"],
-                    classifier=classifier)
+            folder = RESULTS / case["model"]
+            _, degrade, metadata = load_model(folder / "weights.safetensors")
+            dataset, made_for = (metadata["recipe"][name] for name in ("dataset", "measurement_precision"))
+            for T in (40, 20) if degrade.T == 40 else (degrade.T,):
+                for precision in ("8bit",) if made_for == "8bit" else ("float32", "8bit"):
+                    print(f"{folder.name}, T = {T}", flush=True)
+                    found = chosen_samplers(make(**degrade.options | {"T": T}), precision)
+                    evaluation.METHODS |= found
+                    score(folder / "weights.safetensors", load(dataset, self.split, self.data),
+                          self.results / "samplers" / folder.name, T, methods=list(found), n=self.n,
+                          measurement_precision=precision, classifier=shipped_classifier(dataset))
 
 
 def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]:

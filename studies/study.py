@@ -15,8 +15,11 @@ from torch import Tensor
 
 import studies
 from colddiff_nb.data import Images, load, to_float
+from colddiff_nb.degradations import make
+from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics.classifier import Classifier, load_classifier
-from colddiff_nb.storage import files
+from colddiff_nb.storage import files, runtime
+from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import RESULTS
 
 DATASETS = ("mnist", "cifar10")
@@ -109,6 +112,16 @@ def write(path: Path, record: Fields) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     files.replace(path, lambda file: file.write(text.encode()))
+
+
+def score(weights: Path, images: Images, folder: Path, T: int | None = None, **options: Any) -> list[Fields]:
+    """The cells of a weights file on a split, from its own T or another, recorded in the folder."""
+    network, degrade, metadata = load_model(weights)
+    if T:
+        degrade = make(**degrade.options | {"T": T})
+    device = runtime.device()
+    return evaluate(network.to(device), degrade.to(device), images, folder, trained_on=metadata["data"],
+                    weights=metadata["checksum"], **options)["cells"]
 
 
 def shipped_classifier(dataset: str) -> Classifier:

@@ -16,7 +16,7 @@ from colddiff_nb.data import channels, load
 from colddiff_nb.samplers import mirrored
 from colddiff_nb.sampling import direct
 from colddiff_nb.training import Recipe, recipe, train
-from studies.ablations import SHOWN, over_seeds, scored_both_ways
+from studies.ablations import SHOWN, over_seeds, scores
 from studies.published import PAIRS, Published
 from studies.study import Fields, Study, each
 from studies.tables import MISSING, least_to_most, section, section_of, table
@@ -51,10 +51,9 @@ class TrainingChoices(Study):
     def measure(self, task: str, dataset: str, choice: str, seed: int) -> Iterator[Fields]:
         folder = self.runs / "training-choices" / f"{task}-{dataset}, {choice}, seed {seed}"
         train(self.recipe(task, dataset, choice, seed), folder, data_root=self.data)
-        methods = ("direct", "algorithm2", *(["mirrored"] if channels(dataset) == 3 else []))
-        scores = scored_both_ways(folder, load(dataset, "validation", self.data), self.n, methods)
-        yield {"task": task, "dataset": dataset, "choice": choice, "changes": CHOICES[choice],
-               "seed": seed} | scores
+        methods = ["direct", "algorithm2"] + ["mirrored"] * (channels(dataset) == 3)
+        row = {"task": task, "dataset": dataset, "choice": choice, "changes": CHOICES[choice], "seed": seed}
+        yield row | scores(folder, load(dataset, "validation", self.data), self.n, *methods)
 
     def recipe(self, task: str, dataset: str, choice: str, seed: int) -> Recipe:
         options = {"data_consistency": "state", "steps": self.steps, "evaluate_every": self.steps,

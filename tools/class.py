@@ -28,9 +28,9 @@ SCORE = "HANDED_IN=FOLDER .venv/bin/pytest tools/score.py"
 HANDOUT = f"""# Exercises
 
 Open a notebook of the folder `student`, run it from the top, and replace the line marked `todo` in each
-exercise. The cell below it then says `ok:`, or what is still wrong. Hand in the notebook with its name in that
-of the file, such as `03_sampling_anna.ipynb`. Only the cells of the exercises are read, so each must hold all
-that it needs. They are scored by `{SCORE}`.
+exercise. The cell below it then says `ok:`, or what is still wrong. Hand in the notebook with its name in
+that of the file, such as `03_sampling_anna.ipynb`. Only the cells of the exercises are read, so each must
+hold all that it needs. They are scored by `{SCORE}`.
 """
 
 

@@ -1,12 +1,12 @@
 """Notebooks from their sources: notebooks/NN_name.py (jupytext percent) -> the .ipynb beside it (executed).
 
     python -m tools.notebooks build [NAME ...]    write and execute the .ipynb of these notebooks, or of all
-    python -m tools.notebooks inputs [NAME ...]   name those whose .ipynb differs from its .py; fails if any does
+    python -m tools.notebooks inputs [NAME ...]   name those whose .ipynb differs from its .py, and fail
     python -m tools.notebooks try NAME ...        execute without touching the .ipynb: prints outputs and
                                                   seconds per cell, saves copy and pictures in runs/try/
-    python -m tools.notebooks badges [REPO]       write Colab badges and the setup cell's address for OWNER/NAME
-                                                  on GitHub (default: that of the git remote "origin"; where
-                                                  there is none, badges and address are removed)
+    python -m tools.notebooks badges [REPO]       write Colab badges and the setup cell's address for
+                                                  OWNER/NAME on GitHub (default: the git remote "origin";
+                                                  where there is none, badges and address are removed)
 
 A built notebook holds nothing that differs from one build to the next but the outputs themselves: cell ids
 come from the cells' positions, and there are no timestamps, no widget state and no widget outputs.
