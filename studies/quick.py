@@ -4,7 +4,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from colddiff_nb.evaluation import table as table_of
 from studies.published import METHODS, Published
 from studies.study import Study
 from studies.tables import FROM, number, section, table
@@ -21,15 +20,6 @@ class Quick(Study):
             for name in ("metrics.json", "curve.csv"):
                 shutil.copy(self.runs / target.name / name, target)
         shutil.copy(self.runs / "restored.png", self.results / "quick.png")
-
-
-def first_table(published: Published) -> str:
-    """The first screen's table: a row for each task and method."""
-    frame = table_of([published.folder / f"quick-{task}-mnist5k" for task in TASKS])
-    return table("task | method | RMSE | SSIM | still read as their digit", (
-        (f"{row.task}, {row.variant}", METHODS[row.method], f"{row.RMSE:.3f}", f"{row.SSIM:.3f}",
-         f"{row.class_accuracy:.0%}")
-        for row in frame.itertuples()))
 
 
 @section
