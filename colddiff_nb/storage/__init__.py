@@ -1,1 +1,1 @@
-"""What must survive: atomic files, the lock of a folder, checkpoints, weights; and the machine with its precision."""
+"""What must survive: atomic files, locks, checkpoints, weights; and the machine with its precision."""

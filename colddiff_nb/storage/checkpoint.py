@@ -1,8 +1,9 @@
 """Checkpoints that survive kills, full disks and damaged files, and weights to share.
 
-A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then 48 bytes: MAGIC and the SHA-256 of all before it.
-A file cut short has lost the magic; a flipped bit changes the hash. Nothing is unpickled before the hash fits, and then only
-tensors and plain values (`weights_only=True`): a hostile file never runs. Weights are safetensors files with a hash of their own.
+A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then 48 bytes: MAGIC and the SHA-256
+of all before it. A file cut short has lost the magic; a flipped bit changes the hash. Nothing is unpickled
+before the hash fits, and then only tensors and plain values (`weights_only=True`): a hostile file never runs.
+Weights are safetensors files with a hash of their own.
 """
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ __all__ = ["CheckpointError", "export_weights", "load_weights", "lock", "newest"
 
 MAGIC = b"colddiff sha256:"
 FOOTER = len(MAGIC) + hashlib.sha256().digest_size
-ENTRY = "colddiff_nb"  # the one metadata entry of a weights file, as JSON: safetensors allows only strings there
+ENTRY = "colddiff_nb"  # the one metadata entry of a weights file: JSON, as safetensors takes only strings
 
 
 def _name(step: int) -> str:
@@ -43,7 +44,8 @@ def _checkpoints(folder: Path) -> list[Path]:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted((folder / name for name in names if re.fullmatch(r"step-.*\.pt", name)), key=_step, reverse=True)
+    found = (folder / name for name in names if re.fullmatch(r"step-.*\.pt", name))
+    return sorted(found, key=_step, reverse=True)
 
 
 def _hash(file: BinaryIO, size: int) -> bytes:
@@ -81,19 +83,26 @@ def _check_plain(value: Any, where: str) -> None:
         for index, item in enumerate(value):
             _check_plain(item, f"{where}[{index}]")
     elif value is not None and type(value) not in (bool, int, float, str, torch.Tensor, torch.nn.Parameter):
-        raise TypeError(f"{where} is a {type(value).__name__}: store it as a tensor, number, string, None, dict, list or tuple")
+        raise TypeError(f"{where} is a {type(value).__name__}: "
+                        "store it as a tensor, number, string, None, dict, list or tuple")
 
 
 def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
-    """Write `state` (tensors and plain values, nested) into an existing folder as the checkpoint of `step`, atomically.
+    """Write the checkpoint of a step atomically; the folder keeps it and the newest intact one before it.
 
-    Afterwards the folder keeps this one and the newest intact one before it. Raises CheckpointError, with the old checkpoints
-    untouched, when it cannot be written or an intact one of a later step is there; TypeError for a value that could not be loaded
-    again; ValueError for a negative step.
+    Args:
+        folder: one that exists.
+        state: tensors and plain values, nested.
+
+    Raises:
+        CheckpointError: it cannot be written, or an intact one of a later step is there. The old ones stay.
+        TypeError: a value could not be loaded again.
+        ValueError: a negative step.
     """
     folder = Path(folder)
     if type(step) is not int or step < 0:
-        raise ValueError(f"step {step!r} is not a whole number from 0: give the number of optimiser steps done")
+        raise ValueError(f"step {step!r} is not a whole number from 0: "
+                         "give the number of optimiser steps done")
     path = folder / _name(step)
     _check_plain(state, "state")
 
@@ -108,10 +117,12 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
 
     with explained(folder, MEND):
         remove_temporary(folder, "step-")
-        others = [other for other in _checkpoints(folder) if other.name == _name(_step(other)) and other != path]
+        others = [other for other in _checkpoints(folder)
+                  if other.name == _name(_step(other)) and other != path]
         previous = next((other for other in others if _damage(other) is None), None)
         if previous and _step(previous) > step:
-            raise CheckpointError(f"{previous} is later than step {step}: go on from it, or use another folder with --run DIR")
+            raise CheckpointError(f"{previous} is later than step {step}: "
+                                  "go on from it, or use another folder with --run DIR")
         replace(path, write)
         for other in others:
             if other != previous:
@@ -125,16 +136,18 @@ def _load(path: Path) -> tuple[int, dict[str, Any]]:
         if content["step"] != _step(path):
             raise ValueError("renamed")
         return content["step"], content["state"]
-    except Exception as error:  # not damage, but out of memory, an older torch, or a forged file: do not go past it in silence
+    except Exception as error:  # no damage, but too little memory, an older torch, or a forged file
         reason = f"({type(error).__name__}): mind memory and torch's version, or move it away"
         raise CheckpointError(f"{path} is undamaged but cannot be loaded {reason}") from error
 
 
 def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[int, dict[str, Any]] | None:
-    """The newest intact checkpoint as (step, state on the CPU); None when the folder has no checkpoints or is not there.
+    """Load the newest intact checkpoint: (step, state on the CPU), or None where there is none.
 
-    Damaged and foreign ones are named to `log`, a line each, and skipped. Raises CheckpointError when all are: no run is
-    started over in silence.
+    Damaged and foreign ones are named to `log`, a line each, and skipped.
+
+    Raises:
+        CheckpointError: all are damaged: no run is started over in silence.
     """
     folder = Path(folder)
     with explained(folder, MEND):
@@ -145,7 +158,8 @@ def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[in
             return _load(path)
         log(f"skipping {path}: {damage}")
     if paths:
-        raise CheckpointError(f"no checkpoint in {folder} is intact: delete its step-*.pt to start over, or choose another --run DIR")
+        raise CheckpointError(f"no checkpoint in {folder} is intact: "
+                              "delete its step-*.pt to start over, or choose another --run DIR")
     return None
 
 
@@ -157,19 +171,28 @@ def _weights_hash(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) ->
     return digest.hexdigest()
 
 
-def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metadata: dict[str, Any], dtype: torch.dtype = torch.float16,
-                   keep: tuple[str, ...] = ()) -> None:
-    """Write a safetensors file, atomically: floats as `dtype`, those whose name starts with one of `keep` as float32, integers as
-    they are. `metadata`: plain JSON values (tuples come back as lists). Raises ValueError for a value that `dtype` cannot hold.
+def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metadata: dict[str, Any],
+                   dtype: torch.dtype = torch.float16, keep: tuple[str, ...] = ()) -> None:
+    """Write a safetensors file atomically, with floats as `dtype` and integers as they are.
+
+    Args:
+        metadata: plain JSON values; tuples come back as lists.
+        keep: beginnings of the names of floats that stay float32.
+
+    Raises:
+        ValueError: `dtype` cannot hold a value.
     """
     import safetensors.torch
 
     tensors = {}
     for key, tensor in state_dict.items():
-        kind = tensor.dtype if not tensor.is_floating_point() else torch.float32 if key.startswith(keep) else dtype
+        kind = tensor.dtype
+        if tensor.is_floating_point():
+            kind = torch.float32 if key.startswith(keep) else dtype
         tensors[key] = tensor.detach().to("cpu", kind, copy=True).contiguous()
         if not torch.isfinite(tensors[key]).all():
-            raise ValueError(f"{key} holds values that are not finite as {kind}: mend the network, or name it in keep=(...)")
+            raise ValueError(f"{key} holds values that are not finite as {kind}: "
+                             "mend the network, or name it in keep=(...)")
     plain = json.loads(json.dumps({**metadata, "checksum": None}))
     plain["checksum"] = _weights_hash(tensors, plain)
     content = safetensors.torch.save(tensors, metadata={ENTRY: json.dumps(plain)})
@@ -194,14 +217,19 @@ def _mistaken(path: Path) -> str | None:
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read what `export_weights` wrote: (state dict with floats in float32, metadata with the `checksum`). Runs no code.
+    """Read what `export_weights` wrote: (state dict with floats in float32, metadata with the `checksum`).
 
-    Raises FileNotFoundError without a file, CheckpointError for a damaged or foreign one.
+    Runs no code.
+
+    Raises:
+        FileNotFoundError: there is no file.
+        CheckpointError: the file is damaged or foreign.
     """
     import safetensors
 
     if not os.path.exists(path):
-        raise FileNotFoundError(f"there are no weights at {path}: check the path, or train and export them first")
+        raise FileNotFoundError(f"there are no weights at {path}: "
+                                "check the path, or train and export them first")
     if mistaken := _mistaken(Path(path)):
         raise CheckpointError(f"{path} is {mistaken}")
     try:
@@ -213,5 +241,8 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
             raise ValueError("its checksum does not fit")
         metadata = json.loads(text, object_hook=current_names)
     except Exception as error:  # a damaged file fails in many ways
-        raise CheckpointError(f"{path} is damaged or was not written by export_weights: fetch or export it again") from error
-    return {key: t.to(torch.float32, copy=True) if t.is_floating_point() else t.clone() for key, t in tensors.items()}, metadata
+        raise CheckpointError(f"{path} is damaged or was not written by export_weights: "
+                              "fetch or export it again") from error
+    state_dict = {key: tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
+                  for key, tensor in tensors.items()}
+    return state_dict, metadata

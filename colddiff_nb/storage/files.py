@@ -1,7 +1,7 @@
 """Writing into a run folder: all or nothing, one writer at a time, and errors that say what to do.
 
-A file is written under a temporary name of its own in its folder, flushed to the disk, then renamed. A kill at any moment leaves
-the old file, the new one, or a temporary file that the next `lock` or `checkpoint.save` removes.
+A file is written under a temporary name of its own in its folder, flushed to the disk, then renamed. A kill
+leaves the old file, the new one, or a temporary file that the next `lock` or `checkpoint.save` removes.
 """
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 TEMPORARY = ".colddiff-tmp"
-HEARTBEAT, STALE = 20.0, 300.0  # seconds: how often a writer shows that it lives; the silence after which another system takes over
+HEARTBEAT = 20.0  # seconds between the signs that a writer lives
+STALE = 300.0  # seconds of silence after which another system takes over
 WRITING = 5.0  # seconds that an unreadable lock file counts: it is being written
 SOMEBODY = "another process that starts or ends just now"
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
@@ -31,7 +32,7 @@ class CheckpointError(OSError):
 
 @contextmanager
 def explained(folder: Path, mend: str) -> Iterator[None]:
-    """Turn the system's error (disk full, read-only, folder gone) into one that names the folder and the mend."""
+    """Turn the system's error, such as a full disk, into one that names the folder and the mend."""
     try:
         yield
     except CheckpointError:
@@ -42,12 +43,13 @@ def explained(folder: Path, mend: str) -> Iterator[None]:
 
 @contextmanager
 def usable(path: str | Path) -> Iterator[None]:
-    """One line for a file that is intact, but of another kind, or not as this version writes it."""
+    """Turn what an intact file of another kind or version raises into one line that names the file."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise CheckpointError(f"{path} is intact, but does not fit here ({reason}): choose another one") from error
+        raise CheckpointError(f"{path} is intact, but does not fit here ({reason}): "
+                              "choose another one") from error
 
 
 def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -80,8 +82,8 @@ def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def check_mounted(path: str | Path) -> None:
     """Raise CheckpointError for a path on a Google Drive that is not mounted.
 
-    What is written there would be lost. Under /content/drive that must be a mount point; mounted elsewhere, Drive has a
-    folder MyDrive, which is never made here.
+    What is written there would be lost. Under /content/drive that must be a mount point; mounted elsewhere,
+    Drive has a folder MyDrive, which is never made here.
     """
     path = Path(path).resolve()
     for folder in (path, *path.parents):
@@ -98,9 +100,7 @@ def make_folder(path: str | Path) -> None:
 
 
 def remove_temporary(folder: Path, *names: str) -> None:
-    """Remove temporary files whose names begin so.
-
-    Name files that the caller alone writes: of others one may be being written."""
+    """Remove temporary files whose names begin so; name files that the caller alone writes."""
     for name in names:
         for path in folder.glob(f"{name}*{TEMPORARY}"):
             path.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ def _process(pid: int) -> str | None:
     except OSError:
         if Path("/proc/self/stat").exists():
             return None
-    with suppress(PermissionError):  # a system without /proc, such as macOS; another user's process may not be asked, but runs
+    with suppress(PermissionError):  # no /proc, as on macOS; another user's process runs
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -153,8 +153,8 @@ def _holder(content: bytes, silence: float) -> str | None:
 def _take(path: Path, mine: bytes) -> str | None:
     """Make this lock file ours; else say who holds it.
 
-    A file that was left behind is replaced only under a second lock, named after what the file says. So one process gets it
-    of all that find it at the same time, and none replaces what another has just put there.
+    A file that was left behind is replaced only under a second lock, named after what the file says. So one
+    process gets it of all that find it at the same time, and none replaces what another has just put there.
     """
     try:
         with open(path, "xb") as file:
@@ -177,21 +177,28 @@ def _take(path: Path, mine: bytes) -> str | None:
 
 @contextmanager
 def held(path: Path, wait: float = 0) -> Iterator[Callable[[], None]]:
-    """Hold a lock file, waiting up to `wait` seconds; a CheckpointError names who holds it.
+    """Hold a lock file, waiting up to `wait` seconds; make its folder if missing.
 
-    Its folder is made when missing. File locks do not work on Drive, so the file names host and process. On its own
-    system it counts while that process runs: after a kill the next one gets it at once. From another system it counts
-    until it was not touched for STALE seconds.
-    Gives a function to call before each write: it raises CheckpointError where another process took the lock over.
+    File locks do not work on Drive, so the file names host and process. On its own system it counts while
+    that process runs: after a kill the next one gets it at once. From another system it counts until it was
+    not touched for STALE seconds.
+
+    Yields:
+        What to call before each write: it raises CheckpointError where another process took the lock over.
+
+    Raises:
+        CheckpointError: names who holds it.
     """
     folder, began = path.parent, time.monotonic()
-    mine = json.dumps({"host": platform.node(), "system": _system(), "pid": os.getpid(), "process": _process(os.getpid()),
-                       "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": secrets.token_hex(4)}).encode()
+    mine = json.dumps({
+        "host": platform.node(), "system": _system(), "pid": os.getpid(), "process": _process(os.getpid()),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"), "token": secrets.token_hex(4)}).encode()
     with explained(folder, MEND):
         make_folder(folder)
         while holder := _take(path, mine):
             if time.monotonic() - began >= max(wait, 2 * WRITING if holder == SOMEBODY else 0):
-                raise CheckpointError(f"{folder} is in use by {holder}: stop it, or choose another --run DIR (if it is gone, delete {path})")
+                raise CheckpointError(f"{folder} is in use by {holder}: stop it, or choose another --run DIR "
+                                      f"(if it is gone, delete {path})")
             time.sleep(0.05)
     ended = threading.Event()
 

@@ -23,18 +23,22 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def device() -> torch.device:
-    """CUDA where there is one, else the CPU: Apple's GPUs have no float64, in which blur is computed."""
+    """Choose CUDA where there is one, else the CPU: Apple's GPUs have no float64, which blur needs."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def mixed_precision(precision: str, network: str) -> str:
-    """Accelerate's name for a recipe's precision.
+    """Return Accelerate's name for a recipe's precision.
 
-    "auto" is bfloat16 for the small network where the device has it: its preconditioner keeps the measurement in float32.
-    The paper's networks see x_t alone and need float32. Raises ValueError for fp16 on a CPU, which would train in float32.
+    "auto" is bfloat16 for the small network where the device has it: its preconditioner keeps the measurement
+    in float32. The paper's networks see x_t alone and need float32.
+
+    Raises:
+        ValueError: fp16 on a CPU, which would train in float32.
     """
     if precision == "fp16" and device().type == "cpu":
-        raise ValueError("precision = fp16: no CPU trains in it; choose auto, float32 or bf16, or a machine with an NVIDIA GPU")
+        raise ValueError("precision = fp16: no CPU trains in it; "
+                         "choose auto, float32 or bf16, or a machine with an NVIDIA GPU")
     if precision == "auto":
         return "bf16" if network == "small" and has_bf16(device()) else "no"
     return {"float32": "no"}.get(precision, precision)
@@ -44,14 +48,16 @@ def mixed_precision(precision: str, network: str) -> str:
 def true_float32() -> Iterator[None]:
     """Compute in whole float32 inside: no TF32 on GPUs, no bfloat16 on CPUs.
 
-    They round away what a blurred image still holds. torch has two ways to set this, and refuses to read the older after
-    the newer was used. So only the newer is touched where there is one (since 2.9). A place that follows another reads
-    "ieee" after that one is set. So only what was set by itself is set here, and put back.
+    They round away what a blurred image still holds. torch has two ways to set this, and refuses to read the
+    older after the newer was used. So only the newer is touched where there is one (since 2.9). A place that
+    follows another reads "ieee" after that one is set. So only what was set by itself is set here, and put
+    back.
     """
     backends: Any = torch.backends
     with ExitStack() as restored:
         if hasattr(backends, "fp32_precision"):
-            for place in (backends, backends.cudnn, backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn,
+            for place in (backends, backends.cuda.matmul,
+                          backends.cudnn, backends.cudnn.conv, backends.cudnn.rnn,
                           backends.mkldnn, backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn):
                 if place.fp32_precision != "ieee":
                     restored.callback(setattr, place, "fp32_precision", place.fp32_precision)
@@ -65,7 +71,7 @@ def true_float32() -> Iterator[None]:
 
 
 def report() -> str:
-    """The machine in a few lines, to paste into an issue."""
+    """Describe the machine in a few lines, to paste into an issue."""
     here = device()
     name = torch.cuda.get_device_name() if here.type == "cuda" else platform.processor() or platform.machine()
     return "\n".join([
