@@ -152,7 +152,8 @@ def archive() -> Path:
 def obstacle() -> str | None:
     """Say what is missing here to make the page, if anything is."""
     if tuple(map(int, torch.__version__.split(".")[:2])) < OLDEST_TORCH:
-        return f"this is torch {torch.__version__}, and {'.'.join(map(str, OLDEST_TORCH))} is the first that exports"
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        return f"this is torch {torch.__version__}, and {oldest} is the first that exports"
     try:
         archive()
     except OSError as error:
@@ -189,7 +190,7 @@ def build(folder: Path) -> None:
 
 
 def notebook(folder: Path) -> str:
-    """Return the address of notebook 00: in the project's repository, or a copy in the folder where there is none."""
+    """Return the address of notebook 00: in the project's repository, else of a copy in the folder."""
     name, setup = "00_start_here.ipynb", (HOME / "notebooks" / "01_data_and_degradations.py").read_text()
     address = re.findall(r'^ADDRESS, VERSION = "([^"]+)"', setup, re.MULTILINE)
     if address:

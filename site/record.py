@@ -1,4 +1,4 @@
-"""Record the film of the live page that README shows: a digit is drawn, destroyed and restored by a script in Chromium.
+"""Record the film of the live page that README shows: a script draws, destroys and restores a digit.
 
     make site && python site/record.py [FILE]    write it (default: results/pictures/live.gif)
 """
@@ -20,7 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 HOME = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
 WIDTH, HEIGHT, COLOURS = 1200, 570, 128
-BELLY = [(.46 + .22 * math.cos(math.radians(a)), .64 + .21 * math.sin(math.radians(a))) for a in range(-120, 141, 20)]
+ANGLES = map(math.radians, range(-120, 141, 20))
+BELLY = [(.46 + .22 * math.cos(angle), .64 + .21 * math.sin(angle)) for angle in ANGLES]
 FIVE = [(.68, .15), (.58, .15), (.47, .15), (.36, .15), (.345, .3), (.33, .45), *BELLY]
 Frame = tuple[Image.Image, int]  # and how many milliseconds it stays
 
@@ -80,7 +81,8 @@ def main() -> str | None:
     folder = HOME / "build" / "site"
     if not folder.exists():
         return f"there is no {folder.relative_to(HOME)}: make site"
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server, sync_playwright() as p:
+    handler = partial(Quiet, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as p:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
@@ -91,7 +93,8 @@ def main() -> str | None:
     pictures, durations = zip(*frames)
     palette = Image.fromarray(np.concatenate(pictures)).quantize(COLOURS)
     small = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    small[0].save(path, save_all=True, append_images=small[1:], duration=list(durations), loop=0, optimize=True)
+    small[0].save(path, save_all=True, append_images=small[1:], duration=list(durations), loop=0,
+                  optimize=True)
     print(f"{path}: {len(frames)} frames, {path.stat().st_size / 1e6:.2f} MB")
     return None
 

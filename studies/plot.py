@@ -28,7 +28,7 @@ def draw(published: Published, path: Path) -> None:
     for panel, metric in zip(panels, METRICS):
         for height, (pair, variant, _) in enumerate(rows):
             found = scores(published, pair, variant, metric)
-            for step, who in enumerate(STYLES):  # a little below each other, so that equal scores can be told apart
+            for step, who in enumerate(STYLES):  # a little below each other: equal scores differ
                 if who in found:
                     panel.plot(found[who], height + 0.2 * (step - 1), linestyle="", markersize=8,
                                **STYLES[who])

@@ -50,5 +50,6 @@ def realism_curve(published: Published) -> str:
         return "Not run yet: `python -m studies run realism_longer`."
     rows = [(f"{row['images']:,.0f}", f"{row['fid_direct']:.1f}", f"{row['frechet_direct']:.1f}",
              f"{row['rmse_direct']:.4f}", f"{row['sharpness_direct']:.2f}") for row in record["curve"]]
-    said = f"{record['n']:,} validation digits, direct, {record['device']}, {record['seconds']:.0f} s with scoring."
+    said = (f"{record['n']:,} validation digits, direct, {record['device']}, "
+            f"{record['seconds']:.0f} s with scoring.")
     return f"{said}\n\n{table('images seen | FID | Frechet | RMSE | fine detail', rows)}"

@@ -29,7 +29,7 @@ from nbformat import NotebookNode
 HOME = Path(__file__).resolve().parent.parent
 NOTEBOOKS = HOME / "notebooks"
 LARGEST = 1_000_000  # bytes of one .ipynb
-KEPT = ("cellView", "jupyter", "tags")  # metadata of a cell: folded away in Colab, in JupyterLab; what tests look for
+KEPT = ("cellView", "jupyter", "tags")  # of a cell: folded away in Colab, in JupyterLab; what tests seek
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = "https://colab.research.google.com"
 BADGE = (f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"

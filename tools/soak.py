@@ -55,7 +55,8 @@ def main() -> None:
                      "system": platform.system()},
         "seconds": round(time.monotonic() - began)}
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    before = json.loads(chosen.output.read_text()) if chosen.output.exists() else {}  # it holds the mutants too
+    # The file holds what the mutation tester found, too.
+    before = json.loads(chosen.output.read_text()) if chosen.output.exists() else {}
     chosen.output.write_text(json.dumps(before | report, indent=1) + "\n")
     print(f"wrote {chosen.output}")
 

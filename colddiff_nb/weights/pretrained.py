@@ -13,16 +13,19 @@ from colddiff_nb.storage.files import usable
 from colddiff_nb.training.recipes import Recipe
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
-SAME_IMAGES = {"mnist5k": "mnist", "photos": "cifar10"}  # offline sets are restored by the weights of the set they stand for
+SAME_IMAGES = {"mnist5k": "mnist", "photos": "cifar10"}  # offline sets, and what set's weights restore them
 
 Model = tuple[nn.Module, Degradation, dict[str, Any]]
 
 
 def load_model(path: str | Path) -> Model:
-    """(network in eval mode, its degradation, metadata) of a weights file written at the end of a training.
+    """Load a weights file that a training wrote: (network in eval mode, its degradation, metadata).
 
-    metadata: recipe, data (the training images' provenance), images_seen, checksum and more. Raises FileNotFoundError without a
-    file and CheckpointError for a damaged or foreign one.
+    metadata: recipe, data (the training images' provenance), images_seen, checksum and more.
+
+    Raises:
+        FileNotFoundError: there is no file.
+        CheckpointError: the file is damaged or foreign.
     """
     weights, metadata = load_weights(path)
     with usable(path):
@@ -34,22 +37,31 @@ def load_model(path: str | Path) -> Model:
 
 
 def pretrained_folder(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
-    """Where results/ keeps the model of a task and a data set: for 8 bits one made for them, or the only one there is."""
+    """Return the folder in results/ of a model: for 8 bits one made for them, or the only one there is."""
     dataset = data_set(dataset)
     pair = RESULTS / f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
     special = pair.with_name(f"{pair.name}-{measurement_precision}")
-    return pair if measurement_precision == "float32" or measurement_precision == "8bit" and not special.is_dir() else special
+    if measurement_precision == "8bit" and special.is_dir():
+        return special
+    return pair if measurement_precision in ("float32", "8bit") else special
 
 
 def load_pretrained(task: str, dataset: str, measurement_precision: str = "float32") -> Model:
-    """The shipped model of a task and a data set ("mnist5k" takes MNIST's, "photos" CIFAR-10's), checksum verified.
+    """Load the shipped model of a task and a data set, its checksum verified.
 
-    measurement_precision: "8bit" for an x_T rounded to 8 bits: deblurring has a model made for them, the other tasks one for both. Raises
-    FileNotFoundError, naming what is there, where none is shipped.
+    Args:
+        dataset: "mnist5k" takes MNIST's model, "photos" CIFAR-10's.
+        measurement_precision: "8bit" for an x_T rounded to 8 bits: deblurring has a model made for them, the
+            other tasks one for both.
+
+    Raises:
+        FileNotFoundError: none is shipped; it names what is there.
     """
     path = pretrained_folder(task, dataset, measurement_precision) / "weights.safetensors"
     if not path.is_file():
         shipped = sorted(found.parent.name for found in RESULTS.glob("*/weights.safetensors"))
-        raise FileNotFoundError(f"no weights are shipped for {task}, {dataset}, {measurement_precision} ({path.parent.name}): "
-                                f"choose one of {', '.join(shipped) or 'none'}, or train: python -m colddiff_nb train small")
+        wanted = f"{task}, {dataset}, {measurement_precision} ({path.parent.name})"
+        raise FileNotFoundError(f"no weights are shipped for {wanted}: "
+                                f"choose one of {', '.join(shipped) or 'none'}, "
+                                "or train: python -m colddiff_nb train small")
     return load_model(path)
