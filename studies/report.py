@@ -28,8 +28,9 @@ def reliability(published: Published) -> str:
         return "Not run yet: `make soak`."
     return ("`make soak` (seed {seed}, {seconds:,} s on {versions[system]}, PyTorch {versions[torch]}) "
             "survived {kills_survived:,} kills and {faults_injected:,} faults in "
-            "{trainings_equal_bit_for_bit} tiny trainings, each equal to an uninterrupted one bit for bit at its "
-            "end; {cases_fuzzed:,} cases of odd input at {doors} doors gave a valid result or one clear line. [By kind](reliability.json)."
+            "{trainings_equal_bit_for_bit} tiny trainings, each equal to an uninterrupted one bit for bit at "
+            "its end; {cases_fuzzed:,} cases of odd input at {doors} doors gave a valid result or one clear "
+            "line. [By kind](reliability.json)."
             ).format(**soak, doors=len(soak["cases"]))
 
 
