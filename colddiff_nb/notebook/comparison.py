@@ -74,22 +74,23 @@ class Comparison:
         return (guess - self.x0.clamp(-1, 1)).abs().mean(0) / 2
 
     def limit(self, of: Any) -> float:
-        """Where the colours of `added` or `error` end: beyond 99.8 % of all pixels of both algorithms."""
+        """Return where colours of `added` or `error` end: beyond 99.8 % of all pixels."""
         values = [of(name, k).abs().numpy() for name in NAMES for k in range(self.steps)]
         return max(float(np.quantile(values, 0.998)), 0.01)
 
     @cached_property
     def rmse(self) -> dict[str, list[float]]:
-        """RMSE for k = 0..steps of "algorithm2 state", "algorithm2 prediction" and so on, and of "direct"."""
+        """RMSE for k = 0..steps of "algorithm2 state" and so on, and of "direct"."""
         found = {}
         for name in NAMES:
             for what, of in (("state", self.state), ("prediction", self.prediction)):
-                found[f"{name} {what}"] = [rmse(of(name, k)[None], self.x0[None]) for k in range(self.steps + 1)]
+                images = [of(name, k) for k in range(self.steps + 1)]
+                found[f"{name} {what}"] = [rmse(x[None], self.x0[None]) for x in images]
         return found | {"direct": found["algorithm2 prediction"][:1] * (self.steps + 1)}
 
 
-def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str = "", measurement_precision: str = "float32",
-            T: int | Sequence[int] | None = None) -> Comparison:
+def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str = "",
+            measurement_precision: str = "float32", T: int | Sequence[int] | None = None) -> Comparison:
     """Degrade x0 (1, C, H, W) in [-1, 1] and restore it in all three ways, once.
 
     A random `degrade` must be drawn for this image. measurement_precision "8bit" rounds x_T
@@ -98,8 +99,9 @@ def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str = "",
     if x0.ndim != 4 or len(x0) != 1:
         raise ValueError(f"x0 has shape {tuple(x0.shape)}: give one image (1, C, H, W), such as x0[:1]")
     x_T = measure(degrade(x0, severities(degrade, T)[0]), measurement_precision)
-    second, first = (sampler(restore, degrade, x_T, T, trajectory=True) for sampler in (algorithm2, algorithm1))
-    return Comparison(x0[0].cpu(), x_T[0].cpu(), _on_cpu(second), _on_cpu(first), title)
+    second, first = (_on_cpu(sampler(restore, degrade, x_T, T, trajectory=True))
+                     for sampler in (algorithm2, algorithm1))
+    return Comparison(x0[0].cpu(), x_T[0].cpu(), second, first, title)
 
 
 def _on_cpu(run: Trajectory) -> Trajectory:
@@ -119,6 +121,6 @@ def describe(comparison: Comparison, k: int) -> str:
     rows = "; ".join(
         f"{label}: state {scores[f'{name} state'][k]:.3f}, prediction {scores[f'{name} prediction'][k]:.3f}"
         for name, label in NAMES.items())
-    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, severity {s}: pictures of state, "
-            f"prediction, what the next step adds and error, and curves of RMSE. RMSE here: {rows}; "
+    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, severity {s}: pictures of "
+            f"state, prediction, what the next step adds and error, and curves of RMSE. RMSE here: {rows}; "
             f"direct reconstruction: {scores['direct'][k]:.3f}.")

@@ -1,4 +1,4 @@
-"""What `make run` does: three quick trainings on real digits, and how they do on digits they have not seen."""
+"""What `make run` does: three quick trainings on real digits, scored on digits they have not seen."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -25,8 +25,8 @@ SEVERITIES = {"superres": None, "inpaint": None, "deblur": 20}  # None: the pape
 TITLES = {"superres": "pixelation", "inpaint": "masks", "deblur": "blur"}
 
 
-def restorations(network: nn.Module, degrade: Degradation, pixels: Tensor, measurement_precision: str = "float32",
-                 seed: int = 0) -> dict[str, Tensor]:
+def restorations(network: nn.Module, degrade: Degradation, pixels: Tensor,
+                 measurement_precision: str = "float32", seed: int = 0) -> dict[str, Tensor]:
     """Degrade uint8 images (n, C, H, W) and restore them in all three ways: the columns of a `grid`."""
     x0 = to_float(pixels)
     drawn = degrade.draw(len(x0), torch.Generator().manual_seed(seed))
@@ -43,7 +43,8 @@ def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Imag
     test = load(chosen.dataset, "test")
     evaluate(network, degrade, test, folder, trained_on=metadata["data"], weights=metadata["checksum"],
              classifier=classifier)
-    return grid(restorations(network, degrade, test.pixels[:6]), 2, title=f"Restored from {TITLES[chosen.task]}")
+    shown = restorations(network, degrade, test.pixels[:6])
+    return grid(shown, 2, title=f"Restored from {TITLES[chosen.task]}")
 
 
 def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
@@ -60,5 +61,6 @@ def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
     picture, scores = Path(runs, "restored.png"), markdown(table(list(pictures)))
     Image.fromarray(np.hstack(list(pictures.values()))).save(picture)
     Path(runs, "table.md").write_text(scores + "\n")
-    print(f"\n1,000 digits that no network was trained on (the classifier reads {accuracy:.1%} of the originals):\n")
+    print(f"\n1,000 digits that no network was trained on "
+          f"(the classifier reads {accuracy:.1%} of the originals):\n")
     print(f"{scores}\n\nPictures:  {picture}\nNotebooks: make lab, then open 00_start_here.ipynb")

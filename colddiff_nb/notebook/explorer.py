@@ -1,4 +1,4 @@
-"""The explorer: one image restored step by step under a slider, for every task and data set, and for your own.
+"""The explorer: one image restored step by step under a slider, for each task, data set and image of yours.
 
     explorer = Explorer(choose_model, {"mnist5k": load("mnist5k", "test")})
     explorer.widget
@@ -33,7 +33,7 @@ KEPT = 8  # selections whose frames stay in memory, about 4 MB each
 
 
 def with_contrast(images: Images, few: int) -> list[int]:
-    """Return the numbers of the first few images that are not nearly flat, such as sky; flat ones if there are too few."""
+    """Return the numbers of the first few images; nearly flat ones, such as sky, only if others lack."""
     spread = images.pixels[:1000].float().flatten(1).std(1)
     return sorted(sorted(range(len(spread)), key=lambda i: (bool(spread[i] < 40), i))[:few])
 
@@ -81,13 +81,15 @@ class Explorer:
 
     def _thumbnails(self, few: int) -> list[Any]:
         """Images above the buttons that choose one; and the doors for one of the reader's own."""
-        self.thumbnails = [widgets.Image(format="png", layout=_width(56) | {"height": "56px"}) for _ in range(few)]
+        square = _width(56) | {"height": "56px"}
+        self.thumbnails = [widgets.Image(format="png", layout=square) for _ in range(few)]
         numbers = [(str(i), i) for i in range(few)] + [("mine", MINE)]
         self.image = widgets.ToggleButtons(options=numbers, style={"button_width": "56px"})
         self.image.observe(self._safely(self._select), "value")
         self.upload = widgets.FileUpload(accept="image/*", description="own image", layout=_width(160))
         self.upload.observe(self._safely(self._receive), "value")
-        self.path = widgets.Text(placeholder="or its path, then Enter", continuous_update=False, layout=_width(180))
+        self.path = widgets.Text(
+            placeholder="or its path, then Enter", continuous_update=False, layout=_width(180))
         self.path.observe(self._safely(self._open_path), "value")
         self.path.on_msg(self._safely(self._open_path))  # Enter, where the text is as it was
         mine = [widgets.HBox([self.upload, self.path]), self.invert]
@@ -97,7 +99,8 @@ class Explorer:
         self.back = _button("◀ back", 70, self._safely(self._step, -1))
         self.next = _button("next ▶", 70, self._safely(self._step, +1))
         self.play, self.label = widgets.Play(interval=200, min=0), widgets.Label()
-        self.slider = widgets.IntSlider(min=0, description="k", layout=_width(300), style={"description_width": "initial"})
+        self.slider = widgets.IntSlider(
+            min=0, description="k", layout=_width(300), style={"description_width": "initial"})
         self.slider.observe(self._show, "value")
         self.link = widgets.jslink((self.play, "value"), (self.slider, "value"))
         return [self.back, self.next, self.play, self.slider, self.label]
@@ -110,7 +113,8 @@ class Explorer:
     def choose(self, number: int) -> None:
         """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
         if number not in (MINE, *range(len(self.thumbnails))):
-            raise ValueError(f"there is no image {number}: choose 0..{len(self.thumbnails) - 1}, or -1 for your own")
+            last = len(self.thumbnails) - 1
+            raise ValueError(f"there is no image {number}: choose 0..{last}, or -1 for your own")
         self.image.value = number
         self._select()
 
@@ -128,7 +132,7 @@ class Explorer:
         return target
 
     def _select(self) -> None:
-        """Show the selection, restored and painted now if it was not before; k stays where that step exists."""
+        """Show the selection, restored and painted if it was not before; k stays if that step exists."""
         images = self.images[self.data.value]
         for thumbnail, number in zip(self.thumbnails, self.numbers[self.data.value]):
             thumbnail.value = png(picture(to_float(images.pixels[number])))
@@ -156,7 +160,8 @@ class Explorer:
     def _step(self, by: int) -> None:
         self.slider.value = min(max(self.slider.value + by, 0), self.slider.max)
 
-    def _restored(self, task: str, data: str, number: int, name: str, content: bytes, shape: torch.Size) -> Comparison:
+    def _restored(self, task: str, data: str, number: int, name: str,
+                  content: bytes, shape: torch.Size) -> Comparison:
         """Restore an image that is given as bytes: they tell whether it was restored before."""
         restore, degrade, label = self.load(task, data)
         x0 = torch.frombuffer(bytearray(content), dtype=torch.float32).reshape(shape)

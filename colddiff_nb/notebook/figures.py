@@ -64,7 +64,8 @@ class _Stage:
         self.texts = {"": self.page.text(LEFT, 60, "", animated=True)}
         for key, label in zip(comparison.rmse, self.legend.get_texts()):
             y = HEIGHT - label.get_window_extent().y0 / self.zoom
-            self.texts[key] = self.page.text(RIGHT, y, "", ha="right", va="bottom", fontsize=13, animated=True)
+            self.texts[key] = self.page.text(
+                RIGHT, y, "", ha="right", va="bottom", fontsize=13, animated=True)
 
     def _draw_panels(self) -> None:
         """All but the pictures: their borders and titles, and the colour bars."""
@@ -79,7 +80,8 @@ class _Stage:
             self.page.text(COLUMNS[1], y - 8, f"{NAMES[name]}:  {rule}", color=LINES[name]["color"])
 
         adds, error = (self.comparison.limit(of) for of in (self.comparison.added, self.comparison.error))
-        cube_root = FuncNorm((np.cbrt, lambda y: y ** 3), -adds, adds)  # the last step often adds a hundred times more
+        # Cube roots, as the last step often adds a hundred times more than the first.
+        cube_root = FuncNorm((np.cbrt, lambda y: y ** 3), -adds, adds)
         self.colours = ScalarMappable(cube_root, "PuOr"), ScalarMappable(Normalize(0, error), "cividis")
         for x, colours, ticks in zip(COLUMNS[3:], self.colours, ((-adds, 0, adds), (0, error))):
             place = self.page.inset_axes((x, ROWS[1] + PANEL + 10, PANEL, 8), transform=self.page.transData)
@@ -102,8 +104,9 @@ class _Stage:
         apart = max(1, steps // 8)  # between markers
         for first, (name, style) in enumerate(LINES.items()):
             for what, dash, fill in (("state", "-", style["color"]), ("prediction", "--", "white")):
-                axes.plot(scores[f"{name} {what}"], linestyle=dash, markerfacecolor=fill, markersize=7, clip_on=False,
-                          markevery=(first * (apart // 2), apart), label=f"{NAMES[name]}, {what}", **style)
+                axes.plot(
+                    scores[f"{name} {what}"], label=f"{NAMES[name]}, {what}", linestyle=dash, markerfacecolor=fill,
+                    markersize=7, markevery=(first * (apart // 2), apart), clip_on=False, **style)
         axes.axhline(scores["direct"][0], color=INK, linestyle=":", label="direct")
         self.legend = axes.legend(loc="center left", bbox_to_anchor=(1.04, 0.5), frameon=False)
         self.here = axes.axvline(0, color=INK, linewidth=1, animated=True)
@@ -127,7 +130,8 @@ class _Stage:
         """Rows: what is given, and an algorithm's state, prediction, step and error."""
         shown, rows = self.comparison, []
         for name, given in zip(RULES, (picture(shown.x0), picture(shown.x_T, self.stretch))):
-            rows.append([given, picture(shown.state(name, k), self.stretch), picture(shown.prediction(name, k))])
+            state, prediction = shown.state(name, k), shown.prediction(name, k)
+            rows.append([given, picture(state, self.stretch), picture(prediction)])
             for colours, values in zip(self.colours, (shown.added(name, k), shown.error(name, k))):
                 rows[-1].append(Image.fromarray(colours.to_rgba(values.numpy(), bytes=True)))
         return rows
@@ -137,10 +141,11 @@ _stage = lru_cache(maxsize=2)(_Stage)
 
 
 def gif(comparison: Comparison, path: str | Path, stretch: bool = False, seconds: float = 8) -> Path:
-    """Write the frames of k = 0..steps as an endless GIF that takes `seconds` and rests for two; return its path."""
+    """Write all frames as an endless GIF that takes `seconds` and rests for two; return its path."""
     frames = [frame(comparison, k, stretch) for k in range(comparison.steps + 1)]
     some = np.concatenate([np.asarray(one) for one in frames[::max(1, len(frames) // 6)]])
-    palette = Image.fromarray(some).quantize(method=Image.Quantize.FASTOCTREE)  # one for all, so no colour flickers
+    # One palette for all frames, so that no colour flickers.
+    palette = Image.fromarray(some).quantize(method=Image.Quantize.FASTOCTREE)
     frames = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
     pauses = [round(1000 * seconds / len(frames))] * len(frames)
     pauses[-1] += 2000

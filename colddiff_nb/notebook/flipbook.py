@@ -31,7 +31,8 @@ class Flipbook:
             control.observe(lambda _, level=level: self._turn(level), "value")
             self.controls.append(control)
         layout = {"max_width": f"{width}px"}
-        self.picture = widgets.Image(format="png", layout=layout | {"align_self": "flex-start"})  # else it is stretched
+        self.picture = widgets.Image(
+            format="png", layout=layout | {"align_self": "flex-start"})  # else it is stretched
         self.sentence = widgets.HTML(layout=layout)
         self.widget = widgets.VBox([*self.controls, self.picture, self.sentence])
         self._turn(len(names) - 1)

@@ -1,4 +1,4 @@
-"""Which model a notebook shows: shipped weights, the reader's own, or a short training where there is neither."""
+"""Which model a notebook shows: shipped weights, the reader's own, or those of a short training."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from colddiff_nb.weights.pretrained import SAME_IMAGES, load_model, load_pretrai
 
 
 class Chosen(NamedTuple):
-    """A network in eval mode, its degradation, and what titles say: "shipped weights 0123abcd, 1.9 M images"."""
+    """A network, its degradation, and what titles say: "shipped weights 0123abcd, 1.9 M images"."""
 
     restore: nn.Module
     degrade: Degradation
@@ -37,7 +37,8 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
     if mine is None:
         try:
             restore, degrade, metadata = load_pretrained(task, dataset)
-            return Chosen(restore, degrade, f"shipped weights {metadata['checksum'][:8]}, {images_seen(metadata)}")
+            label = f"shipped weights {metadata['checksum'][:8]}, {images_seen(metadata)}"
+            return Chosen(restore, degrade, label)
         except FileNotFoundError as error:
             print(error)
         mine = own_weights(task, dataset, runs)
@@ -51,7 +52,7 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
-    """Return the newest weights in <runs>/*<task>-<dataset> that were trained for both; smoke tests' come last.
+    """Return the newest weights in <runs>/*<task>-<dataset> trained for both; smoke tests' come last.
 
     An offline set also takes those of the set it stands for, a folder of your own those of equal images.
     """

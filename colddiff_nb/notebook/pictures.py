@@ -67,13 +67,15 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
                          "give columns of one (n, C, H, W), n labels or none")
     (n, _, height, width), = shapes
     height, width = height * scale, width * scale
-    name, heads, sides = _line(title, 18, formulas=False), [_line(label) for label in columns], [_line(row) for row in rows]
+    name = _line(title, 18, formulas=False)
+    heads, sides = [_line(label) for label in columns], [_line(row) for row in rows]
     top = 36 + 40 * bool(title)
     left = EDGE + max((side.width + GAP for side in sides), default=0)
     cells = [max(width, head.width) + GAP for head in heads]
     tops = [top + i * (height + GAP) for i in range(n)]
 
-    page = Image.new("RGB", (max(left + sum(cells) + 4, name.width + 2 * EDGE), top + n * (height + GAP) + 4), "white")
+    wide = max(left + sum(cells) + 4, name.width + 2 * EDGE)
+    page = Image.new("RGB", (wide, top + n * (height + GAP) + 4), "white")
     page.paste(name, (EDGE, 8))
     for side, y in zip(sides, tops):
         page.paste(side, (EDGE, y + (height - side.height) // 2))

