@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -32,7 +32,7 @@ def at_least_1(**numbers: int | None) -> None:
             raise ValueError(f"{name} = {value}: it must be at least 1")
 
 
-def images_for(metadata: dict, weights: Path, dataset: str | None, split: str, data: Path) -> Images:
+def images_for(metadata: dict[str, Any], weights: Path, dataset: str | None, split: str, data: Path) -> Images:
     """Load the images to restore; raise ValueError first for weights of another colour."""
     from colddiff_nb.data.loading import load
     trained_on = metadata["recipe"]["dataset"]
@@ -99,7 +99,8 @@ class Evaluate:
     def __call__(self) -> None:
         from dataclasses import replace
 
-        from colddiff_nb.evaluation import evaluate, markdown, table
+        from colddiff_nb.evaluation import Judges, evaluate, markdown, table
+        from colddiff_nb.metrics import load_inception
         from colddiff_nb.weights.pretrained import RESULTS, load_model
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
@@ -112,9 +113,12 @@ class Evaluate:
         if folder.resolve().is_relative_to(RESULTS):  # which is under version control
             folder = Path("runs", f"shipped-{folder.name}")
             print(f"shipped weights: the scores are kept in {folder}")
-        scored = evaluate(network.to(here), degrade.to(here), images, folder, methods=self.methods,
-                          measurement_precision=self.measurement_precision, batch=self.batch, trained_on=metadata["data"],
-                          weights=metadata["checksum"], fid=self.fid, n=self.n)
+        judges = Judges()
+        if self.fid:
+            inception, why = load_inception(device=here)
+            judges = Judges(inception=inception, why=why)
+        scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder, methods=self.methods, n=self.n,
+                          measurement_precision=self.measurement_precision, judges=judges, batch=self.batch)
         print(markdown(table(scored)))
 
 
@@ -181,7 +185,7 @@ class Report:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    command = tyro.cli(Train | Evaluate | Sample | Table | Demo | Report, args=arguments, prog="python -m colddiff_nb",  # type: ignore[call-overload]
+    command = tyro.cli(Train | Evaluate | Sample | Table | Demo | Report, args=arguments, prog="python -m colddiff_nb",
                        description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes,
                                                     tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff))
     try:

@@ -1,15 +1,14 @@
-"""Scores a restorer on a whole split, records every cell with where it comes from, and builds the tables.
+"""Scores a restorer on a whole split.
 
-A cell is one method (degraded, direct, algorithm1, algorithm2) from x_T in one precision (float32, 8bit). Cells are written to
-<folder>/metrics.json as they are done, so that a run which was stopped goes on with the next cell.
+A cell is one method from x_T in one precision. Cells are recorded as they are done, see metrics/records.py, so that a run
+which was stopped goes on with the next cell.
 """
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,85 +21,113 @@ from colddiff_nb.data.names import PREFIX, channels, check_whole
 from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 from colddiff_nb.degradations.tasks import MAKERS, make, measure
+from colddiff_nb.metrics.records import fid_protocol, markdown, record, recorded, table
 from colddiff_nb.sampling import SAMPLERS, Restore
-from colddiff_nb.storage import files
-from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.runtime import true_float32
 
-METHODS: dict[str, Callable] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
+__all__ = ["METHODS", "Judges", "degraded_rows", "evaluate", "fid_protocol", "markdown", "refuse_training_images", "table"]
+
+Sampler = Callable[..., Any]  # sampler(restore, degrade, x_T) -> x_0
+
+METHODS: dict[str, Sampler] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
 CONTAINS = {  # splits whose images also have another name
     ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
     ("mnist5k", "validation"): {("mnist5k", "train")}}
-CELL: dict[str, Any] = dict.fromkeys(("task", "data", "split", "variant", "method", "measurement_precision"), str) | dict.fromkeys(
-    ("rmse", "ssim", "n"), (int, float)) | {"gain": (float, type(None)), "fid": (str, float), "provenance": dict}  # a record
-METRICS = {  # the better end, and the digits shown
-    "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "class_accuracy": (max, 3), "Frechet": (min, 2), "gain": (max, 2)}
+Model = tuple[Restore | None, Degradation, Mapping[str, Any]]
 
 
-def evaluate(restore: Restore | None, degrade: Degradation, images: Images,
-             folder: str | Path | None = None, *, methods: Sequence[str] = tuple(METHODS), measurement_precision: str = "float32",
-             batch: int = 100, seed: int = 0, trained_on: Mapping | Iterable[Mapping] | None = None, weights: str | None = None,
-             classifier: Any = None, fid: bool | Callable = False, n: int | None = None, feature_cache: str | Path | None = None,
+@dataclass(frozen=True)
+class Judges:
+    """Networks that score restored images, beside RMSE and SSIM."""
+
+    classifier: Any = None  # classifier(images) -> logits; with features(images) -> (B, d) for a Frechet distance too
+    inception: Any = None  # for FID, such as `metrics.Inception`
+    cache: Path | None = None  # folder that keeps Inception's features of the originals
+    why: str = "it was not asked for"  # there is no Inception
+
+    def names(self) -> dict[str, str | None]:
+        return {"classifier": self.classifier and self.classifier.name, "inception": self.inception and self.inception.name}
+
+    def extractors(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What gives features, by the score that they are for."""
+        found = {"frechet": getattr(self.classifier, "features", None), "fid": self.inception}
+        return {score: extract for score, extract in found.items() if extract is not None}
+
+
+NO_JUDGES = Judges()
+
+
+def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
+             methods: Sequence[str] | Mapping[str, Sampler] = tuple(METHODS), measurement_precision: str = "float32",
+             judges: Judges = NO_JUDGES, n: int | None = None, seed: int = 0, batch: int = 100,
              log: Callable[[str], object] = print) -> dict[str, Any]:
-    """Score the methods on a split: {"cells": [...]}, one dict a method; with `folder`, also kept in its metrics.json.
+    """Score methods on a split.
 
-    restore(x_s, s, start) -> x0_hat, see sampling.py; None will do for methods=("degraded",). Work is done on the device of `degrade`'s buffers.
-    measurement_precision: "8bit" rounds x_T to the 256 levels of an image file before restoring. seed: of the one draw for the whole split
-    and of the bootstrap intervals. n: score that many images, spread evenly over the split.
-    trained_on: provenance of the images the weights were trained on (one dict, or several); weights: their checksum. A cell in
-    metrics.json of the same provenance is not computed again; without a checksum only the degraded one can be known to be same.
-    classifier: a callable logits = classifier(images) with a `name`, for `class_accuracy`, the share of images still read as their
-    class; where it has a method features(images) -> (B, d), also for the Frechet distance in them.
-    fid: True for FID by `metrics.Inception`, or a callable with `name` and `resize`. feature_cache: folder for the originals' features.
-    gain is the RMSE of the measurement divided by that of the method: above 1 the method helps.
-    Raises ValueError for images trained on, unknown methods or precisions of x_T, n outside 2..len(images), results that are not finite.
+    The work is done on the device of D's buffers. A cell in metrics.json of the same provenance is not computed again;
+    without a checksum of the weights only the degraded one can be known to be the same.
+
+    Args:
+        model: (restore, D, metadata), as load_pretrained gives. restore(x_s, s, start) -> x0_hat, see sampling.py, or None
+            for methods=("degraded",). Of metadata `data`, the provenance of the training images, and `checksum`, that of
+            the weights, are used where they are given.
+        images: the split; ValueError if the weights were trained on it.
+        folder: where the cells are kept, in its metrics.json.
+        methods: names of METHODS, or samplers by name.
+        measurement_precision: "8bit" rounds x_T to the 256 levels of an image file before restoring.
+        judges: for class_accuracy (the share of images still read as their class), Frechet and FID.
+        n: score that many images, spread evenly over the split.
+        seed: of the one draw for the whole split, and of the bootstrap intervals.
+        batch: images that are restored at once.
+        log: what is told, a line each.
+
+    Returns:
+        {"cells": [...]}, one a method. `gain` is the RMSE of x_T divided by that of the method: above 1 the method helps.
+
+    Raises:
+        ValueError: for images trained on, unknown methods or precisions, n outside 2..len(images), results not finite.
     """
-    if unknown := [method for method in methods if method not in METHODS]:
+    restore, degrade, metadata = model
+    known = methods if isinstance(methods, Mapping) else METHODS
+    if unknown := [name for name in methods if name not in known]:
         raise ValueError(f"unknown method {unknown[0]!r}: choose from {', '.join(METHODS)}")
     if restore is None and set(methods) != {"degraded"}:
         raise ValueError('no restorer was given: give one, or methods=("degraded",)')
-    sources = [] if trained_on is None else [trained_on] if isinstance(trained_on, Mapping) else list(trained_on)
+    weights, sources = metadata.get("checksum"), [metadata["data"]] if metadata.get("data") else []
     refuse_training_images(images, sources)
     _check_fits(restore, degrade, images)
     check_whole(batch, 1, 2 ** 32, f"batch = {batch!r}: it must be at least 1")
-    count = len(images) if n is None else n
-    if not 2 <= count <= len(images):
-        raise ValueError(f"n = {count} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
-    chosen = images.spread(count)
-    device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
-    inception: Any
-    inception, why = metrics.load_inception(device=device) if fid is True else (fid or None, "it was not asked for")
-    cache = Path(feature_cache, f"{inception.name}, {count} of {images.checksum[:16]}") if inception and feature_cache else None
-    drawn = degrade.draw(count, torch.Generator().manual_seed(seed))
-    pixels, labels = images.pixels[chosen], images.labels[chosen]
-    scorer = _Scorer(restore, drawn, measurement_precision, pixels, labels, batch, device, classifier, inception, cache)
+    n = len(images) if n is None else n
+    if not 2 <= n <= len(images):
+        raise ValueError(f"n = {n} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
+    scorer = _Scorer(restore, degrade, measurement_precision, images, n, seed, batch, judges)
     cells = []
-    for method in methods:
-        network = {} if method == "degraded" else {"weights": weights, "trained_on": sources}
-        provenance = json.loads(json.dumps({
-            "method": method, "measurement_precision": measurement_precision, "images": images.provenance, "n": count, "seed": seed, **network,
-            "degradation": degrade.options, "classifier": classifier and classifier.name,
-            "inception": inception and inception.name}))
-        cell = _recorded(folder, provenance) if folder is not None and (weights is not None or method == "degraded") else None
-        if cell is not None:
-            log(f"{method}, {measurement_precision}: recorded in {folder}/metrics.json")
+    for name in methods:
+        network = {} if name == "degraded" else {"weights": weights, "trained_on": sources}
+        where = {"method": name, "measurement_precision": measurement_precision, "n": n}
+        provenance = json.loads(json.dumps(
+            where | network | judges.names() | {"images": images.provenance, "seed": seed, "degradation": degrade.options}))
+        same_weights_known = weights is not None or name == "degraded"
+        cell = recorded(folder, provenance) if folder is not None and same_weights_known else None
+        if cell:
+            log(f"{name}, {measurement_precision}: recorded in {folder}/metrics.json")
         else:
             start = time.perf_counter()
-            scores = {"fid": f"not run: {why}"} | scorer.score(method, seed)
+            scores = scorer.score(name, known[name])
             seconds = time.perf_counter() - start
             cell = {"task": degrade.task, "data": images.name, "split": images.split, "variant": _variant(degrade.options),
-                    "method": method, "measurement_precision": measurement_precision, "n": count, **scores, "provenance": provenance,
-                    "environment": {"device": str(device), "torch": torch.__version__, "seconds": round(seconds, 2),
-                                    "images_per_second": round(count / seconds, 1)}}
+                    **where, **scores, "provenance": provenance,
+                    "environment": {"device": str(scorer.device), "torch": torch.__version__, "seconds": round(seconds, 2),
+                                    "images_per_second": round(n / seconds, 1)}}
             if folder is not None:
-                _record(folder, cell)
-            log(f"{method}, {measurement_precision}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, {count} images in {seconds:.1f} s")
+                record(folder, cell)
+            log(f"{name}, {measurement_precision}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, "
+                f"{n} images in {seconds:.1f} s")
         cells.append(cell)
     return {"cells": cells}
 
 
-def refuse_training_images(images: Images, trained_on: Iterable[Mapping]) -> None:
-    """ValueError if `images` hold some that weights were trained on, whose provenance is `trained_on`; under whatever name."""
+def refuse_training_images(images: Images, trained_on: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ValueError if `images` hold some that weights were trained on, whose provenance is `trained_on`."""
     def parts(name: str, split: str) -> set[tuple[str, str]]:  # of a folder only the checksum tells
         return CONTAINS.get((name, split), set() if name.startswith(PREFIX) else {(name, split)})
     for source in trained_on:
@@ -119,63 +146,63 @@ def _check_fits(restore: Any, degrade: Degradation, images: Images) -> None:
         raise ValueError(f"T = {degrade.T}: the network was trained for severities 1..{restore.T}")
 
 
-@dataclass
 class _Scorer:
     """Computes all scores of a method in one pass over the images."""
 
-    restore: Any
-    drawn: DrawnDegradation
-    measurement_precision: str
-    pixels: Tensor
-    labels: Tensor
-    batch: int
-    device: torch.device
-    classifier: Any
-    inception: Any
-    cache: Path | None
-    original_features: dict[str, Tensor] = field(default_factory=dict)
+    def __init__(self, restore: Any, degrade: Degradation, measurement_precision: str, images: Images, n: int, seed: int,
+                 batch: int, judges: Judges):
+        self.restore, self.measurement_precision, self.seed, self.batch, self.judges = restore, measurement_precision, seed, batch, judges
+        self.device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
+        self.drawn: DrawnDegradation = degrade.draw(n, torch.Generator().manual_seed(seed))
+        chosen = images.spread(n)
+        self.pixels, self.labels = images.pixels[chosen], images.labels[chosen]
+        self.cached_as = f"{judges.names()['inception']}, {n} of {images.checksum[:16]}"
+        self.original_features: dict[str, Tensor] = {}
 
     def originals(self) -> Iterator[Tensor]:
         for pixels in self.pixels.split(self.batch):
             yield to_float(pixels.to(self.device))
 
+    def mean(self, score: str, values: Tensor) -> dict[str, Any]:
+        """The mean of one number an image, with its bootstrap interval."""
+        return {score: values.mean().item(), f"{score}_interval": list(metrics.bootstrap(values, self.seed))}
+
     @torch.no_grad()
-    def score(self, method: str, seed: int) -> dict[str, Any]:
-        extractors = {"frechet": getattr(self.classifier, "features", None), "fid": self.inception}
-        features: dict[str, list[Tensor]] = {key: [] for key, extract in extractors.items() if extract is not None}
-        scores, measured, read, start = metrics.Scores(), [], [], 0
+    def score(self, name: str, sampler: Sampler) -> dict[str, Any]:
+        judges, extractors = self.judges, self.judges.extractors()
+        features: dict[str, list[Tensor]] = {score: [] for score in extractors}
+        scores, before, read, start = metrics.Scores(), [], [], 0
         for x0 in self.originals():
             end = start + len(x0)
+            drawn = self.drawn[start:end]
             with true_float32():
-                x_T = measure(self.drawn[start:end](x0, self.drawn.T), self.measurement_precision)
-                restored = METHODS[method](self.restore, self.drawn[start:end], x_T).clamp(-1, 1)
+                x_T = measure(drawn(x0, drawn.T), self.measurement_precision)
+                restored = sampler(self.restore, drawn, x_T).clamp(-1, 1)
             if not torch.isfinite(restored).all():
-                raise ValueError(f"{method} gave values that are not finite: the weights are damaged, or training diverged")
+                raise ValueError(f"{name} gave values that are not finite: the weights are damaged, or training diverged")
             scores.update(restored, x0)
-            measured.append(metrics.squared_errors(x_T, x0))
-            if self.classifier is not None:
-                read.append(self.classifier(restored).argmax(1).cpu() == self.labels[start:end])
-            for key, batches in features.items():
-                batches.append(extractors[key](restored).cpu())
+            before.append(metrics.squared_errors(x_T, x0))
+            if judges.classifier is not None:
+                read.append(judges.classifier(restored).argmax(1).cpu() == self.labels[start:end])
+            for score, extract in extractors.items():
+                features[score].append(extract(restored).cpu())
             start = end
-        low, high = metrics.bootstrap(scores.squared_errors, seed)
+        errors, after = torch.cat(before), scores.squared_errors
+        low, high = metrics.bootstrap(after, self.seed)
         cell: dict[str, Any] = {
-            "rmse": scores.rmse, "rmse_interval": [low ** 0.5, high ** 0.5],
-            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, seed)),
-            "gain": torch.cat(measured).mean().sqrt().item() / scores.rmse if scores.rmse else None}
-        if method != "degraded" and cell["gain"]:
-            contributions = metrics.gain_contributions(torch.cat(measured), scores.squared_errors)
-            cell["gain_interval"] = list(metrics.bootstrap(contributions, seed))
+            "fid": f"not run: {judges.why}", "rmse": scores.rmse, "rmse_interval": [low ** 0.5, high ** 0.5],
+            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, self.seed)),
+            "gain": errors.mean().sqrt().item() / scores.rmse if scores.rmse else None}
+        if name != "degraded" and cell["gain"]:
+            cell["gain_interval"] = list(metrics.bootstrap(metrics.gain_contributions(errors, after), self.seed))
         if read:
-            correct = torch.cat(read).double()
-            cell |= {"class_accuracy": correct.mean().item(), "class_accuracy_interval": list(metrics.bootstrap(correct, seed))}
-        for key, batches in features.items():
-            if key not in self.original_features:
-                cache = self.cache if key == "fid" else None
-                self.original_features[key] = metrics.features_of(extractors[key], self.originals(), cache)
-            contributions = metrics.frechet_contributions(self.original_features[key], torch.cat(batches))
-            cell |= {key: contributions.mean().item(), f"{key}_interval": list(metrics.bootstrap(contributions, seed))}
-        return cell | ({"resize": self.inception.resize} if self.inception else {})
+            cell |= self.mean("class_accuracy", torch.cat(read).double())
+        for score, extract in extractors.items():
+            if score not in self.original_features:
+                cache = judges.cache / self.cached_as if judges.cache and score == "fid" else None
+                self.original_features[score] = metrics.features_of(extract, self.originals(), cache)
+            cell |= self.mean(score, metrics.frechet_contributions(self.original_features[score], torch.cat(features[score])))
+        return cell | ({"resize": judges.inception.resize} if "fid" in extractors else {})
 
 
 def _variant(options: Mapping[str, Any]) -> str:
@@ -185,107 +212,14 @@ def _variant(options: Mapping[str, Any]) -> str:
     return ", ".join([f"T = {options['T']}", *others])
 
 
-def _read(folder: str | Path) -> list[dict[str, Any]]:
-    """The cells recorded in a folder; none where nothing was recorded yet."""
-    path = Path(folder, "metrics.json")
-    try:
-        cells = json.loads(path.read_text(), object_hook=current_names)["cells"]
-        if not all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
-            raise ValueError("another kind of record")
-        return cells
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: remove it, and score again") from error
-
-
-def _recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
-    """The recorded cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
-    asked = {key: value for key, value in _nameless(provenance).items() if value is not None}
-    for cell in _read(folder):
-        known = _nameless(cell["provenance"])
-        if known | asked == known:
-            return cell
-    return None
-
-
-def _nameless(provenance: dict[str, Any]) -> dict[str, Any]:
-    """A provenance without the names of folders of the reader's own: their checksum says what they are."""
-    def without_names(part: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in part.items() if not str(value).startswith(PREFIX)}
-    return json.loads(json.dumps(provenance), object_hook=without_names)
-
-
-def _record(folder: str | Path, cell: dict[str, Any]) -> None:
-    """Add the cell, in the place of an older one of the same method, precision of x_T, degradation, images and n; one of the same weights
-    whose FID comes from another Inception, in bfloat16 say, stays beside it."""
-    def place(cell: dict[str, Any]) -> list:
-        return [cell[key] for key in ("method", "measurement_precision", "data", "split", "n")] + [cell["provenance"].get("degradation")]
-
-    def replaced(other: dict[str, Any]) -> bool:
-        inception = other["provenance"].get("inception")
-        same_weights = other["provenance"] == cell["provenance"] | {"inception": inception}
-        return place(other) == place(cell) and not (same_weights and inception not in (None, cell["provenance"].get("inception")))
-
-    path = Path(folder, "metrics.json")
-    with files.held(path.with_name("metrics.lock"), wait=2 * files.STALE):  # nobody holds it for more than a moment
-        files.remove_temporary(path.parent, path.name)
-        others = [other for other in _read(folder) if not replaced(other)]
-        text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
-        files.replace(path, lambda file: file.write(text.encode()))
-
-
-def fid_protocol(cell: Mapping[str, Any]) -> str | None:
-    """How images came to Inception's size, whether rounded to 8 bits first, its precision if not float32; None without FID."""
-    name = str(cell["provenance"].get("inception"))
-    rounded = "rounded to 8 bits" if name.startswith("inception-2015") and "unrounded" not in name else None
-    return ", ".join(filter(None, (cell.get("resize"), rounded, "bfloat16" if name.endswith("bfloat16") else None))) or None
-
-
-def table(sources: Iterable[str | Path | Mapping]) -> Any:
-    """pandas.DataFrame with a row a cell, of run folders that hold a metrics.json or of what `evaluate` returned.
-
-    Columns: task, data (the split too unless it is test), variant, method, measurement_precision, RMSE, SSIM, FID (a number, or a text that
-    begins with "not run"), gain, n; and resize, class_accuracy and Frechet where some cell has them.
-    """
-    import pandas
-
-    rows = []
-    for source in [sources] if isinstance(sources, str | Path | Mapping) else sources:
-        if not (cells := source["cells"] if isinstance(source, Mapping) else _read(source)):
-            raise FileNotFoundError(f"{source} has no metrics.json with scores: score a model into this folder first")
-        for cell in cells:
-            data = cell["data"] if cell["split"] == "test" else f"{cell['data']} {cell['split']}"
-            rows.append({"task": cell["task"], "data": data, "variant": cell["variant"], "method": cell["method"],
-                         "measurement_precision": cell["measurement_precision"], "RMSE": cell["rmse"], "SSIM": cell["ssim"], "FID": cell["fid"],
-                         "resize": fid_protocol(cell), "class_accuracy": cell.get("class_accuracy"), "Frechet": cell.get("frechet"),
-                         "gain": cell["gain"], "n": cell["n"]})
-    frame = pandas.DataFrame(rows)
-    return frame.drop(columns=[name for name in ("resize", "class_accuracy", "Frechet") if name in frame and frame[name].isna().all()])
-
-
-def markdown(frame: Any) -> str:
-    """A table as Markdown. Bold: the best of each metric among the methods that share task, data, variant, measurement_precision and n."""
-    shown = frame.astype(object).where(frame.notna(), "")
-    for name, (best, decimals) in METRICS.items():
-        for _, group in frame.groupby(["task", "data", "variant", "measurement_precision", "n"], sort=False) if name in frame else ():
-            numbers = {row: value for row, value in group[name].items() if isinstance(value, float) and math.isfinite(value)}
-            for row, value in numbers.items():
-                bold = "**" if len(numbers) > 1 and value == best(numbers.values()) else ""
-                shown.loc[row, name] = f"{bold}{value:.{decimals}f}{bold}"
-    reasons = dict.fromkeys(value for value in frame["FID"] if isinstance(value, str))
-    shown["FID"] = shown["FID"].replace(list(reasons), "not run")
-    return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *(f"FID {reason}." for reason in reasons)])
-
-
 def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"), log: Callable[[str], object] = print) -> Any:
     """D(x0, T) of the full test splits, scored, as a `table`."""
     cells = []
     for name in names:
         images = load(name, "test", root)
-        rows: list[tuple[str, dict]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
+        rows: list[tuple[str, dict[str, Any]]] = [("deblur", {}), ("superres", {}), ("superres", {"pooling": "bicubic"}), ("inpaint", {})]
         if channels(name) == 1:
             rows.insert(1, ("deblur", {"T": 20}))
         for task, options in rows:
-            cells += evaluate(None, make(task, name, **options), images, methods=("degraded",), log=log)["cells"]
+            cells += evaluate((None, make(task, name, **options), {}), images, methods=("degraded",), log=log)["cells"]
     return table([{"cells": cells}])

@@ -5,7 +5,7 @@ is the course report's lesson: its first network was too simple, with half the c
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class Ablations(Study):
         network, _, _ = load_model(folder / "weights.safetensors")
         parameters = sum(parameter.numel() for parameter in network.parameters())
         yield {"name": name, "changes": VARIANTS[name], "parameters": parameters} | scores(
-            folder, load("mnist", "validation", self.data), self.n, "direct", "algorithm2")
+            folder, load("mnist", "validation", self.data), self.n,
+            {"direct": direct, "algorithm2": algorithm2})
 
     def finish(self, rows: list[Fields]) -> None:
         """Draw eight digits, restored by the networks that are still there."""
@@ -81,7 +82,7 @@ class Ablations(Study):
         return self.runs / "ablations" / name.replace(" ", "-")
 
 
-def scores(folder: Path, images: Images, n: int, *methods: str) -> Fields:
+def scores(folder: Path, images: Images, n: int, methods: dict[str, Callable[..., Any]]) -> Fields:
     """RMSE and SSIM of a training by every method: {"rmse_direct": ..., ...}"""
     cells = score(folder / "weights.safetensors", images, folder, methods=methods, n=n)
     return {f"{metric}_{cell['method']}": cell[metric] for cell in cells for metric in ("rmse", "ssim")}

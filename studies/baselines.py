@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,16 +54,16 @@ class Baselines(Scored):
 
     def measure(self, task: str, data: str, T: int, method: str,
                 measurement_precision: str) -> Iterator[Fields]:
-        degrade, scoring = make(task, data, T=T), self.scoring(data) | {"classifier": self.classifier(data)}
-        test, options = load(data, "test",
-                             self.data), {"measurement_precision": measurement_precision} | scoring
+        degrade, test = make(task, data, T=T), load(data, "test", self.data)
+        judges = replace(self.judges(data), classifier=self.classifier(data))
+        options: Fields = {"measurement_precision": measurement_precision, "judges": judges}
         if method == "degraded":
-            yield from evaluate(None, degrade, test, methods=("degraded",), **options)["cells"]
+            yield from evaluate((None, degrade, {}), test, methods=("degraded",), **options)["cells"]
             return
         known, validation = training_statistics(data, self.data), load(data, "validation", self.data)
         estimator, record = fit(degrade, known, validation, measurement_precision)
-        cell, = evaluate(estimator, degrade, test, methods=("direct",), trained_on=known.images,
-                         **options)["cells"]
+        model = estimator, degrade, {"data": known.images}
+        cell, = evaluate(model, test, methods=("direct",), **options)["cells"]
         cell["method"] = cell["provenance"]["method"] = "lmmse"  # `evaluate` calls it direct
         yield cell | {"lmmse": record}
 

@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from colddiff_nb.data import load
-from colddiff_nb.evaluation import evaluate
+from colddiff_nb.evaluation import Judges, evaluate
+from colddiff_nb.metrics import Inception
 from colddiff_nb.training import Recipe, recipe, train
 from studies.published import METHODS, PAIRS, Published
 from studies.study import Fields, Study, each, shipped_classifier
@@ -48,11 +49,11 @@ class Curves(Study):
         choice, folder = self.recipe(), self.runs / "curves" / f"{self.task}-{self.dataset}"
         images, validation = (load(self.dataset, split, self.data) for split in ("train", "validation"))
         ema = train(choice, folder, images=images, until=step)
-        cells = evaluate(ema, choice.degradation(), validation, folder / f"at-{step}", methods=tuple(LINES),
-                         measurement_precision=choice.scored_from, trained_on=images.provenance,
-                         weights=f"step {step}", n=self.n,
-                         fid=self.fid, classifier=shipped_classifier(self.dataset),
-                         feature_cache=self.runs / "features")["cells"]
+        model = ema, choice.degradation(), {"data": images.provenance, "checksum": f"step {step}"}
+        inception = Inception() if self.fid else None
+        judges = Judges(shipped_classifier(self.dataset), inception, self.runs / "features")
+        cells = evaluate(model, validation, folder / f"at-{step}", methods=tuple(LINES), n=self.n,
+                         judges=judges, measurement_precision=choice.scored_from)["cells"]
         yield {"step": step, "images": step * choice.batch} | {
             f"{metric}_{cell['method']}": cell[metric] for metric in METRICS for cell in cells
             if isinstance(cell.get(metric), float)}

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS, make
+from colddiff_nb.evaluation import Judges
 from colddiff_nb.metrics import Inception, load_inception
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
@@ -41,11 +42,10 @@ class Scored(Study):
     fid: Literal["float32", "bfloat16"] | None = None  # Inception's precision
     rounded: bool = False  # round images to 8 bits before Inception, as files would be: not the paper's FID
 
-    def scoring(self, dataset: str) -> dict[str, Any]:
-        """What `evaluate` is told of classifier and FID. Raises ValueError without Inception's weights."""
-        return {"classifier": shipped_classifier(dataset).to(runtime.device()),
-                "feature_cache": self.runs / "features",
-                "fid": inception(self.fid, self.rounded) if self.fid else False}
+    def judges(self, dataset: str) -> Judges:
+        """Classifier and, if it is asked for, FID. Raises ValueError without Inception's weights."""
+        judge = inception(self.fid, self.rounded) if self.fid else None
+        return Judges(shipped_classifier(dataset).to(runtime.device()), judge, self.runs / "features")
 
 
 @cache
@@ -74,7 +74,7 @@ class Models(Scored):
                 score(folder / "weights.safetensors", load(case["dataset"], self.split, self.data),
                       self.results / folder.name, T, methods=self.methods,
                       measurement_precision=case["measurement_precision"], n=self.n,
-                      **self.scoring(case["dataset"]))
+                      judges=self.judges(case["dataset"]))
 
 
 @section

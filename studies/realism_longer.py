@@ -16,6 +16,7 @@ from torch import nn
 
 from colddiff_nb import metrics
 from colddiff_nb.data import load
+from colddiff_nb.evaluation import Judges
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import recipe, train
 from colddiff_nb.weights.pretrained import RESULTS
@@ -78,5 +79,5 @@ def score_test(folder: Path, task: str, dataset: str, root: Path) -> None:
     for T in (20, 40) if (task, dataset) == ("deblur", "mnist") else (None,):
         for precision in ("float32",) if task == "deblur" else ("8bit", "float32"):
             score(folder / "weights.safetensors", test, folder, T, methods=("direct", "algorithm2"),
-                  measurement_precision=precision, batch=500, fid=inception,
-                  classifier=shipped_classifier(dataset).to(device))
+                  measurement_precision=precision, batch=500,
+                  judges=Judges(shipped_classifier(dataset).to(device), inception))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from colddiff_nb import evaluation, samplers, sampling
+from colddiff_nb import samplers, sampling
 from colddiff_nb.data import channels, load
 from colddiff_nb.degradations import Degradation, make
+from colddiff_nb.evaluation import Judges
 from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import RESULTS
 from studies.published import PAIRS, Published
@@ -54,10 +55,9 @@ class Samplers(Study):
                 for precision in ("8bit",) if made_for == "8bit" else ("float32", "8bit"):
                     print(f"{folder.name}, T = {T}", flush=True)
                     found = chosen_samplers(make(**degrade.options | {"T": T}), precision)
-                    evaluation.METHODS |= found
                     score(folder / "weights.safetensors", load(dataset, self.split, self.data),
-                          self.results / "samplers" / folder.name, T, methods=list(found), n=self.n,
-                          measurement_precision=precision, classifier=shipped_classifier(dataset))
+                          self.results / "samplers" / folder.name, T, methods=found, n=self.n,
+                          measurement_precision=precision, judges=Judges(shipped_classifier(dataset)))
 
 
 def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]:

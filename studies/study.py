@@ -120,8 +120,9 @@ def score(weights: Path, images: Images, folder: Path, T: int | None = None, **o
     if T:
         degrade = make(**degrade.options | {"T": T})
     device = runtime.device()
-    return evaluate(network.to(device), degrade.to(device), images, folder, trained_on=metadata["data"],
-                    weights=metadata["checksum"], **options)["cells"]
+    model = network.to(device), degrade.to(device), metadata
+    cells: list[Fields] = evaluate(model, images, folder, **options)["cells"]
+    return cells
 
 
 def shipped_classifier(dataset: str) -> Classifier:

@@ -11,10 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from colddiff_nb import evaluation
 from colddiff_nb.data import channels, load
 from colddiff_nb.samplers import mirrored
-from colddiff_nb.sampling import direct
+from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.training import Recipe, recipe, train
 from studies.ablations import SHOWN, over_seeds, scores
 from studies.published import PAIRS, Published
@@ -25,8 +24,6 @@ CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {}, "keeps the measurement, not the state": {"data_consistency": "measurement"},
     "no rollout": {"rollout": 0.0}, "L2 for L1": {"loss": "l2"},
                                       "EMA, half-life 10 % for 3 %": {"ema_half_life": 0.1}}
-
-evaluation.METHODS["mirrored"] = mirrored(direct)
 
 
 @dataclass
@@ -51,9 +48,11 @@ class TrainingChoices(Study):
     def measure(self, task: str, dataset: str, choice: str, seed: int) -> Iterator[Fields]:
         folder = self.runs / "training-choices" / f"{task}-{dataset}, {choice}, seed {seed}"
         train(self.recipe(task, dataset, choice, seed), folder, data_root=self.data)
-        methods = ["direct", "algorithm2"] + ["mirrored"] * (channels(dataset) == 3)
+        methods: dict[str, Any] = {"direct": direct, "algorithm2": algorithm2}
+        if channels(dataset) == 3:
+            methods["mirrored"] = mirrored(direct)
         row = {"task": task, "dataset": dataset, "choice": choice, "changes": CHOICES[choice], "seed": seed}
-        yield row | scores(folder, load(dataset, "validation", self.data), self.n, *methods)
+        yield row | scores(folder, load(dataset, "validation", self.data), self.n, methods)
 
     def recipe(self, task: str, dataset: str, choice: str, seed: int) -> Recipe:
         options = {"data_consistency": "state", "steps": self.steps, "evaluate_every": self.steps,

@@ -12,7 +12,7 @@ import torch
 from colddiff_nb import degradations
 from colddiff_nb import evaluation as results
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.evaluation import degraded_rows, evaluate
+from colddiff_nb.evaluation import Judges, degraded_rows, evaluate
 from colddiff_nb.storage import files
 from colddiff_nb.training import recipe
 
@@ -83,7 +83,7 @@ def test_a_perfect_restorer_scores_perfectly(images):
         position[0] = (start + len(x_t)) % len(x0)
         return x0[start:start + len(x_t)]
 
-    cells = by_method(evaluate(perfect, degrade, images, methods=("degraded", "direct"), batch=8, log=quiet))
+    cells = by_method(evaluate((perfect, degrade, {}), images, methods=("degraded", "direct"), batch=8, log=quiet))
     assert cells["direct"]["rmse"] == 0 and cells["direct"]["gain"] is None
     assert cells["direct"]["ssim"] == pytest.approx(1, abs=1e-6)
     assert cells["degraded"]["rmse"] > 0.05 and cells["degraded"]["gain"] == 1
@@ -93,7 +93,7 @@ def test_methods_are_those_of_the_samplers(images, degrade):
     """With R = identity: direct changes nothing, and the samplers give what they give when called by hand."""
     from colddiff_nb import sampling
 
-    cells = by_method(evaluate(identity, degrade, images, batch=7, log=quiet))
+    cells = by_method(evaluate((identity, degrade, {}), images, batch=7, log=quiet))
     assert list(cells) == ["degraded", "direct", "algorithm1", "algorithm2"]
     assert cells["direct"]["rmse"] == cells["degraded"]["rmse"]
     x0 = to_float(images.pixels)
@@ -110,7 +110,7 @@ def test_the_batch_size_does_not_matter_and_the_seed_fixes_the_masks(images):
     degrade = degradations.make("inpaint", "mnist")
 
     def run(batch, seed):
-        return evaluate(lambda x, t, start: x / 2, degrade, images, methods=("direct", "algorithm2"), batch=batch, seed=seed, log=quiet)["cells"]
+        return evaluate((lambda x, t, start: x / 2, degrade, {}), images, methods=("direct", "algorithm2"), batch=batch, seed=seed, log=quiet)["cells"]
 
     assert [{key: cell[key] for key in SCORES} for cell in run(30, 0)] == [{key: cell[key] for key in SCORES} for cell in run(30, 0)]
     for whole, streamed, other in zip(run(30, 0), run(7, 0), run(30, 1), strict=True):
@@ -126,7 +126,7 @@ def test_eight_bits_destroy_what_float32_keeps(images):
     def deconvolve(x_t, t, start):
         return (inverse @ x_t.double() @ inverse.mT).float()
 
-    exact, rounded = (evaluate(deconvolve, degrade, images, methods=("degraded", "direct"), measurement_precision=precision, log=quiet)
+    exact, rounded = (evaluate((deconvolve, degrade, {}), images, methods=("degraded", "direct"), measurement_precision=precision, log=quiet)
                       for precision in ("float32", "8bit"))
     assert by_method(exact)["direct"]["rmse"] < 0.1 * by_method(exact)["degraded"]["rmse"]
     assert by_method(rounded)["direct"]["rmse"] > 2 * by_method(exact)["direct"]["rmse"]
@@ -139,12 +139,12 @@ def test_a_subset_is_spread_over_the_split(degrade):
     seen = []
     pixels = torch.arange(100).view(100, 1, 1, 1).expand(100, 1, 32, 32).to(torch.uint8)
     ramp = Images(pixels, torch.zeros(100, dtype=torch.long), "mnist5k", "test", "ramp")
-    cell = evaluate(lambda x, t, start: seen.append(x) or x, degrade, ramp, methods=("direct",), n=10, log=quiet)["cells"][0]
+    cell = evaluate((lambda x, t, start: seen.append(x) or x, degrade, {}), ramp, methods=("direct",), n=10, log=quiet)["cells"][0]
     assert ((torch.cat(seen)[:, 0, 0, 0] + 1) * 127.5).round().tolist() == list(range(0, 100, 10))
     assert cell["n"] == cell["provenance"]["n"] == 10 and cell["provenance"]["images"]["n"] == 100
     for n in (1, 101):
         with pytest.raises(ValueError, match=f"n = {n} lies outside 2..100"):
-            evaluate(identity, degrade, ramp, n=n)
+            evaluate((identity, degrade, {}), ramp, n=n)
 
 
 def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path):
@@ -157,16 +157,16 @@ def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path
         return x_t
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(breaks_in_algorithm1, degrade, images, tmp_path, weights="abc", log=quiet)
+        evaluate((breaks_in_algorithm1, degrade, {"checksum": "abc"}), images, tmp_path, log=quiet)
     assert asked == [3, 3, 2, 1]  # direct, then the whole of algorithm1's first batch
     kept = json.loads((tmp_path / "metrics.json").read_text())["cells"]
     assert [cell["method"] for cell in kept] == ["degraded", "direct"]
     lines = []
-    resumed = evaluate(breaks_in_algorithm1, degrade, images, tmp_path, weights="abc", log=lines.append)
+    resumed = evaluate((breaks_in_algorithm1, degrade, {"checksum": "abc"}), images, tmp_path, log=lines.append)
     assert asked[4:] == [3, 2, 1, 3, 2, 1], "only algorithm1 and algorithm2 are left to do"
     assert resumed["cells"][:2] == kept
     assert len(lines) == 4 and "recorded" in lines[1] and "RMSE" in lines[2]
-    whole = evaluate(identity, degrade, images, weights="abc", log=quiet)
+    whole = evaluate((identity, degrade, {"checksum": "abc"}), images, log=quiet)
     for one, other in zip(resumed["cells"], whole["cells"], strict=True):
         assert {key: one[key] for key in SCORES} == {key: other[key] for key in SCORES}
     assert json.loads((tmp_path / "metrics.json").read_text()) == resumed
@@ -179,13 +179,13 @@ from multiprocessing import get_context
 sys.path.insert(0, "tests")
 from test_evaluation import identity, quiet, some_images
 from colddiff_nb import degradations
-from colddiff_nb.evaluation import evaluate
+from colddiff_nb.evaluation import Judges, evaluate
 
 images, degrade = some_images(), degradations.make("inpaint")
 
 def write(first):
     for n in range(first, 14, 3):
-        evaluate(identity, degrade, images, sys.argv[1], methods=("degraded", "direct"), n=n, weights="abc", log=quiet)
+        evaluate((identity, degrade, {"checksum": "abc"}), images, sys.argv[1], methods=("degraded", "direct"), n=n, log=quiet)
 
 writers = [get_context("fork").Process(target=write, args=(first,)) for first in (2, 3, 4)]
 for writer in writers:
@@ -212,7 +212,7 @@ def test_what_killed_evaluations_left_does_not_stop_the_next_one(images, degrade
     for name in ("metrics.lock", f"metrics.json.1234{files.TEMPORARY}"):
         (tmp_path / name).write_text("half")
         os.utime(tmp_path / name, (0, 0))
-    evaluate(identity, degrade, images, tmp_path, methods=("direct",), log=quiet)
+    evaluate((identity, degrade, {}), images, tmp_path, methods=("direct",), log=quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
 
 
@@ -225,7 +225,8 @@ def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_pat
 
     def run(weights="abc", degrade=degrade, images=images, **options):
         calls.clear()
-        evaluate(restore, degrade, images, tmp_path, methods=("direct",), weights=weights, log=quiet, **options)
+        model = restore, degrade, {"checksum": weights}
+        evaluate(model, images, tmp_path, methods=("direct",), log=quiet, **options)
         return len(calls) > 0
 
     assert run()
@@ -243,10 +244,25 @@ def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_pat
                               ("T = 3, pooling bicubic", "float32", 30)], "a newer cell takes the place of the older"
 
 
+def test_a_record_with_older_names_is_read(images, degrade, tmp_path):
+    evaluate((identity, degrade, {"checksum": "abc"}), images, tmp_path, methods=("direct",), log=quiet)
+    path = tmp_path / "metrics.json"
+    path.write_text(path.read_text().replace('"measurement_precision"', '"measurement"'))
+    said = []
+    evaluate((identity, degrade, {"checksum": "abc"}), images, tmp_path, methods=("direct",), log=said.append)
+    assert "recorded" in said[0]
+
+
+def test_samplers_of_ones_own_are_scored_by_their_names(images, degrade):
+    methods = {"grey": lambda restore, degrade, x_T: torch.zeros_like(x_T)}
+    cell, = evaluate((identity, degrade, {}), images, methods=methods, log=quiet)["cells"]
+    assert cell["method"] == "grey" and cell["rmse"] > 0 and "grey" not in results.METHODS
+
+
 def test_a_damaged_record_is_named(images, degrade, tmp_path):
     (tmp_path / "metrics.json").write_text('{"cells": [')
     with pytest.raises(ValueError, match="metrics.json is damaged: remove it") as error:
-        evaluate(identity, degrade, images, tmp_path)
+        evaluate((identity, degrade, {}), images, tmp_path)
     assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="score a model into this folder first"):
         results.table(tmp_path / "nothing")
@@ -270,19 +286,18 @@ def test_a_damaged_record_is_named(images, degrade, tmp_path):
 def test_training_images_are_refused(degrade, trained, scored, allowed):
     images = some_images(*scored, checksum="scored")
     source = {"name": trained[0], "split": trained[1], "n": 30, "checksum": "trained"}
-    for sources in (source, [{"name": "photos", "split": "validation", "n": 1, "checksum": "first"}, source]):
-        if allowed:
-            assert evaluate(identity, degrade, images, methods=("direct",), trained_on=sources, log=quiet)["cells"]
-        else:
-            with pytest.raises(ValueError, match=f"trained on {trained[0]} {trained[1]}") as error:
-                evaluate(identity, degrade, images, trained_on=sources)
-            assert "\n" not in str(error.value)
+    if allowed:
+        assert evaluate((identity, degrade, {"data": source}), images, methods=("direct",), log=quiet)["cells"]
+    else:
+        with pytest.raises(ValueError, match=f"trained on {trained[0]} {trained[1]}") as error:
+            evaluate((identity, degrade, {"data": source}), images)
+        assert "\n" not in str(error.value)
 
 
 def test_training_images_under_another_name_are_refused(degrade):
     images = some_images("folder:mine", "test", checksum="same pixels")
     with pytest.raises(ValueError, match="trained on"):
-        evaluate(identity, degrade, images, trained_on={"name": "photos", "split": "train", "n": 30, "checksum": "same pixels"})
+        evaluate((identity, degrade, {"data": {"name": "photos", "split": "train", "checksum": "same pixels"}}), images)
 
 
 class Classifier:
@@ -301,7 +316,7 @@ def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(deg
     from colddiff_nb import metrics
 
     images = some_images(n=200)
-    cell, = evaluate(lambda x, t, start: x / 2, degrade, images, methods=("direct",), log=quiet)["cells"]
+    cell, = evaluate((lambda x, t, start: x / 2, degrade, {}), images, methods=("direct",), log=quiet)["cells"]
     x0 = to_float(images.pixels)
     x_T = degrade(x0, 3)
     before, after = metrics.squared_errors(x_T, x0), metrics.squared_errors(x_T / 2, x0)
@@ -313,15 +328,15 @@ def test_the_interval_of_the_gain_is_that_of_the_ratio_over_resampled_images(deg
 
 def test_of_a_measurement_without_error_the_gain_is_0(degrade, tmp_path):
     black = Images(torch.zeros(5, 1, 32, 32, dtype=torch.uint8), torch.zeros(5), "black", "test", "")
-    cell, = evaluate(lambda x, t, start: x / 2, degrade, black, tmp_path, methods=("direct",), log=quiet)["cells"]
+    cell, = evaluate((lambda x, t, start: x / 2, degrade, {}), black, tmp_path, methods=("direct",), log=quiet)["cells"]
     assert cell["gain"] == 0 and "gain_interval" not in cell
 
 
-def test_identity_and_frechet_with_a_classifier(images, degrade):
+def test_class_accuracy_and_frechet_with_a_classifier(images, degrade):
     from colddiff_nb import metrics
 
-    cells = by_method(evaluate(lambda x, t, start: x / 2, degrade, images, methods=("degraded", "direct"), batch=8,
-                               classifier=Classifier(), log=quiet))
+    cells = by_method(evaluate((lambda x, t, start: x / 2, degrade, {}), images, methods=("degraded", "direct"), batch=8,
+                               judges=Judges(Classifier()), log=quiet))
     low, high = cells["direct"]["class_accuracy_interval"]
     assert cells["direct"]["class_accuracy"] == pytest.approx(0.1) and low < 0.1 < high
     x0 = to_float(images.pixels)
@@ -347,27 +362,27 @@ class FakeInception(Classifier):
 
 
 def test_fid_caches_the_originals_and_is_kept(images, degrade, tmp_path):
-    inception = FakeInception()
-    run = {"methods": ("direct",), "weights": "abc", "feature_cache": tmp_path / "cache", "log": quiet}
-    cell = evaluate(lambda x, t, start: x / 2, degrade, images, tmp_path, fid=inception, **run)["cells"][0]
+    inception, run = FakeInception(), {"methods": ("direct",), "log": quiet}
+    judges, model = Judges(inception=inception, cache=tmp_path / "cache"), (lambda x, t, start: x / 2, degrade, {"checksum": "abc"})
+    cell = evaluate(model, images, tmp_path, judges=judges, **run)["cells"][0]
     assert inception.calls == 2 and cell["fid"] > 0.01 and cell["resize"] == "none"
-    other = evaluate(lambda x, t, start: x / 2, degrade, images, fid=inception, **run)["cells"][0]
+    other = evaluate(model, images, judges=judges, **run)["cells"][0]
     assert inception.calls == 3, "the features of the originals come from the cache"
     assert other["fid"] == cell["fid"]
-    without = evaluate(lambda x, t, start: x / 2, degrade, images, tmp_path, **run)["cells"][0]
+    without = evaluate(model, images, tmp_path, **run)["cells"][0]
     assert without == cell, "a cell with FID is not replaced by one without"
     inception.name = "quarters, bfloat16"
     for _ in range(2):
-        evaluate(lambda x, t, start: x / 2, degrade, images, tmp_path, fid=inception, **run)
+        evaluate(model, images, tmp_path, judges=judges, **run)
     assert results.table(tmp_path)["resize"].tolist() == ["none", "none, bfloat16"], "each Inception keeps its cell"
-    evaluate(lambda x, t, start: x / 3, degrade, images, tmp_path, **run | {"weights": "def"})
+    evaluate((lambda x, t, start: x / 3, degrade, {"checksum": "def"}), images, tmp_path, **run)
     assert results.table(tmp_path)["FID"].tolist() == ["not run: it was not asked for"], "other weights replace both"
 
 
-def test_fid_that_cannot_be_had_says_why(images, degrade, monkeypatch):
-    assert evaluate(identity, degrade, images, methods=("direct",), log=quiet)["cells"][0]["fid"].startswith("not run: ")
-    monkeypatch.setattr(results.metrics, "load_inception", lambda device: (None, "no weights, no internet"))
-    evaluated = evaluate(identity, degrade, images, methods=("direct",), fid=True, log=quiet)
+def test_fid_that_cannot_be_had_says_why(images, degrade):
+    assert evaluate((identity, degrade, {}), images, methods=("direct",), log=quiet)["cells"][0]["fid"].startswith("not run: ")
+    judges = Judges(why="no weights, no internet")
+    evaluated = evaluate((identity, degrade, {}), images, methods=("direct",), judges=judges, log=quiet)
     assert evaluated["cells"][0]["fid"] == "not run: no weights, no internet"
     shown = results.markdown(results.table(evaluated))
     assert "| not run |" in shown and shown.endswith("FID not run: no weights, no internet.")
@@ -376,12 +391,12 @@ def test_fid_that_cannot_be_had_says_why(images, degrade, monkeypatch):
 def test_one_line_errors(images, degrade):
     for options, message in (({"methods": ("sampled",)}, "unknown method 'sampled'"), ({"measurement_precision": "16bit"}, "unknown measurement_precision '16bit'")):
         with pytest.raises(ValueError, match=message) as error:
-            evaluate(identity, degrade, images, log=quiet, **options)
+            evaluate((identity, degrade, {}), images, log=quiet, **options)
         assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="no restorer"):
-        evaluate(None, degrade, images)
+        evaluate((None, degrade, {}), images)
     with pytest.raises(ValueError, match="direct gave values that are not finite"):
-        evaluate(lambda x, t, start: x / 0 * 0, degrade, images, methods=("direct",), log=quiet)
+        evaluate((lambda x, t, start: x / 0 * 0, degrade, {}), images, methods=("direct",), log=quiet)
 
 
 @pytest.mark.parametrize(
@@ -409,7 +424,7 @@ def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(
         degradations.make("inpaint", "mnist5k", T=T),
     )
     with pytest.raises(ValueError, match=message):
-        evaluate(network, degrade, scored, tmp_path, log=quiet, **options)
+        evaluate((network, degrade, {}), scored, tmp_path, log=quiet, **options)
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ from colddiff_nb.data.loading import load
 from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import measure
-from colddiff_nb.evaluation import evaluate, markdown, table
+from colddiff_nb.evaluation import Judges, evaluate, markdown, table
 from colddiff_nb.metrics.classifier import Classifier, train_classifier
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
@@ -41,8 +41,7 @@ def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Imag
     train(chosen, folder, on_evaluate=validation_scores(chosen))
     network, degrade, metadata = load_model(folder / "weights.safetensors")
     test = load(chosen.dataset, "test")
-    evaluate(network, degrade, test, folder, trained_on=metadata["data"], weights=metadata["checksum"],
-             classifier=classifier)
+    evaluate((network, degrade, metadata), test, folder, judges=Judges(classifier))
     shown = restorations(network, degrade, test.pixels[:6])
     return grid(shown, 2, title=f"Restored from {TITLES[chosen.task]}")
 

@@ -34,7 +34,8 @@ class Critic:
     def scores(self, images: Tensor) -> Tensor:
         """Score images (B, C, size, size): (B,)."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return self.network(images).float().squeeze(1)  # (B,)
+            scores: Tensor = self.network(images).float().squeeze(1)  # (B,)
+        return scores
 
     def doubt(self, x0_hat: Tensor, x0: Tensor) -> Tensor:
         """How far the critic prefers originals x0 (B, C, size, size) to restorations: a loss for the network."""

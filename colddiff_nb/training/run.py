@@ -36,7 +36,8 @@ class Run:
     """Holds the state of a training: network, optimiser, curve and what a checkpoint keeps of them."""
 
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device, init: str | Path | None,
-                 resume_from: str | Path | None, log: Callable[[str], object], check_lock: Callable[[], None]):
+                 resume_from: str | Path | None, log: Callable[[str], object],
+                 check_lock: Callable[[], None] = lambda: None):
         n_channels, size = images.pixels.shape[1], images.pixels.shape[-1]
         if n_channels != channels(recipe.dataset):
             raise ValueError(f"images have {n_channels} channels, and those of {recipe.dataset} "
@@ -51,7 +52,7 @@ class Run:
         if recipe.network == "small":
             self.network.precondition.fit(self.degrade, to_float(images.pixels[:1_000].to(device)))
         self.init = self.load_init(init) if init else None
-        self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.ema: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
         fused = device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=fused)
         bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"

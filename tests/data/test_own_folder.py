@@ -78,7 +78,7 @@ def fill(folder, count):
 def test_ten_images_are_the_fewest_and_can_be_evaluated(tmp_path):
     fill(tmp_path, 10)
     assert [len(images) for images in splits(tmp_path)] == [6, 2, 2]
-    cells = evaluate(None, make("inpaint", "photos"), splits(tmp_path)[2], methods=("degraded",), log=lambda line: None)["cells"]
+    cells = evaluate((None, make("inpaint", "photos"), {}), splits(tmp_path)[2], methods=("degraded",), log=lambda line: None)["cells"]
     assert cells[0]["n"] == 2
 
 
@@ -230,12 +230,12 @@ def test_what_a_folder_is_its_checksum_says_when_scores_are_kept(tmp_path):
     first, renamed = some_photos(tmp_path / "first"), tmp_path / "second"
     degrade = recipe("smoke", "superres", f"folder:{first}").degradation()
     test, trained_on = load(f"folder:{first}", "train"), load(f"folder:{first}", "validation").provenance
-    evaluate(None, degrade, test, tmp_path, methods=("degraded",))
+    evaluate((None, degrade, {}), test, tmp_path, methods=("degraded",))
     first.rename(renamed)
     said = []
     again = load(f"folder:{renamed}", "train")
     degrade = recipe("smoke", "superres", f"folder:{renamed}").degradation()
-    evaluate(None, degrade, again, tmp_path, methods=("degraded",), log=said.append)
+    evaluate((None, degrade, {}), again, tmp_path, methods=("degraded",), log=said.append)
     assert "recorded" in said[0] and len(table(tmp_path)) == 1
     with pytest.raises(ValueError, match="the weights were trained on folder:.*first validation"):
         refuse_training_images(load(f"folder:{renamed}", "validation"), [trained_on])

@@ -50,7 +50,7 @@ class Files:
         self.weights = (self.folder / "run/weights.safetensors").read_bytes()
         self.state_dict, self.metadata = checkpoint.load_weights(self.folder / "run/weights.safetensors")
         (self.folder / "case").mkdir()
-        results.evaluate(None, self.recipe.degradation(), self.images, self.folder / "run", methods=("degraded",), log=quiet)
+        results.evaluate((None, self.recipe.degradation(), {}), self.images, self.folder / "run", methods=("degraded",), log=quiet)
         self.record = (self.folder / "run/metrics.json").read_text()
 
     def resume(self) -> None:
@@ -123,7 +123,7 @@ def record_door(files: Files, case: tuple[list, str, Any]) -> None:
         record["cells"][0][name] = value
     (files.folder / "case/metrics.json").write_bytes(mutate(json.dumps(record, default=repr).encode(), mutations))
     results.markdown(results.table(files.folder / "case"))
-    results.evaluate(None, files.recipe.degradation(), files.images, files.folder / "case", methods=("degraded",), log=quiet)
+    results.evaluate((None, files.recipe.degradation(), {}), files.images, files.folder / "case", methods=("degraded",), log=quiet)
 
 
 def image_folder_door(files: Files, case: list[bytes]) -> None:

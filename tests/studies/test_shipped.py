@@ -56,7 +56,7 @@ def test_shipped_weights_give_their_recorded_scores_again(task, precision, metho
     recorded, = [cell for cell in cells if (cell["method"], cell["measurement_precision"], cell["variant"], cell["n"]) ==
                  (method, precision, f"T = {degrade.T}", 1_000)]
     assert recorded["provenance"]["weights"] == metadata["checksum"] and recorded["split"] == "validation"
-    again, = evaluate(network, degrade, mnist_validation, methods=(method,), measurement_precision=precision, n=1_000, log=lambda line: None)["cells"]
+    again, = evaluate((network, degrade, metadata), mnist_validation, methods=(method,), measurement_precision=precision, n=1_000, log=lambda line: None)["cells"]
     assert again["provenance"]["images"] == recorded["provenance"]["images"]
     assert (again["rmse"], again["ssim"]) == pytest.approx((recorded["rmse"], recorded["ssim"]), abs=5e-4)
 
@@ -73,7 +73,7 @@ def test_shipped_weights_give_their_rows_of_the_full_test_split_again(folder):
     test = data.load(dataset, "test", FULL)
     for cell in recorded:
         lower = make(task, dataset, T=cell["provenance"]["degradation"]["T"])
-        again, = evaluate(network, lower, test, methods=("direct",), measurement_precision=cell["measurement_precision"], log=lambda line: None)["cells"]
+        again, = evaluate((network, lower, {}), test, methods=("direct",), measurement_precision=cell["measurement_precision"], log=lambda line: None)["cells"]
         assert again["provenance"]["images"] == cell["provenance"]["images"]
         assert (again["rmse"], again["ssim"]) == pytest.approx((cell["rmse"], cell["ssim"]), abs=5e-4)
 

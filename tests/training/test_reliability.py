@@ -275,7 +275,7 @@ batches = []
 def restore(x, t, start):  # by the network once: another batch takes no more memory, but seconds
     batches.append(len(x))
     return network(x, t, start) if len(batches) == 1 else x
-scored = evaluate(restore, choice.degradation(), some_images(10_000, channels=3), methods=("direct",), log=lambda line: None)
+scored = evaluate((restore, choice.degradation(), {}), some_images(10_000, channels=3), methods=("direct",), log=lambda line: None)
 assert scored["cells"][0]["n"] == sum(batches) == 10_000
 if sys.platform == "linux":  # there ru_maxrss would also count what the process that started this one had in memory
     print(int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) >> 10)

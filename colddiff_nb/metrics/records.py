@@ -1,0 +1,132 @@
+"""Records of scores: metrics.json beside weights, each cell with where it comes from, and tables of them."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from colddiff_nb.data.names import PREFIX
+from colddiff_nb.storage import files
+from colddiff_nb.storage.aliases import current_names
+
+CELL: dict[str, Any] = {  # what a record holds at least
+    **dict.fromkeys(("task", "data", "split", "variant", "method", "measurement_precision"), str),
+    **dict.fromkeys(("rmse", "ssim", "n"), (int, float)),
+    "gain": (float, type(None)), "fid": (str, float), "provenance": dict}
+METRICS = {  # the better end, and the digits shown
+    "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "class_accuracy": (max, 3), "Frechet": (min, 2),
+    "gain": (max, 2)}
+SHARED = ["task", "data", "variant", "measurement_precision", "n"]  # by methods that are compared
+COLUMNS = {name: name for name in ("task", "data", "variant", "method", "measurement_precision")} | {
+    "RMSE": "rmse", "SSIM": "ssim", "FID": "fid", "resize": "resize", "class_accuracy": "class_accuracy",
+    "Frechet": "frechet", "gain": "gain", "n": "n"}
+
+
+def read(folder: str | Path) -> list[dict[str, Any]]:
+    """Read the cells recorded in a folder; none where nothing was recorded yet."""
+    path = Path(folder, "metrics.json")
+    try:
+        cells: list[dict[str, Any]] = json.loads(path.read_text(), object_hook=current_names)["cells"]
+        if not all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
+            raise ValueError("another kind of record")
+        return cells
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: remove it, and score again") from error
+
+
+def recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
+    """Find the cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
+    asked = {key: value for key, value in _nameless(provenance).items() if value is not None}
+    for cell in read(folder):
+        known = _nameless(cell["provenance"])
+        if known | asked == known:
+            return cell
+    return None
+
+
+def _nameless(provenance: dict[str, Any]) -> dict[str, Any]:
+    """A provenance without the names of folders of the reader's own: their checksum says what they are."""
+    def without_names(part: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in part.items() if not str(value).startswith(PREFIX)}
+
+    bare: dict[str, Any] = json.loads(json.dumps(provenance), object_hook=without_names)
+    return bare
+
+
+def record(folder: str | Path, cell: dict[str, Any]) -> None:
+    """Add a cell, in the place of an older one of the same method, precision, degradation, images and n.
+
+    One of the same weights whose FID comes from another Inception, in bfloat16 say, stays beside it.
+    """
+    def place(cell: dict[str, Any]) -> list[Any]:
+        named = [cell[key] for key in ("method", "measurement_precision", "data", "split", "n")]
+        return [*named, cell["provenance"].get("degradation")]
+
+    def replaced(other: dict[str, Any]) -> bool:
+        mine, theirs = (of["provenance"].get("inception") for of in (cell, other))
+        same_weights = other["provenance"] == cell["provenance"] | {"inception": theirs}
+        return place(other) == place(cell) and not (same_weights and theirs not in (None, mine))
+
+    path = Path(folder, "metrics.json")
+    with files.held(path.with_name("metrics.lock"), wait=2 * files.STALE):  # it is held for a moment
+        files.remove_temporary(path.parent, path.name)
+        others = [other for other in read(folder) if not replaced(other)]
+        text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
+        files.replace(path, lambda file: file.write(text.encode()))
+
+
+def fid_protocol(cell: Mapping[str, Any]) -> str | None:
+    """Say how images came to Inception: resize, rounding, precision if not float32; None without FID."""
+    name = str(cell["provenance"].get("inception"))
+    rounded = "rounded to 8 bits" if name.startswith("inception-2015") and "unrounded" not in name else None
+    bfloat16 = "bfloat16" if name.endswith("bfloat16") else None
+    return ", ".join(filter(None, (cell.get("resize"), rounded, bfloat16))) or None
+
+
+def table(sources: Iterable[str | Path | Mapping[str, Any]]) -> Any:
+    """Return a pandas.DataFrame with a row a cell.
+
+    Args:
+        sources: run folders that hold a metrics.json, or what `evaluate` returned.
+
+    Returns:
+        Columns as in COLUMNS; resize, class_accuracy and Frechet where some cell has them. FID is a number,
+        or a text that begins with "not run"; the split stands beside the data set unless it is test.
+
+    Raises:
+        FileNotFoundError: a folder has no scores.
+    """
+    import pandas
+
+    rows = []
+    for source in [sources] if isinstance(sources, str | Path | Mapping) else sources:
+        if not (cells := source["cells"] if isinstance(source, Mapping) else read(source)):
+            raise FileNotFoundError(f"{source} has no metrics.json with scores: "
+                                    "score a model into this folder first")
+        for cell in cells:
+            split = "" if cell["split"] == "test" else f" {cell['split']}"
+            shown = cell | {"data": cell["data"] + split, "resize": fid_protocol(cell)}
+            rows.append({column: shown.get(name) for column, name in COLUMNS.items()})
+    frame = pandas.DataFrame(rows)
+    optional = ("resize", "class_accuracy", "Frechet")
+    return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
+
+
+def markdown(frame: Any) -> str:
+    """Format a table as Markdown, the best of each metric in bold among the methods that share SHARED."""
+    shown = frame.astype(object).where(frame.notna(), "")
+    for name, (best, decimals) in METRICS.items():
+        for _, group in frame.groupby(SHARED, sort=False) if name in frame else ():
+            numbers = {row: value for row, value in group[name].items()
+                       if isinstance(value, float) and math.isfinite(value)}
+            for row, value in numbers.items():
+                bold = "**" if len(numbers) > 1 and value == best(numbers.values()) else ""
+                shown.loc[row, name] = f"{bold}{value:.{decimals}f}{bold}"
+    reasons = dict.fromkeys(value for value in frame["FID"] if isinstance(value, str))
+    shown["FID"] = shown["FID"].replace(list(reasons), "not run")
+    rows = shown.to_markdown(index=False, disable_numparse=True)
+    return "\n\n".join([rows, *(f"FID {reason}." for reason in reasons)])
