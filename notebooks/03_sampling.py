@@ -127,8 +127,8 @@ print("ok: the direct restoration is the first guess of both algorithms")
 # %%
 from colddiff_nb.notebook.explorer import Explorer
 
-explorer = Explorer(model, images, tasks=("inpaint", "deblur", "superres"), folder=settings.runs)
-explorer.data.value = "cifar10"
+explorer = Explorer(model, images, folder=settings.runs)
+explorer.task.value, explorer.data.value = "inpaint", "cifar10"
 explorer.slider.value = explorer.steps // 2
 explorer.widget
 
