@@ -58,7 +58,7 @@ def tables(results: Path) -> str:
         loads = (answer["load_average"][0]
                  for name, answer in answers.items() if name != "precision")  # which is no time
         lines = [f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; load "
-                 f"average before it "
+                 "average before it "
                  f"at most {max(loads)}:", "", "| measured | | goal |", "|---|---|---|"]
         for what, found in (item for answer in answers.values() for item in answer["found"].items()):
             if found["unit"] != "seconds":

@@ -37,8 +37,8 @@ def small() -> dict[str, Finding]:
 
     def saved(loop: str) -> Finding:
         return finding(1 - ratio(times[loop], times["plain"]), "share")
-    found = {f"training {name}, faster than the plain loop": faster(times, "plain", "train",
-                                                                    least=4 if GPU else 2)}
+    whole = faster(times, "plain", "train", least=4 if GPU else 2)
+    found = {f"training {name}, faster than the plain loop": whole}
     found |= {f"time of a plain step that goes by itself with: {change}": saved(change) for change in CHANGES}
     found["time of a plain step that goes with all of these"] = saved("ours")
     found["time of a step of `train` over such a step's"] = faster(times, "train", "ours")

@@ -100,7 +100,7 @@ def ablations(record: Fields, published: Published) -> str:
     lines = pd.concat([lines[seeds], pd.DataFrame([spread]), lines[~seeds]]).rename(columns=SHOWN)
     return "\n\n".join([
         f"Inpainting MNIST, {record['images_seen']:,} images each, scored on {record['n']} validation "
-        f"images; "
+        "images; "
         "± is one standard deviation.", markdown(lines),
         "![Digits restored by the whole network and by those without one of its "
         "parts](ablations/restored.png)"])

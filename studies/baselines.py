@@ -40,16 +40,15 @@ class Baselines(Scored):
     def cases(self) -> Iterator[Fields]:
         for dataset in self.datasets:
             for task in self.tasks:
-                for T in self.severities or ((40, 20) if (task, dataset) == ("deblur", "mnist")
-                                             else (make(task, dataset).T,)):
+                both = (40, 20) if (task, dataset) == ("deblur", "mnist") else None
+                for T in self.severities or both or (make(task, dataset).T,):
                     for method in self.methods:
                         for precision in self.precisions:
                             yield {"task": task, "data": dataset, "T": T, "method": method,
                                    "measurement_precision": precision}
 
     def recorded(self, row: Fields, case: Fields) -> bool:
-        same = (row["method"], row["measurement_precision"]) == (case["method"],
-                                                                 case["measurement_precision"])
+        same = all(row[name] == case[name] for name in ("method", "measurement_precision"))
         return same and (not self.fid or isinstance(row["fid"], float))
 
     def measure(self, task: str, data: str, T: int, method: str,

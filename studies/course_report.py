@@ -27,7 +27,7 @@ RUNS = {"mnist": ("deblur-mnist", "deblurring MNIST (T = 40)"),
 TARGET, LAST = 700_000, 200_000
 ERRORS: dict[str, Callable[[dict[str, float]], float]] = {
     "RMSE": lambda row: row["rmse"] / 2, "1 - SSIM": lambda row: 1 - row["ssim"],
-                                                          "FID": lambda row: row["fid"]}
+    "FID": lambda row: row["fid"]}
 WINDOWS = {"all": 0, "second half": LAST // 2}
 
 
@@ -160,18 +160,14 @@ def trend_notes(published: Published) -> str:
                      for run in dict.fromkeys(run for run, *_ in found))
     return (
         f"MNIST deblurring is where the report's gap is widest. Its RMSE over all rows {flat} (b over the "
-        f"second "
-        f"half: {late[0]:.3f} to {late[1]:.3f}), and 500,000 more steps give, over both windows, {bridges}. "
-        f"On "
-        "CIFAR-10 the report's RMSE and SSIM are better than the paper's already, by an easier protocol: no "
-        "gap to "
-        f"bridge. In FID 500,000 more steps give, the paper's in parentheses, {fids}; but its FIDs are of "
-        f"100 "
-        "images, which biases them upward by much, so that a gap to the paper cannot be read off them. "
-        "Super-resolution of MNIST has one row, so no trend. The intervals hold the scatter about a power "
-        "law, "
-        "taken as independent from row to row, not the doubt whether the curve is one: the two windows give "
-        f"disjoint intervals of b for {', '.join(disjoint) or 'no run'}.")
+        f"second half: {late[0]:.3f} to {late[1]:.3f}), and 500,000 more steps give, over both windows, "
+        f"{bridges}. On CIFAR-10 the report's RMSE and SSIM are better than the paper's already, by an "
+        "easier protocol: no gap to bridge. In FID 500,000 more steps give, the paper's in parentheses, "
+        f"{fids}; but its FIDs are of 100 images, which biases them upward by much, so that a gap to the "
+        "paper cannot be read off them. Super-resolution of MNIST has one row, so no trend. The intervals "
+        "hold the scatter about a power law, taken as independent from row to row, not the doubt whether "
+        "the curve is one: the two windows give disjoint intervals of b for "
+        f"{', '.join(disjoint) or 'no run'}.")
 
 
 def apart(a: list[float], b: list[float]) -> bool:

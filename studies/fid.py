@@ -25,7 +25,7 @@ HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015,
 EXACT, ROUNDED = f"{HALF_PIXEL}, unrounded, bfloat16", f"{HALF_PIXEL}, bfloat16"  # of all cases
 INCEPTIONS: dict[str, dict[str, Any]] = {
     ROUNDED: {"dtype": torch.bfloat16, "rounded": True}, EXACT: {"dtype": torch.bfloat16},
-                                         HALF_PIXEL: {"rounded": True},
+    HALF_PIXEL: {"rounded": True},
     f"{TENSORFLOW}, bfloat16": {"resize": RESIZES[1], "dtype": torch.bfloat16, "rounded": True}}
 CONTROL = {"pair": "deblur-cifar10", "variant": "T = 50", "method": "degraded"}  # by all Inceptions
 
@@ -189,6 +189,6 @@ def fid_control(record: Fields, published: Published) -> str:
     found = {row["inception"]: row["fid"] for row in record["rows"] if row | CONTROL == row}
     names = {HALF_PIXEL: ("half-pixel bilinear", "float32"), ROUNDED: ("half-pixel bilinear", "bfloat16"),
              f"{TENSORFLOW}, bfloat16": ("TensorFlow 1 bilinear", "bfloat16")}
-    return table("resize | precision | FID | difference", (
-        (*name, f"{found[key]:.2f}", change(found[key], found[HALF_PIXEL]))
-                                                           for key, name in names.items() if key in found))
+    rows = ((*name, f"{found[key]:.2f}", change(found[key], found[HALF_PIXEL]))
+            for key, name in names.items() if key in found)
+    return table("resize | precision | FID | difference", rows)

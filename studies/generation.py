@@ -45,8 +45,8 @@ class Generation(Study):
         return each(seed=(0, 1, 2))
 
     def measure(self, seed: int) -> Iterator[Fields]:
-        classifier, digits, test = shipped_classifier("mnist"), load("mnist5k",
-                                                                     "train"), load("mnist5k", "test")
+        classifier = shipped_classifier("mnist")
+        digits, test = load("mnist5k", "train"), load("mnist5k", "test")
         x0, labels = to_float(digits.pixels), digits.labels
         references = {"train": every(x0), "test": every(to_float(test.pixels))}
 
@@ -99,9 +99,8 @@ def generation(record: Fields, published: Published) -> str:
     levels = ", ".join(f"{noise:g}" for noise in chosen["noise"])
     return "\n\n".join([
         f"{record['n']:,} generated images a row; the networks of *one grey* saw {record['images_seen']:,} "
-        f"images "
-        f"of {record['data']} each, their seeds are of training and draw; block means are restored by the "
-        "shipped super-resolution network, seeds are of the draw.",
+        f"images of {record['data']} each, their seeds are of training and draw; block means are restored by "
+        "the shipped super-resolution network, seeds are of the draw.",
         markdown(pd.DataFrame(lines)),
         f"From one grey, with the noise that is best against *training* digits ({levels} for the networks of "
         f"the seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "

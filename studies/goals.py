@@ -71,7 +71,7 @@ def not_run(published: Published) -> str:
         "A model made for 8-bit measurements": [
             pair for pair in PAIRS if pair.startswith("deblur") and f"{pair}-8bit" not in models],
         "The paper's networks, and its 700,000 steps": ["all tasks"], "Further seeds": ["the shipped models"],
-        "Scores over a whole training": [name
-                                         for name in models if not published.read(f"curves/{name}.json")],
+        "Scores over a whole training": [
+            name for name in models if not published.read(f"curves/{name}.json")],
         "Class accuracy and Frechet, not of all rows": [PAIRS[pair] for pair in PAIRS if pair in unread]}
     return "\n".join([*lines, *(f"- {kind}: {', '.join(names)}." for kind, names in kinds.items() if names)])

@@ -50,7 +50,7 @@ class Leaks(Study):
             "rmse_divided_8bit": metrics.rmse(torch.where(hidden, 0, rounded / mask), x0),
             "hidden_negative": share(x0 < 0, hidden), "negative_at_127": share(at_127, hidden & (x0 < 0)),
             "at_127_negative": share(x0 < 0, hidden & at_127),
-               "at_128_negative": share(x0 < 0, hidden & ~at_127)}
+            "at_128_negative": share(x0 < 0, hidden & ~at_127)}
 
 
 @section_of("leaks.json")

@@ -86,14 +86,13 @@ def models(published: Published) -> str:
                   for row in published.rows if row.folder == name} - {None}
         rows.append((
             f"[{name}]({name}/)", options["measurement_precision"],
-                     f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
+            f"{options['network']}, {metadata['parameters'] / 1e6:.2f} M",
             f"{stages(metadata)} = {metadata['images_seen']:,}", published.share(name),
-                     f"{options['rollout']:.0%}",
+            f"{options['rollout']:.0%}",
             "–" if options["task"] == "inpaint" else options['data_consistency'], options["loss"].upper(),
-                     whose(scored, metadata)))
-    return table("model | made for | network, parameters | images seen: steps x batch | share of the paper's "
-                 "| "
-                 "rollout | "
+            whose(scored, metadata)))
+    return table("model | made for | network, parameters | images seen: steps x batch | share of the "
+                 "paper's | rollout | "
                  "consistent with | loss | rows are of these weights", rows)
 
 
@@ -128,16 +127,16 @@ def card(published: Published, name: str) -> str:
     made_for = "" if name == pair else f', "{options["measurement_precision"]}"'
     return CARD.read_text().format(
         name=name, title=PAIRS[pair], made_for=MADE_FOR[options["measurement_precision"]],
-                                   channels=1 if dataset == "mnist" else 3,
+        channels=1 if dataset == "mnist" else 3,
         size=metadata["size"], loader=f'load_pretrained("{task}", "{dataset}"{made_for})',
-                                   T=make(task, dataset).T,
+        T=make(task, dataset).T,
         network=options["network"], parameters=metadata["parameters"], stages=stages(metadata),
         images_seen=metadata["images_seen"], share=published.share(name), loss=options["loss"].upper(),
         rollout=f"{options['rollout']:.0%}", seed=options["seed"], images=metadata["data"]["n"],
         kept="" if task == "inpaint" else f", and the network keeps what the {kept} tells",
         minutes=sum(stage["seconds"] for stage in stages_of) / 60, licence=LICENCES[dataset],
         checksum=metadata["checksum"], scores=card_scores(published, pair, name),
-                                   rounded=from_8_bits(published, name),
+        rounded=from_8_bits(published, name),
         commands="\n".join(f"      {command(stage)}" for stage in stages_of),
         unshipped=" (the weights of the stage before, EARLIER, are not shipped)" if metadata["earlier"]
                                    else "")

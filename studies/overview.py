@@ -38,10 +38,8 @@ def glance_notes(published: Published) -> str:
               if row.key[1:] == ("lmmse", "float32") and row.pair.startswith("deblur")]
     return ("Least squares alone, without any network, is below the paper's direct RMSE for "
             f"{'; '.join(ahead) or 'no pair'}. How noisy it takes x_T to be was tuned on validation images; "
-            f"what it "
-            "finds in float32 depends on how D rounds. "
-            "The x_T of this package is off the exact D(x_0, T), root mean square on [-1, 1], by "
-            f"{', '.join(errors) or MISSING}.")
+            "what it finds in float32 depends on how D rounds. The x_T of this package is off the exact "
+            f"D(x_0, T), root mean square on [-1, 1], by {', '.join(errors) or MISSING}.")
 
 
 @section
@@ -73,7 +71,7 @@ def ahead_of_paper(published: Published, pair: str, variant: str | None, title: 
 
 @section
 def rows(published: Published) -> str:
-    parts = []
+    parts, scores = [], " | ".join(name for name, _ in SHOWN.values())
     for pair, variant, _ in cases(published):
         found = sorted((row for row in published.rows if row.pair == pair and row.key[0] == variant),
                        key=lambda row: (list(METHODS).index(row.key[1]), row.key[2] != "float32", row.folder))
@@ -84,9 +82,7 @@ def rows(published: Published) -> str:
         for full, title in ((True, "The full test split:"),
                             (False, "Other images, not comparable with these:")):
             if shown := [score_row(row) for row in found if row.full == full]:
-                parts += [title,
-                          table(" | ".join(["method", "from", *(name for name, _ in SHOWN.values()),
-                                            "images"]), shown)]
+                parts += [title, table(f"method | from | {scores} | images", shown)]
     return "\n\n".join(parts)
 
 

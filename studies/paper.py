@@ -115,8 +115,7 @@ def worse_than_input(published: Published) -> str:
         if min(direct, sampled) > degraded:
             lines.append(f"- {title}: in the paper restored images have more RMSE ({direct:.3f}, sampled "
                          f"{sampled:.3f}) than the degraded ones ({degraded:.3f}): by RMSE they are worse "
-                         f"than "
-                         "no restoration.")
+                         "than no restoration.")
     return "\n".join(lines)
 
 

@@ -177,9 +177,8 @@ class Published:
         """float32 rows of the methods on the same images, FID by the same Inception."""
         sets: dict[Any, dict[str, Row]] = {}
         for row in self.every_row:
-            method = row.key[1]
-            if (row.folder, row.key) == (pair,
-                                         (variant, method, "float32")) and row.number(metric) is not None:
+            method, wanted = row.key[1], (pair, variant, "float32")
+            if (row.folder, row.key[0], row.key[2]) == wanted and row.number(metric) is not None:
                 rank = row.fid_rank if metric == "fid" else None
                 sets.setdefault((row.images, rank), {})[method] = row
         full = [found for found in sets.values() if set(methods) <= set(found)]

@@ -33,7 +33,7 @@ from studies.study import Fields, Study, brief, shipped_classifier, write
 register("finer-pixels", FinerPixels, T=7)
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on
     "the recipe": {}, "twice as wide": {"widths": (96, 160, 320)},
-                                        "four times as wide": {"widths": (192, 320, 640)},
+    "four times as wide": {"widths": (192, 320, 640)},
     "no rollouts": {"rollout": 0.0}, "2,000 digits": {"digits": 2_000}, "10,000 digits": {"digits": 10_000},
     "a critic, weight 0.01": {"realism": 0.01}, "a critic, weight 0.03": {"realism": 0.03},
     "a critic, weight 0.1": {"realism": 0.1}, "a critic, weight 0.3": {"realism": 0.3},
@@ -66,19 +66,17 @@ class Realism(Study):
                 for name in CHOICES if (path := folder / f"{name}.json").exists()]
         write(self.path(), {
             "task": "superres", "dataset": "mnist", "split": "validation", "n": self.n,
-                            "device": device_name(),
+            "device": device_name(),
             "torch": torch.__version__, "together": self.together, "rows": rows})
         for row in rows:
             print(brief({"choice": row["choice"], "images_seen": row["images_seen"]} | row["curve"][-1]),
                   flush=True)
 
     def start(self, name: str, folder: Path) -> subprocess.Popen:
-        threads = {"OMP_NUM_THREADS": str(max(1,
-                                              (os.cpu_count()
-                                               or 1) // self.together))}  # else they wait for each other
+        threads = max(1, (os.cpu_count() or 1) // self.together)  # with more they wait for each other
         with open(folder / f"{name}.log", "w") as log:
             return subprocess.Popen([sys.executable, "-m", "studies", *sys.argv[1:], "--only", name],
-                                    env=os.environ | threads, stdout=log, stderr=subprocess.STDOUT)
+                                    env=os.environ | {"OMP_NUM_THREADS": str(threads)}, stdout=log, stderr=subprocess.STDOUT)
 
     def train_choice(self, name: str, folder: Path) -> Fields:
         changes = dict(CHOICES[name])
@@ -113,9 +111,9 @@ def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str =
     drawn = replace(drawn, randomness=drawn.randomness.to(device))
     with torch.no_grad():
         x_T = measure(drawn(x0, drawn.T), precision)
+        kept = cache / f"{choice.dataset}, {inception.name}, {n}"
         originals = {"frechet": classifier.features(x0),
-                     "fid": metrics.features_of(inception, x0.split(250),
-                                                cache / f"{choice.dataset}, {inception.name}, {n}")}
+                     "fid": metrics.features_of(inception, x0.split(250), kept)}
 
     @torch.no_grad()
     def scores(step: int, network: nn.Module) -> dict[str, float]:

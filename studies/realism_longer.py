@@ -64,9 +64,9 @@ class RealismLonger(Study):
                    if option not in ("data", "runs", "results", "again")}
         write(runs / f"{name}.json", {
             "task": self.task, "dataset": self.dataset, "measurement_precision": self.measurement_precision,
-                                      "n": self.n, "changes": changes,
+            "n": self.n, "changes": changes,
             "images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1),
-                                      "device": device_name(),
+            "device": device_name(),
             "curve": curve(runs / name)})
         score_test(runs / name, self.task, self.dataset, self.data)
 

@@ -23,7 +23,7 @@ from studies.tables import MISSING, least_to_most, section, section_of, table
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {}, "keeps the measurement, not the state": {"data_consistency": "measurement"},
     "no rollout": {"rollout": 0.0}, "L2 for L1": {"loss": "l2"},
-                                      "EMA, half-life 10 % for 3 %": {"ema_half_life": 0.1}}
+    "EMA, half-life 10 % for 3 %": {"ema_half_life": 0.1}}
 
 
 @dataclass
@@ -64,9 +64,8 @@ class TrainingChoices(Study):
 def choices(record: Fields, published: Published) -> str:
     rows = pd.DataFrame(record["rows"])
     parts = [f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, "
-             f"{rows['seed'].nunique()} "
-             f"seeds, scored on {record['n']} {record['split']} images; ± is one standard deviation of the "
-             f"seeds."]
+             f"{rows['seed'].nunique()} seeds, scored on {record['n']} {record['split']} images; ± is one "
+             "standard deviation of the seeds."]
     for (task, dataset), pair in rows.groupby(["task", "dataset"], sort=False):
         lines = [(choice, *(over_seeds(group[key]) for key in SHOWN))
                  for choice, group in pair.groupby("choice", sort=False)]

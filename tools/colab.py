@@ -31,14 +31,14 @@ REPLICA = HOME / "build" / "colab"
 PIP = "pip==24.1.2"
 PACKAGES = [
     "numpy==2.1.3", "pandas==2.2.3", "matplotlib==3.10.0", "pillow==11.3.0", "scipy==1.16.3",
-            "scikit-image==0.25.2", "accelerate==1.14.0",
+    "scikit-image==0.25.2", "accelerate==1.14.0",
     "safetensors==0.8.0", "huggingface_hub==1.27.0", "jupytext==1.19.5", "ipywidgets==7.7.1",
-            "ipython==7.34.0", "ipykernel==6.17.1",
+    "ipython==7.34.0", "ipykernel==6.17.1",
     "scikit-learn", "nbconvert"]
 NOT_ON_TPU = ["mlxtend==0.23.4", "tabulate==0.9.0"]
 UBUNTU = {  # older packages of the system, found last
     "MarkupSafe": "2.0.1", "blinker": "1.4", "cryptography": "3.4.8", "launchpadlib": "1.10.16",
-            "more-itertools": "8.10.0",
+    "more-itertools": "8.10.0",
     "numpy": "1.21.5", "packaging": "21.3", "pyparsing": "2.4.7", "six": "1.16.0", "zipp": "1.0.0"}
 
 

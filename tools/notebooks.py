@@ -35,8 +35,8 @@ COLAB = "https://colab.research.google.com"
 BADGE = (f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
          f"({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)")
 PAGE = "the live page"
-UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: "
-          "it needs no other file.")
+UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other "
+          "file.")
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
@@ -54,7 +54,7 @@ def inputs(source: Path) -> NotebookNode:
     read = jupytext.reads(source.read_text(), fmt="py:percent")
     notebook = nbformat.v4.new_notebook(metadata={
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                                                  "language_info": {"name": "python"}})
+        "language_info": {"name": "python"}})
     for position, cell in enumerate(read.cells):
         new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
         metadata = {key: cell.metadata[key] for key in KEPT if key in cell.metadata}

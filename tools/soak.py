@@ -46,10 +46,10 @@ def main() -> None:
         print(f"{name}: {fuzzed[name]} cases", flush=True)
     report = {
         "kills_survived": sum(kills.values()), "faults_injected": sum(faults.values()),
-              "cases_fuzzed": sum(fuzzed.values()),
+        "cases_fuzzed": sum(fuzzed.values()),
         "nothing_lost": True,  # or an assertion would have ended this program
         "trainings_equal_bit_for_bit": came_true["trainings"], "kills": kills, "faults": faults,
-              "cases": fuzzed, "seed": chosen.seed,
+        "cases": fuzzed, "seed": chosen.seed,
         "versions": {"colddiff_nb": colddiff_nb.__version__, "torch": torch.__version__,
                      "python": platform.python_version(),
                      "system": platform.system()},
