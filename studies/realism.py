@@ -76,7 +76,8 @@ class Realism(Study):
         threads = max(1, (os.cpu_count() or 1) // self.together)  # with more they wait for each other
         with open(folder / f"{name}.log", "w") as log:
             return subprocess.Popen([sys.executable, "-m", "studies", *sys.argv[1:], "--only", name],
-                                    env=os.environ | {"OMP_NUM_THREADS": str(threads)}, stdout=log, stderr=subprocess.STDOUT)
+                                    env=os.environ | {"OMP_NUM_THREADS": str(threads)}, stdout=log,
+                                    stderr=subprocess.STDOUT)
 
     def train_choice(self, name: str, folder: Path) -> Fields:
         changes = dict(CHOICES[name])
