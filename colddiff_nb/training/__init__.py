@@ -1,4 +1,4 @@
-"""How a model is trained: its recipe, the loop, the state of a run, and images that walk through Algorithm 2."""
+"""How a model is trained: recipe, loop, the state of a run, and images that walk through Algorithm 2."""
 from colddiff_nb.training.loop import train
 from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
 

@@ -1,7 +1,7 @@
 """A critic trained beside the network: it learns to tell an original from its restoration. Not in the paper.
 
-L1 asks for the median of all images that x_t allows, and that is smooth. A critic sees that no original is so smooth,
-and so asks the network for one image that could be an original.
+L1 asks for the median of all images that x_t allows, and that is smooth. A critic sees that no original is so
+smooth, and so asks the network for one image that could be an original.
 """
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PENALTY = 1.0  # of the critic's slope, squared: a steep critic is of no use to 
 class Critic:
     """Scores images (B, C, size, size): above its restoration's score is an original.
 
-    It compares an original with its own restoration, so that it does not judge which image is easy. The penalty
-    on its slope at both keeps the game stable.
+    It compares an original with its own restoration, so that it does not judge which image is easy. The
+    penalty on its slope at both keeps the game stable.
     """
 
     def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool):
@@ -38,7 +38,7 @@ class Critic:
         return scores
 
     def doubt(self, x0_hat: Tensor, x0: Tensor) -> Tensor:
-        """How far the critic prefers originals x0 (B, C, size, size) to restorations: a loss for the network."""
+        """Return how far the critic prefers originals x0 (B, C, size, size) to restorations: a loss."""
         self.network.requires_grad_(False)
         return F.softplus(self.scores(x0) - self.scores(x0_hat)).mean()
 

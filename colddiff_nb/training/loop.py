@@ -1,7 +1,8 @@
 """The training loop: R learns to give x0 from x_t = D(x0, t), the paper's equation 1; it resumes bit for bit.
 
-A share of each batch are states that Algorithm 2 makes, see rollout.py. The draws of a step depend on (recipe.seed, step)
-alone. So a checkpoint holds no generator, and any number of processes sees the same global batch.
+A share of each batch are states that Algorithm 2 makes, see rollout.py. The draws of a step depend on
+(recipe.seed, step) alone. So a checkpoint holds no generator, and any number of processes sees the same
+global batch.
 """
 from __future__ import annotations
 
@@ -54,9 +55,9 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         folder: of checkpoints, curve.csv and weights.
         images: the training split; loaded from data_root when not given.
         init: a weights file to start from.
-        resume_from: another run folder, to go on from its newest checkpoint where that is newer than this one's.
+        resume_from: another run folder, to go on from its newest checkpoint if that is newer than this one's.
         until: stop after this step for now.
-        on_evaluate: on_evaluate(step, ema) gives numbers for curve.csv, every recipe.evaluate_every steps and at the end.
+        on_evaluate: on_evaluate(step, ema) gives numbers for curve.csv, every recipe.evaluate_every steps.
         tracker: "tensorboard", "wandb", "trackio" or another of Accelerate's, to send the same rows to.
         log: what is told, a line each.
 
@@ -79,10 +80,12 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         # Take the folder, and go on from its newest checkpoint.
         with together():
             check_lock = held.enter_context(lock(folder)) if main else lambda: None
-            run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None, check_lock)
+            said = log if main else lambda line: None
+            run = Run(recipe, images, folder, device, init, resume_from, said, check_lock)
         last = recipe.steps if until is None else min(until, recipe.steps)
         if accelerator.num_processes > 1:
-            check_same(flatten(run.identity()) | {"step": run.step, "last step": last, "seconds trained": run.seconds_before})
+            check_same(flatten(run.identity()) | {
+                "step": run.step, "last step": last, "seconds trained": run.seconds_before})
             run.log(f"{accelerator.num_processes} processes share each batch of {recipe.batch}")
         with together():
             if main:
@@ -134,15 +137,18 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
             saving = step % recipe.save_every == 0 or step == last
             looking = device.type == "cpu" or step % LOOK_EVERY == 0 or scoring or saving
             if looking and not all_finite(run.loss_sum, run.network):
-                raise FloatingPointError(f"the loss or the weights are not finite at step {step}, of which nothing was saved: train "
-                                         f"in another folder with precision=float32 or a learning_rate below {recipe.learning_rate:g}")
+                raise FloatingPointError(
+                    f"the loss or the weights are not finite at step {step}, of which nothing was saved: "
+                    "train in another folder with precision=float32 "
+                    f"or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
             run.rollout.step(batch, there, x_t, torch.cat(predictions))
             run.step, run.loss_count = step, run.loss_count + 1
 
             # Show, score, save; stop where a signal asked for it.
             if looking:
-                stop = any_process(accelerator, interrupts.received is not None)  # all processes stop at the same step
+                # All processes stop at the same step.
+                stop = any_process(accelerator, interrupts.received is not None)
                 progress.show()
             saving |= stop
             with together() if scoring or saving else nullcontext():
@@ -158,7 +164,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         with together():
             if main and run.step == recipe.steps:
                 run.export()
-        if stop or interrupts.received:  # the signal may also have come before the first step, or during the last save
+        if stop or interrupts.received:  # it may have come before the first step, or during the last save
             run.log(f"stopped at step {run.step} and saved: the same command goes on from there")
             interrupts.end(f"stopped at step {run.step} and saved")
         return run.ema
@@ -184,7 +190,7 @@ def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -
 
 
 def measured(recipe: Recipe, x_t: Tensor) -> Tensor:
-    """x_t (B, C, H, W) in the precision that the network is made for; for "both" every second image is rounded to 8 bits."""
+    """Round x_t (B, C, H, W) as the network is made for; for "both" every second image to 8 bits."""
     if recipe.measurement_precision != "both":
         return measure(x_t, recipe.measurement_precision)
     every_second = torch.arange(len(x_t), device=x_t.device).view(-1, 1, 1, 1) % 2 == 0
@@ -196,12 +202,13 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     if recipe.schedule == "constant":
         return recipe.learning_rate
     warmup = max(1, recipe.steps // 50)
-    return recipe.learning_rate * min((step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps))
+    cosine = 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
+    return recipe.learning_rate * min((step + 1) / warmup, cosine)
 
 
 @torch.no_grad()
 def update_ema(recipe: Recipe, ema: nn.Module, network: nn.Module, step: int) -> None:
-    """Average the weights after `step` steps. Paper: a copy before step 2,000, then decay 0.995 every 10 steps."""
+    """Average the weights. Paper: a copy before step 2,000, then decay 0.995 every 10 steps."""
     if recipe.ema == "paper":
         if step % 10:
             return
@@ -221,7 +228,8 @@ def out_of_memory_explained(recipe: Recipe, share: int) -> Iterator[None]:
     except torch.cuda.OutOfMemoryError as error:
         mend = "smaller widths"
         if pieces := next((k for k in range(2, share + 1) if share % k == 0), None):  # mostly 2
-            mend = f"batch={recipe.batch // pieces} accumulate={recipe.accumulate * pieces}: the same training"
+            smaller = f"batch={recipe.batch // pieces} accumulate={recipe.accumulate * pieces}"
+            mend = f"{smaller}: the same training"
         raise ValueError(f"batch = {recipe.batch} does not fit into the GPU's memory; try {mend}") from error
 
 

@@ -36,7 +36,7 @@ def without_settings_of_accelerate() -> Iterator[None]:
 
 
 def start(recipe: Recipe, folder: str | Path, tracker: str | None) -> Accelerator:
-    """This process's Accelerator, in the recipe's precision; ValueError for what so many processes cannot train."""
+    """Return this process's Accelerator; ValueError for what so many processes cannot train."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
@@ -47,7 +47,8 @@ def start(recipe: Recipe, folder: str | Path, tracker: str | None) -> Accelerato
                               log_with=tracker, project_dir=str(folder))
     world = accelerator.num_processes
     if recipe.batch % world:
-        raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: choose a multiple of {world}")
+        raise ValueError(f"batch = {recipe.batch} cannot be shared by {world} processes: "
+                         f"choose a multiple of {world}")
     if recipe.realism and world > 1:
         raise ValueError(f"realism = {recipe.realism}: a critic is trained by one process, not by {world}; "
                          "set realism = 0 or start one")
@@ -108,8 +109,8 @@ def check_same(mine: dict[str, Any]) -> None:
     first, *others = gather_object([mine])
     for rank, theirs in enumerate(others, start=1):
         if differing := differences(first, theirs):
-            raise ValueError(f"process {rank} differs from process 0 ({differing}): give all the same command, the same data, "
-                             f"and a run folder that all of them see")
+            raise ValueError(f"process {rank} differs from process 0 ({differing}): give all the same "
+                             "command, the same data, and a run folder that all of them see")
 
 
 class Interrupts:
@@ -117,7 +118,7 @@ class Interrupts:
 
     While the context is open, the first SIGINT or SIGTERM only sets `received`; a second one acts at once.
 
-    Handlers are put back on leaving. Outside the main thread signals cannot be handled, and nothing is changed.
+    Handlers are put back on leaving. Outside the main thread nothing is changed.
     """
 
     def __init__(self) -> None:
@@ -143,7 +144,7 @@ class Interrupts:
         self._put_back()
 
     def end(self, message: str) -> None:
-        """End as the signal asks, now that all is saved: KeyboardInterrupt for SIGINT, exit status 143 for SIGTERM."""
+        """End as the signal asks, all being saved: KeyboardInterrupt for SIGINT, status 143 for SIGTERM."""
         if self.received == signal.SIGINT:
             raise KeyboardInterrupt(message)
         raise SystemExit(128 + signal.SIGTERM)

@@ -32,19 +32,21 @@ class Progress:
 
         in_notebook = any("notebook" in kind.__module__ for kind in auto.tqdm.__mro__)
         self.run, self.images = run, run.recipe.images_per_step
-        options = {"total": run.recipe.images_seen, "initial": run.step * self.images, "miniters": 1, "unit": " images",
-                   "unit_scale": True, "leave": False}
+        options = {"total": run.recipe.images_seen, "initial": run.step * self.images, "miniters": 1,
+                   "unit": " images", "unit_scale": True, "leave": False}
         if run.log is print and (in_notebook or sys.stderr.isatty()):
             self.bar = auto.tqdm(**options)
             run.log = self.bar.write  # lines go above the bar
         else:
-            lines = {"file": Lines(run.log), "mininterval": EVERY, "delay": EVERY, "bar_format": "{desc}{rate_fmt}  {remaining} left"}
+            lines = {"file": Lines(run.log), "mininterval": EVERY, "delay": EVERY,
+                     "bar_format": "{desc}{rate_fmt}  {remaining} left"}
             self.bar = std.tqdm(**options | lines)
 
     def show(self) -> None:
         """Show where the run is now."""
         run = self.run
-        self.bar.set_description(f"step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}", refresh=False)
+        said = f"step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"
+        self.bar.set_description(said, refresh=False)
         self.bar.update(run.step * self.images - self.bar.n)
 
     def __enter__(self) -> Progress:

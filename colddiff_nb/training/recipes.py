@@ -19,34 +19,35 @@ from colddiff_nb.storage.aliases import current_names
 class Recipe:
     """Every setting that affects the result.
 
-    The same recipe and seed give the same weights on the same machine. Raises ValueError for a value that cannot be.
+    The same recipe and seed give the same weights on the same machine. Raises ValueError for a value that
+    cannot be.
     """
 
     name: str = "quick"  # the named recipe this one started from
     task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
     dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
     T: int | None = None  # severities 1..T; by default the paper's
-    pooling: Literal["area", "bicubic"] = "area"  # of superres: the paper's tables, or the official command line
+    pooling: Literal["area", "bicubic"] = "area"  # of superres: of the paper's tables, or the official code's
     network: str = "small"  # small (1 M parameters), paper (its U-Nets for grey and for colour) or your own
     widths: tuple[int, int, int] = (48, 80, 160)  # channels of the small network's three levels
     time_input: bool = True  # tell the small network the severity
     skips: bool = True  # join the small network's encoder to its decoder
-    measurement_precision: Literal["float32", "8bit", "both"] = "float32"  # of x_T: what the network is made for
+    measurement_precision: Literal["float32", "8bit", "both"] = "float32"  # that of x_T
     steps: int = 1_000  # optimiser steps
     batch: int = 64  # images of one micro-batch, over all processes
     accumulate: int = 1  # micro-batches of one optimiser step
     loss: Literal["l1", "l2"] = "l1"  # l1 (the paper's), or l2: less RMSE where much is unknown, and blurrier
-    realism: float = 0.0  # weight of a critic's opinion, see critic.py: sharper images, more RMSE; 0 for no critic
+    realism: float = 0.0  # weight of a critic, see critic.py: sharper images, more RMSE; 0 for none
     learning_rate: float = 1.5e-3  # of Adam
     schedule: Literal["constant", "cosine"] = "cosine"  # cosine: to 0, after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
-    severities: Literal["uniform", "towards-T"] = "towards-T"  # towards-T: 20 % uniform, 20 % rising in t, 60 % at T
+    severities: Literal["uniform", "towards-T"] = "towards-T"  # 20 % uniform, 20 % rising in t, 60 % at T
     rollout: float = 0.0  # share of a batch that are states of Algorithm 2, see rollout.py
-    data_consistency: Literal["state", "measurement"] = "state"  # the small network leaves what x_s, or x_T, tells
+    data_consistency: Literal["state", "measurement"] = "state"  # the small network keeps what it tells
     ema: Literal["every-step", "paper"] = "every-step"  # paper: 0.995 every 10 steps, from step 2,000
     ema_half_life: float = 0.03  # of every-step: share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
-    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"  # of arithmetic; auto: bf16 where it is safe and fast
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"  # auto: bf16 where safe and fast
     compile: bool = False  # compile the network first (torch.compile): a minute's wait, then faster on a GPU
     seed: int = 0
     evaluate_every: int = 200  # steps between scores on the fixed validation images
@@ -66,14 +67,17 @@ class Recipe:
         positive = ("batch", "accumulate", "learning_rate", "evaluate_every", "save_every")
         asked = {field: (getattr(self, field) > 0, "it must be positive") for field in positive} | {
             "steps": (0 < self.steps < 2 ** 32, f"it must be positive and below {2 ** 32}"),
-            "widths": (all(width >= 8 and width % 8 == 0 for width in self.widths), "each must be a multiple of 8"),
+            "widths": (all(width >= 8 and width % 8 == 0 for width in self.widths),
+                       "each must be a multiple of 8"),
             "data_consistency": (self.data_consistency == "state" or self.network == "small",
                                  "only network = 'small' is told where a sampler started; set it to 'state'"),
             "clip": (self.clip >= 0, "give the largest norm of the gradient, or 0 for no limit"),
             "realism": (self.realism >= 0, "give the weight of the critic's opinion, or 0 for no critic"),
-            "ema_half_life": (0 < self.ema_half_life <= 1, "it is a share of the steps so far, above 0 and at most 1"),
+            "ema_half_life": (0 < self.ema_half_life <= 1,
+                              "it is a share of the steps so far, above 0 and at most 1"),
             "rollout": (0 <= self.rollout <= 1, "it is a share of the batch, 0..1"),
-            "seed": (0 <= self.seed < 2 ** 25, f"give a seed in 0..{2 ** 25 - 1}")}  # above, draws would repeat
+            # Above, draws would repeat.
+            "seed": (0 <= self.seed < 2 ** 25, f"give a seed in 0..{2 ** 25 - 1}")}
         for field, (right, mend) in asked.items():
             if not right:
                 raise ValueError(f"{field} = {getattr(self, field)!r}: {mend}")
@@ -107,7 +111,8 @@ class Recipe:
 
     def build(self, degrade: Degradation) -> nn.Module:
         """The network of this recipe, for the images its degradation was made for, with fresh weights."""
-        options = {name: getattr(self, name) for name in ("measurement_precision", "data_consistency", "widths", "skips")}
+        names = "measurement_precision", "data_consistency", "widths", "skips"
+        options = {name: getattr(self, name) for name in names}
         return build(self.network, degrade, channels(self.dataset), time=self.time_input, **options)
 
 
@@ -125,8 +130,8 @@ def _fits(value: Any, kind: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= 1e30 if kind is float else type(value) is kind
 
 
-PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant", "clip": 0.0,
-         "severities": "uniform", "ema": "paper", "precision": "float32"}
+PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant",
+         "clip": 0.0, "severities": "uniform", "ema": "paper", "precision": "float32"}
 
 RECIPES: dict[str, dict[str, Any]] = {
     # seconds: tests
@@ -134,7 +139,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     # about a minute on two CPU cores
     "quick": {"steps": 450, "evaluate_every": 450, "save_every": 225, "rollout": 0.25},
     # an hour of CPU, minutes of GPU
-    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "rollout": 0.5, "data_consistency": "measurement"},
+    "small": {"steps": 30_000, "evaluate_every": 1_000, "save_every": 500, "rollout": 0.5,
+              "data_consistency": "measurement"},
     # the course report
     "report": PAPER | {"steps": 200_000, "evaluate_every": 10_000, "save_every": 1_000},
     # the paper: 45 M images
@@ -143,10 +149,15 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def recipe(name: str, task: str, dataset: str, **changes: Any) -> Recipe:
-    """A named recipe for a task and a data set; `changes` replace single fields. Raises ValueError for unknown names or values."""
+    """Return a named recipe for a task and a data set; `changes` replace single fields.
+
+    Raises:
+        ValueError: unknown names or values.
+    """
     if not isinstance(name, str) or name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(RECIPES)}")
     unknown = set(changes) - {field.name for field in fields(Recipe)}
     if unknown:
-        raise ValueError(f"a recipe has no field {', '.join(sorted(unknown))}: see colddiff_nb.training.recipes.Recipe")
+        raise ValueError(f"a recipe has no field {', '.join(sorted(unknown))}: "
+                         "see colddiff_nb.training.recipes.Recipe")
     return replace(Recipe(name=name, task=task, dataset=dataset, **RECIPES[name]), **changes)

@@ -1,9 +1,10 @@
 """Training on the states that Algorithm 2 makes.
 
-The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included. A network that
-never saw such states adds its error to theirs, T times. So the first n images of a batch are states of the sampler. Each
-training step moves them one step of Algorithm 2, with the prediction that training made anyway. A place that has arrived
-at s = 0 starts again from x_t as measured, with the image and the severity that were drawn for it.
+The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included. A
+network that never saw such states adds its error to theirs, T times. So the first n images of a batch are
+states of the sampler. Each training step moves them one step of Algorithm 2, with the prediction that
+training made anyway. A place that has arrived at s = 0 starts again from x_t as measured, with the image and
+the severity that were drawn for it.
 """
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 
 @dataclass(frozen=True)
 class Batch:
-    """What one optimiser step takes, for the global batch of B images; see `Rollout.join` for its first places."""
+    """What one optimiser step takes, for the global batch of B images; its first places: `Rollout.join`."""
 
     index: Tensor  # (B,) which images
     flip: Tensor  # (B,) bool
@@ -34,16 +35,17 @@ class Batch:
 
 
 class Rollout:
-    """Takes the first n places of every batch through Algorithm 2. `state` is what a checkpoint keeps of them.
+    """Takes the first n places of every batch through Algorithm 2.
 
-    Where each one is was decided on the CPU; only the images x_s are on the device.
+    `state` is what a checkpoint keeps of them. Where each one is was decided on the CPU; only the images x_s
+    are on the device.
     """
 
     def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
         nothing = torch.zeros(n, dtype=torch.long)
-        self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing,
-                      "randomness": degrade.draw_randomness(n, torch.Generator()),
-                      "x_s": torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)}
+        x_s = torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)
+        self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing, "x_s": x_s,
+                      "randomness": degrade.draw_randomness(n, torch.Generator())}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Go on from what a checkpoint kept."""
@@ -52,7 +54,8 @@ class Rollout:
     def join(self, batch: Batch) -> None:
         """Put those still on their way into the batch on the CPU, in place."""
         walking = self.state["s"].nonzero().squeeze(1)
-        places = {"index": batch.index, "flip": batch.flip, "s": batch.t, "start": batch.start, "randomness": batch.drawn.randomness}
+        places = {"index": batch.index, "flip": batch.flip, "s": batch.t, "start": batch.start,
+                  "randomness": batch.drawn.randomness}
         for name, place in places.items():
             place[walking] = self.state[name][walking]
 
@@ -67,11 +70,16 @@ class Rollout:
         return torch.cat([torch.where(on_its_way, self.state["x_s"], x_t[:n]), x_t[n:]])
 
     def step(self, batch: Batch, there: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
-        """One step of Algorithm 2 from x_s (B, C, H, W), float64, with the network's predictions x0_hat (B, C, H, W).
+        """Take one step of Algorithm 2.
 
-        batch on the CPU, the same `there` on the device of x_s.
+        Args:
+            batch: on the CPU.
+            there: the same on the device of x_s.
+            x_s: the states (B, C, H, W), float64.
+            x0_hat: the network's predictions (B, C, H, W).
         """
         n = len(self.state["s"])
         s, drawn, x0_hat = there.t[:n], there.drawn[:n], x0_hat[:n].double()
-        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": batch.start[:n], "s": batch.t[:n] - 1,
-                      "randomness": batch.drawn.randomness[:n], "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}
+        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": batch.start[:n],
+                      "s": batch.t[:n] - 1, "randomness": batch.drawn.randomness[:n],
+                      "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}

@@ -1,7 +1,7 @@
 """The state of one training and its folder: started, resumed, scored, saved, exported.
 
-<folder>/step-*.pt    the two newest checkpoints: network, EMA, optimiser, scaler, step, curve, recipe, data set
-<folder>/curve.csv    one row per evaluation; written from the checkpoint's own rows, so that both always agree
+<folder>/step-*.pt    the two newest checkpoints: networks, optimiser, scaler, step, curve, recipe, data set
+<folder>/curve.csv    a row per evaluation, as in the checkpoint, so that both always agree
 <folder>/weights.safetensors    the EMA weights, with recipe and provenance, once training has ended
 """
 from __future__ import annotations
@@ -35,20 +35,23 @@ OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 class Run:
     """Holds the state of a training: network, optimiser, curve and what a checkpoint keeps of them."""
 
-    def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device, init: str | Path | None,
-                 resume_from: str | Path | None, log: Callable[[str], object],
+    def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device,
+                 init: str | Path | None, resume_from: str | Path | None, log: Callable[[str], object],
                  check_lock: Callable[[], None] = lambda: None):
         n_channels, size = images.pixels.shape[1], images.pixels.shape[-1]
         if n_channels != channels(recipe.dataset):
             raise ValueError(f"images have {n_channels} channels, and those of {recipe.dataset} "
                              f"have {channels(recipe.dataset)}: name a data set like them in the recipe")
-        self.recipe, self.images, self.folder, self.log, self.check_lock = recipe, images, folder, log, check_lock
+        self.recipe, self.images, self.folder = recipe, images, folder
+        self.log, self.check_lock = log, check_lock
 
         # What is trained.
         self.degrade = recipe.degradation(size).to(device)
         torch.manual_seed(recipe.seed)
-        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # on CPUs bfloat16 is faster so
-        self.network = recipe.build(self.degrade).to(device, memory_format=layout)  # type: ignore[call-overload]
+        on_gpu = device.type == "cuda"
+        layout = torch.channels_last if on_gpu else torch.contiguous_format  # on CPUs bfloat16 is faster so
+        network: Any = recipe.build(self.degrade)
+        self.network: nn.Module = network.to(device, memory_format=layout)
         if recipe.network == "small":
             self.network.precondition.fit(self.degrade, to_float(images.pixels[:1_000].to(device)))
         self.init = self.load_init(init) if init else None
@@ -57,7 +60,8 @@ class Run:
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=fused)
         bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"
         self.critic = Critic(n_channels, size, device, bfloat16) if recipe.realism else None
-        self.rollout = Rollout(round(recipe.rollout * recipe.images_per_step), self.degrade, n_channels, device)
+        places = round(recipe.rollout * recipe.images_per_step)
+        self.rollout = Rollout(places, self.degrade, n_channels, device)
         self.scaler: dict[str, Any] = {}
 
         # How far it is.
@@ -80,7 +84,8 @@ class Run:
         """Start from published weights; returns where they come from."""
         weights, metadata = checkpoint.load_weights(path)
         with usable(path):
-            mine, theirs = ({"task": made.task, "network": made.network, "widths": made.widths, "channels": channels(made.dataset)}
+            mine, theirs = ({"task": made.task, "network": made.network, "widths": made.widths,
+                             "channels": channels(made.dataset)}
                             for made in (self.recipe, Recipe.from_dict(metadata["recipe"])))
         if differing := differences(mine, theirs):
             raise ValueError(f"{path} cannot start this training: {differing}")
@@ -93,10 +98,12 @@ class Run:
         return {"recipe": asdict(self.recipe), "data": self.images.provenance, "init": self.init}
 
     def resume(self, folders: list[Path]) -> None:
-        """Go on from the newest checkpoint in the run's own folder, or in the other one that was named, if there is one."""
-        found = [(*newest, folder) for folder in folders if (newest := checkpoint.newest(folder, log=self.log))]
+        """Go on from the newest checkpoint in the run's own folder, or in the other one, if there is one."""
+        found = [(*newest, folder) for folder in folders
+                 if (newest := checkpoint.newest(folder, log=self.log))]
         if not found and folders[1:]:
-            raise CheckpointError(f"there is no checkpoint in {folders[1]}: check the path, or leave it out to start at step 0")
+            raise CheckpointError(f"there is no checkpoint in {folders[1]}: "
+                                  "check the path, or leave it out to start at step 0")
         if not found:
             return
         step, state, folder = max(found, key=lambda item: item[0])
@@ -126,11 +133,13 @@ class Run:
                 # a folder is its images: it may have been moved, renamed or written in another way
                 theirs |= {name: mine[name] for name in ("recipe.dataset", "data.name")}
         differing = differences(mine, theirs)
-        if step == recipe.steps < self.recipe.steps and not differences(mine | {"recipe.steps": step}, theirs):
+        ended = step == recipe.steps < self.recipe.steps
+        if ended and not differences(mine | {"recipe.steps": step}, theirs):
             raise ValueError(f"{folder} has ended after its {step} steps: for more, start from its "
                              f"weights, --init {folder / 'weights.safetensors'} --run NEW")
         if differing:
-            raise ValueError(f"{folder} holds another training ({differing}): resume it as it was, or choose another folder")
+            raise ValueError(f"{folder} holds another training ({differing}): "
+                             "resume it as it was, or choose another folder")
 
     def settle(self) -> None:
         """Make the folder agree with the state that the run starts from."""
@@ -139,9 +148,9 @@ class Run:
             self.save()
 
     def evaluate(self, on_evaluate: OnEvaluate | None) -> None:
-        """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA network.
+        """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA.
 
-        Where files cannot be written just now, training goes on: the next save works again, or rescues the run.
+        Where files cannot be written just now, training goes on: the next save works, or rescues the run.
         """
         scores: dict[str, float] = {}
         try:
@@ -149,7 +158,8 @@ class Run:
         except OSError as error:
             self.log(f"no scores at step {self.step}, training goes on: {error}")
         images = self.step * self.recipe.images_per_step
-        self.rows.append({"step": self.step, "images": images, "loss": self.mean_loss, **scores, "seconds": round(self.seconds, 1)})
+        self.rows.append({"step": self.step, "images": images, "loss": self.mean_loss, **scores,
+                          "seconds": round(self.seconds, 1)})
         self.loss_sum.zero_()
         self.loss_count = 0
         self.log("  ".join(f"{name} {value:.4g}" for name, value in self.rows[-1].items()))
@@ -174,10 +184,12 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: all that the next step depends on."""
-        return {"identity": self.identity(), "network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "critic": self.critic.state_dict() if self.critic else {},
-                "rollout": self.rollout.state, "scaler": self.scaler, "rows": self.rows, "loss_sum": self.loss_sum,
-                "loss_count": self.loss_count, "seconds": self.seconds}
+        return {"identity": self.identity(),
+                "network": self.network.state_dict(), "ema": self.ema.state_dict(),
+                "optimizer": self.optimizer.state_dict(), "scaler": self.scaler,
+                "critic": self.critic.state_dict() if self.critic else {},
+                "rollout": self.rollout.state, "rows": self.rows,
+                "loss_sum": self.loss_sum, "loss_count": self.loss_count, "seconds": self.seconds}
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -187,14 +199,16 @@ class Run:
     def export(self) -> None:
         """Write the EMA weights with all that says where they come from."""
         images_seen = self.recipe.images_seen + (self.init["images_seen"] if self.init else 0)
-        metadata = self.identity() | {"step": self.step, "images_seen": images_seen, "size": self.degrade.size,
-                                      "last_row": self.rows[-1], "seconds": self.seconds}
+        metadata = self.identity() | {
+            "step": self.step, "images_seen": images_seen, "size": self.degrade.size,
+            "last_row": self.rows[-1], "seconds": self.seconds}
         with self.rescued():
-            checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata, keep=("precondition.",))
+            checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata,
+                                      keep=("precondition.",))
 
     @contextmanager
     def rescued(self) -> Iterator[None]:
-        """If the folder cannot be written, or another process took it over, save elsewhere and say how to go on."""
+        """If the folder cannot be written, or another process took it over, save elsewhere and say so."""
         try:
             self.check_lock()
             yield

@@ -1,4 +1,4 @@
-"""Scores while training goes on, of direct and Algorithm 2 on fixed validation images, and who else is told of them."""
+"""Scores while training goes on, of direct and Algorithm 2 on fixed images, and who else is told of them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,8 @@ def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 1
         scores: dict[str, float] = {}
         for sampler in (direct, algorithm2):
             restored = sampler(network, drawn, x_T).cpu()
-            scores |= {f"rmse_{sampler.__name__}": metrics.rmse(restored, x0), f"ssim_{sampler.__name__}": metrics.ssim(restored, x0)}
+            scores[f"rmse_{sampler.__name__}"] = metrics.rmse(restored, x0)
+            scores[f"ssim_{sampler.__name__}"] = metrics.ssim(restored, x0)
         return scores
 
     return on_evaluate
@@ -60,20 +61,23 @@ def check_tracker(name: str | None) -> None:
 @contextmanager
 def tracking(accelerator: Accelerator, run: str, settings: dict[str, Any],
              log: Callable[[str], object]) -> Iterator[Callable[[dict[str, float]], None]]:
-    """Give a function that sends a row {"step": ..., "loss": ...} to the accelerator's tracker, if it has one.
+    """Give a function that sends a row {"step": ..., "loss": ...} to the accelerator's tracker, if any.
 
-    run: its name there. settings: what is shown beside it. All rows are in curve.csv: if the tracker fails, that is
-    named to `log`, and training goes on.
+    run: its name there. settings: what is shown beside it. All rows are in curve.csv: if the tracker fails,
+    that is named to `log`, and training goes on.
     """
-    plain = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in settings.items()}
+    plain = {name: value if isinstance(value, bool | int | float) else str(value)
+             for name, value in settings.items()}
     if accelerator.log_with:
         accelerator.init_trackers("colddiff", plain, {name: {"name": run} for name in ("wandb", "trackio")})
 
     def send(row: dict[str, float]) -> None:
         try:
-            accelerator.log({name: value for name, value in row.items() if name != "step"}, step=int(row["step"]))
+            scores = {name: value for name, value in row.items() if name != "step"}
+            accelerator.log(scores, step=int(row["step"]))
         except Exception as error:  # a tracker may fail in any way, mostly for the network's sake
-            log(f"the tracker did not take step {row['step']:.0f}, training goes on: {type(error).__name__}: {error}")
+            log(f"the tracker did not take step {row['step']:.0f}, training goes on: "
+                f"{type(error).__name__}: {error}")
 
     try:
         yield send
