@@ -10,7 +10,7 @@ def test_the_demo_writes_one_picture_and_one_table_of_all_tasks(tmp_path, monkey
     def run_task(chosen, folder, classifier):
         images = demo.load(chosen.dataset, "test")
         some = type(images)(images.pixels[:20], images.labels[:20], images.name, images.split, images.checksum)
-        evaluate(None, chosen.degradation(), some, folder, methods=("degraded",), log=lambda line: None)
+        evaluate((None, chosen.degradation(), {}), some, folder, methods=("degraded",), log=lambda line: None)
         return Image.new("RGB", (30, 20), {"superres": "red", "inpaint": "green", "deblur": "blue"}[chosen.task])
 
     monkeypatch.setattr(demo, "run_task", run_task)
