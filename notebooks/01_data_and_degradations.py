@@ -11,7 +11,7 @@
 # - write a degradation $D(x_0, t)$ of your own,
 # - say which images are for training, which for choosing, and which for the score.
 #
-# You need notebook 00 and a little linear algebra. Running takes MINUTES_RUN on a CPU, reading about MINUTES_READ.
+# You need notebook 00 and a little linear algebra. Running takes about three minutes on a CPU, reading about ten.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -41,7 +41,7 @@ from colddiff_nb.notebook import setup; settings = setup()
 
 # %% tags=["parameters"]
 DATA = {name: settings.dataset(name) for name in ("mnist", "cifar10")}  # offline: mnist5k, photos
-# DATA["cifar10"] = "folder:PATH"  # takes the images of a folder of yours instead
+# DATA["cifar10"] = "folder:PATH"  # the images of a folder of yours instead
 IMAGES = settings.choose(500, 100)  # test images behind every number
 PAGES = settings.choose(12, 4)  # positions that a slider has, where there are that many severities
 
@@ -159,6 +159,7 @@ PAIRS = {"digits, blur, T = 20": make("deblur", DATA["mnist"], T=20),
          "digits, blur, T = 40": make("deblur", DATA["mnist"]),
          "photos, blur": make("deblur", DATA["cifar10"]),
          "pixelation": make("superres", DATA["mnist"])}
+COLOURS = "#d55e00", "#0072b2", "#009e73", "#1a1a1a"
 HALF_STEP = {"float32": 2 ** -25, "bfloat16": 2 ** -9, "8 bits": 1 / 255}  # just below 1
 gains = {}
 for pair, D in PAIRS.items():
@@ -169,14 +170,14 @@ above = {pair: [int((gain > half).sum()) for half in HALF_STEP.values()]
 
 # %%
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-for (pair, gain), marker in zip(gains.items(), "svo^"):
-    axes.loglog(range(1, 1025), gain.clamp(min=1e-17), marker=marker, markevery=0.12, label=pair)
-for name, half in HALF_STEP.items():
-    axes.axhline(half, color="#1a1a1a", linestyle=":")
-    axes.text(1100, half, name, va="center")
-axes.set(xlabel="pattern, from the strongest to the weakest", ylabel="gain", ylim=(1e-17, 3),
+for (pair, gain), colour, marker in zip(gains.items(), COLOURS, "svo^"):
+    axes.loglog(range(1, 1025), gain, color=colour, marker=marker, markevery=0.12, label=pair)
+for (name, half), side in zip(HALF_STEP.items(), ("center", "top", "bottom")):
+    axes.axhline(half, color="#666666", linestyle=":")
+    axes.text(1.01, half, name, va=side, transform=axes.get_yaxis_transform())
+axes.set(xlabel="pattern, from the strongest to the weakest", ylabel="gain", ylim=(1e-15, 3),
          title="What is left of each of 1,024 patterns (dotted: half a step)")
-axes.legend(loc="lower left")
+axes.legend(loc="upper right", bbox_to_anchor=(1, 0.6))
 show(figure, "Gains of 1,024 patterns: blurred digits fall steeply, photos slowly; pixels 16 ones.")
 for pair, counts in above.items():
     print(f"What you saw: {pair}: patterns above half a step:",
