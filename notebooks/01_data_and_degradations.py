@@ -41,7 +41,6 @@ from colddiff_nb.notebook import setup; settings = setup()
 
 # %% tags=["parameters"]
 DATA = {name: settings.dataset(name) for name in ("mnist", "cifar10")}  # offline: mnist5k, photos
-# DATA["cifar10"] = "folder:PATH"  # the images of a folder of yours instead
 IMAGES = settings.choose(500, 100)  # test images behind every number
 PAGES = settings.choose(12, 4)  # positions that a slider has, where there are that many severities
 
@@ -264,7 +263,7 @@ show(grid(columns, rows=rows, title="Each row: one image, more and more degraded
 # ## 5 · Which images may you look at?
 # Each data set has three splits. `train` is for training. `validation` is for choosing between trainings. `test` is for the numbers that
 # you publish. A network that is scored on its training images shows its memory, not its skill. The order of the images is mixed once
-# and for all, so the first few are a fair sample.
+# and for all, so the first few are a fair sample. For your own images, `load("folder:PATH", "train")` reads a folder by the same rules.
 
 # %% tags=["nbval-check-output"]
 for name, dataset in DATA.items():
