@@ -176,7 +176,7 @@ for (name, half), side in zip(HALF_STEP.items(), ("center", "top", "bottom")):
     axes.text(1.01, half, name, va=side, transform=axes.get_yaxis_transform())
 axes.set(xlabel="pattern, from the strongest to the weakest", ylabel="gain", ylim=(1e-15, 3),
          title="What is left of each of 1,024 patterns (dotted: half a step)")
-axes.legend(loc="upper right", bbox_to_anchor=(1, 0.6))
+axes.legend(loc="lower left")
 show(figure, "Gains of 1,024 patterns: blurred digits fall steeply, photos slowly; pixels 16 ones.")
 for pair, counts in above.items():
     print(f"What you saw: {pair}: patterns above half a step:",
