@@ -2,16 +2,15 @@
 # <!-- badge --><!-- /badge -->
 # # 1 · Degradations: what is left of an image?
 # Cold diffusion restores images from blur, pixelation and holes. Before any network is trained, ask what such a degradation leaves.
-# The answer can surprise you. A digit that was blurred forty times looks like an even grey square, and is not empty.
-#
-# When you have finished, you will be able to
+# The answer can surprise you. A digit that was blurred forty times looks like an even grey square, and is not empty. When you have
+# finished, you will be able to
 #
 # - show what is hidden in a grey square, and what 8 bits or bfloat16 destroy of it,
 # - count how many numbers blur and pixelation leave of an image,
 # - write a degradation $D(x_0, t)$ of your own,
 # - say which images are for training, which for choosing, and which for the score.
 #
-# You need notebook 00 and a little linear algebra. Running takes about three minutes on a CPU, reading about ten.
+# You need notebook 00 and a little linear algebra. Running takes about one minute on a CPU, reading about ten.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -112,7 +111,6 @@ print("ok: the square of T = 40 holds hundreds of values in float32, and next to
 # $$\hat x_0 = \mu_0 + \Sigma_{0T}\,(\Sigma_{TT} + \nu I)^{-1} (x_T - \mu_T).$$
 #
 # Here $\mu$ are means, $\Sigma$ covariances, and $\nu$ is the variance of the rounding. We test it on digits that it has not seen.
-#
 # **Predict.** From which of the three formats does the digit come back?
 
 # %%
@@ -142,7 +140,7 @@ assert max(scores.values()) < 0.9 * rmse(D(x0, D.T), x0)
 print("ok: one matrix restores more from float32 than from 8 bits, and something from both")
 
 # %% [markdown]
-# **What you saw.** There is a blurry digit in the grey square. A network can do better, since it is not linear.
+# **What you saw.** There is a blurry digit in the grey square, though not always the right one. Trained networks do better.
 #
 # ## 3 · How many numbers are left?
 # Blur and pixelation are linear. One matrix acts on the columns of an image and on its rows: $D(x, t) = A_t\, x\, A_t^\top$. With the
@@ -189,7 +187,6 @@ print("ok: pixelation leaves 4 x 4 = 16 numbers in any format; 8 bits leave one 
 # %% [markdown]
 # **What you saw.** Pixelation is honest: 16 numbers, whole, in any format. Blur hides: it keeps all patterns, each with fewer digits
 # than the last. After 40 blurs nine numbers survive in float32, and only the mean survives in 8 bits.
-#
 # **Predict.** Keep only the $n$ strongest patterns of the blur, and drop the rest. How many does it take until you can read a digit?
 
 # %%
@@ -349,6 +346,5 @@ print(check_curtain())
 # - What the numbers do not tell, a network invents from other images.
 #
 # **Next:** `03_sampling` restores step by step, and `05_inpainting` looks at holes. `02_train` trains the networks.
-#
 # **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 5. Rissanen et al., *Generative
 # Modelling With Inverse Heat Dissipation* ([arXiv 2206.13397](https://arxiv.org/abs/2206.13397)), which also starts from blur.
