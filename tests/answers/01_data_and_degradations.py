@@ -1,22 +1,3 @@
-# %% wrong pixelate
-def pixelate(n, block):
-    number = torch.arange(n) // block
-    return (number[:, None] == number[None]).double()
-
-# %% wrong pixelate
-def pixelate(n, block):
-    number = torch.arange(32) // block
-    return (number[:, None] == number[None]).double() / block
-
-# %% wrong pixelate
-def pixelate(n, block):
-    near = (torch.arange(n)[:, None] - torch.arange(n)[None]).abs() <= block // 2
-    return near / near.sum(1, keepdim=True)
-
-# %% right pixelate
-def pixelate(n, block):
-    return torch.kron(torch.eye(n // block), torch.full((block, block), 1 / block))
-
 # %% wrong count
 def count(A, half_step):
     return int((torch.linalg.svdvals(A) > half_step).sum())

@@ -1,26 +1,3 @@
-# %% wrong severity
-def severity_for(table, radius):
-    hidden = (table[:, radius] < 0.5).nonzero()
-    return int(hidden[0]) if len(hidden) else None
-
-# %% wrong severity
-def severity_for(table, radius):
-    return int((table[:, radius ** 2] < 0.5).int().argmax())
-
-# %% wrong severity
-def severity_for(table, radius):
-    hidden = (table[:, radius ** 2] < 0.5).nonzero()
-    return int(hidden[-1]) if len(hidden) else None
-
-# %% wrong severity
-def severity_for(table, radius):
-    hidden = (table[1:, radius ** 2] < 0.5).nonzero()
-    return int(hidden[0]) if len(hidden) else None
-
-# %% right severity
-def severity_for(table, radius):
-    return next((s for s in range(len(table)) if radius ** 2 < table.shape[1] and table[s, radius ** 2] < 0.5), None)
-
 # %% wrong divide
 def divide(x_T, mask):
     return torch.where(mask > 0, x_T / mask, 0.0)

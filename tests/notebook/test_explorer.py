@@ -1,7 +1,6 @@
 """The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
 import io
 import random
-from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets as widgets
@@ -18,8 +17,6 @@ from colddiff_nb.notebook.comparison import readout
 from colddiff_nb.notebook.explorer import KEPT, MINE, Explorer, with_contrast
 from colddiff_nb.notebook.figures import frame
 from colddiff_nb.notebook.pictures import png as png_of
-
-HOME = Path(__file__).resolve().parents[2]
 
 
 def images(name: str, channels: int) -> Images:
@@ -364,32 +361,6 @@ def test_an_image_that_was_restored_is_not_restored_again(explorer, tmp_path, mo
     enter(explorer.path, str(tmp_path / "a.png"))
     upload(explorer.upload, OWN)
     assert explorer.image.value == MINE and explorer.status.value == ""
-
-
-def test_the_widgets_of_notebook_05_show_what_was_asked_for_last():
-    cells = (HOME / "notebooks" / "05_inpainting.py").read_text().split("\n# %%")
-    (cell,) = [cell.partition("\n")[2] for cell in cells if "FileUpload" in cell]
-    names = {"HOLE": (6, 12, 24, 18), "rectangle": lambda *sides: sides, "png": lambda picture: str(picture).encode(),
-             "restored_by_own": lambda hole: (hole, f"restored {hole}"), "open_image": open_image,
-             "to_x0": lambda image, channels: np.full((1, 1), len(image.getbands()) - 4)}
-    exec(cell, names)
-    said, canvas = names["said"], names["canvas"]
-
-    def expect(message: str) -> None:
-        assert said.value == f"restored {message}" and bytes(canvas.value).decode() == message
-
-    for _ in range(2):
-        names["button"].click()
-        expect("(6, 12, 24, 18)")
-        for _ in range(2):
-            upload(names["upload"], b"broken", "mask.png")
-            assert "'mask.png' is no image" in said.value
-            said.value = ""
-        upload(names["upload"], OWN)
-        expect("True")
-    names["numbers"][0].value = 3
-    names["button"].click()
-    expect("(3, 12, 24, 18)")
 
 
 def test_own_image_by_path_in_grey_and_colour_and_inverted(explorer, tmp_path):
