@@ -22,7 +22,8 @@ else:  # a choice of the named recipes on the command line, each field of which 
         {name: recipe(name, "superres", "mnist5k") for name in RECIPES},
         descriptions={"smoke": "Seconds; for tests.", "quick": "About a minute on two CPU cores.",
                       "small": "The small network: an hour of CPU, minutes of GPU.",
-                      "report": "The course report: the paper's network, 200,000 steps.", "paper": "The paper: 700,000 steps."})
+                      "report": "The course report: the paper's network, 200,000 steps.",
+                      "paper": "The paper: 700,000 steps."})
 
 
 def at_least_1(**numbers: int | None) -> None:
@@ -32,7 +33,8 @@ def at_least_1(**numbers: int | None) -> None:
             raise ValueError(f"{name} = {value}: it must be at least 1")
 
 
-def images_for(metadata: dict[str, Any], weights: Path, dataset: str | None, split: str, data: Path) -> Images:
+def images_for(metadata: dict[str, Any], weights: Path, dataset: str | None, split: str,
+               data: Path) -> Images:
     """Load the images to restore; raise ValueError first for weights of another colour."""
     from colddiff_nb.data.loading import load
     trained_on = metadata["recipe"]["dataset"]
@@ -70,15 +72,16 @@ class Train:
         at_least_1(until=self.until)
         chosen = self.recipe
         folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{short_name(chosen.dataset)}")
-        train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from, until=self.until,
-              tracker=self.tracker, on_evaluate=validation_scores(self.recipe, self.data))
+        train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
+              until=self.until, tracker=self.tracker, on_evaluate=validation_scores(self.recipe, self.data))
 
 
 @dataclass
 class Evaluate:
     """Score a weights file on a split and record every cell in metrics.json beside it.
 
-    What shipped weights score goes to runs/shipped-NAME."""
+    What shipped weights score goes to runs/shipped-NAME.
+    """
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file."""
@@ -117,14 +120,15 @@ class Evaluate:
         if self.fid:
             inception, why = load_inception(device=here)
             judges = Judges(inception=inception, why=why)
-        scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder, methods=self.methods, n=self.n,
-                          measurement_precision=self.measurement_precision, judges=judges, batch=self.batch)
+        scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder,
+                          methods=self.methods, n=self.n, batch=self.batch, judges=judges,
+                          measurement_precision=self.measurement_precision)
         print(markdown(table(scored)))
 
 
 @dataclass
 class Sample:
-    """Restore images of a data set and write a picture: degraded, direct, Algorithm 1, Algorithm 2, original."""
+    """Restore images of a data set and write a picture: degraded, restored in three ways, original."""
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file."""
@@ -143,8 +147,9 @@ class Sample:
         network, degrade, metadata = load_model(self.weights)
         images = images_for(metadata, self.weights, self.dataset, "test", self.data)
         make_folder(self.output.parent)
-        grid(restorations(network, degrade, images.pixels[:self.n], "8bit" if metadata["recipe"]["measurement_precision"] == "8bit" else "float32",
-                          self.seed)).save(self.output)
+        precision = "8bit" if metadata["recipe"]["measurement_precision"] == "8bit" else "float32"
+        columns = restorations(network, degrade, images.pixels[:self.n], precision, self.seed)
+        grid(columns).save(self.output)
         print(f"wrote {self.output}")
 
 
@@ -160,7 +165,8 @@ class Table:
     def __call__(self) -> None:
         from colddiff_nb.evaluation import degraded_rows, markdown, table
         if not self.folders and not self.degraded:
-            raise ValueError("no folders were given: name run folders that hold a metrics.json, or --degraded")
+            raise ValueError("no folders were given: "
+                             "name run folders that hold a metrics.json, or --degraded")
         print(markdown(degraded_rows(self.data) if self.degraded else table(self.folders)))
 
 
@@ -185,9 +191,12 @@ class Report:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    command = tyro.cli(Train | Evaluate | Sample | Table | Demo | Report, args=arguments, prog="python -m colddiff_nb",
-                       description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes,
-                                                    tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff))
+    """Run a command; return its exit status."""
+    command = tyro.cli(
+        Train | Evaluate | Sample | Table | Demo | Report,
+        args=arguments, prog="python -m colddiff_nb", description=__doc__,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs,
+                tyro.conf.FlagCreatePairsOff))
     try:
         command()
     except (ValueError, OSError, FloatingPointError) as error:

@@ -176,6 +176,10 @@ def test_consistent_predictions_agree_with_the_measurement(task, dataset):
             assert torch.allclose(path.result, plain.result, atol=1e-4)
         else:
             assert (path.result - x0).norm() < (plain.result - x0).norm()
+    loud = project_onto_measurement(direct)(lambda x, s, start: 9 * network(x), drawn, x_T)
+    assert torch.equal(loud, drawn.project((9 * network(x_T)).detach().clamp(-1, 1), x_T))
+    rounded = project_onto_measurement(direct, "8bit")(lambda x, s, start: 0 * x, drawn, x_T)
+    assert torch.equal(rounded, drawn.project(0 * x_T, x_T, None, "8bit"))
     started_lower = project_onto_measurement(direct, "8bit")(lambda x, s, start: 0 * x, drawn, drawn(x0, 2), T=2)
     assert torch.equal(started_lower, drawn.project(0 * x0, drawn(x0, 2), 2, "8bit"))
 
@@ -202,3 +206,10 @@ def test_ddim_is_algorithm_2_with_the_noise_estimated_anew():
         assert torch.allclose(estimated(path.x0_hat[k], s), path.x[k], atol=1e-5)
         assert torch.allclose(path.x[k + 1], path.x[k] - estimated(path.x0_hat[k], s) + estimated(path.x0_hat[k], s - 1), atol=1e-5)
     assert torch.equal(path.result, path.x0_hat[-1])
+
+
+@pytest.mark.parametrize("restore", [lambda x, s: x, nn.Identity()])
+def test_a_restorer_that_does_not_take_the_start_is_refused(restore):
+    _, drawn, x_T = setting("superres", "mnist")
+    with pytest.raises(ValueError, match="three arguments"):
+        direct(restore, drawn, x_T)

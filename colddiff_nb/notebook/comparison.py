@@ -121,6 +121,7 @@ def describe(comparison: Comparison, k: int) -> str:
     rows = "; ".join(
         f"{label}: state {scores[f'{name} state'][k]:.3f}, prediction {scores[f'{name} prediction'][k]:.3f}"
         for name, label in NAMES.items())
-    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, severity {s}: pictures of "
-            f"state, prediction, what the next step adds and error, and curves of RMSE. RMSE here: {rows}; "
+    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, severity {s}: "
+            "pictures of state, prediction, what the next step adds and error, and curves of RMSE. "
+            f"RMSE here: {rows}; "
             f"direct reconstruction: {scores['direct'][k]:.3f}.")

@@ -105,8 +105,9 @@ class _Stage:
         for first, (name, style) in enumerate(LINES.items()):
             for what, dash, fill in (("state", "-", style["color"]), ("prediction", "--", "white")):
                 axes.plot(
-                    scores[f"{name} {what}"], label=f"{NAMES[name]}, {what}", linestyle=dash, markerfacecolor=fill,
-                    markersize=7, markevery=(first * (apart // 2), apart), clip_on=False, **style)
+                    scores[f"{name} {what}"], label=f"{NAMES[name]}, {what}", linestyle=dash,
+                    markerfacecolor=fill, markersize=7, markevery=(first * (apart // 2), apart),
+                    clip_on=False, **style)
         axes.axhline(scores["direct"][0], color=INK, linestyle=":", label="direct")
         self.legend = axes.legend(loc="center left", bbox_to_anchor=(1.04, 0.5), frameon=False)
         self.here = axes.axvline(0, color=INK, linewidth=1, animated=True)

@@ -1,6 +1,6 @@
 """Pages painted beforehand under sliders: turning them shows bytes that are there, and does no other work.
 
-    Flipbook({"blur": {0: (png, "not blurred"), 1: (png, "blurred once")}}, ["degradation", "severity"]).widget
+    Flipbook({"blur": {0: (png, "sharp"), 1: (png, "blurred once")}}, ["degradation", "severity"]).widget
 
 Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """

@@ -55,7 +55,8 @@ def _line(text: str, size: int = 14, formulas: bool = True) -> Image.Image:
     return drawn(page).crop((0, 0, math.ceil(written.get_window_extent().width), 2 * size))
 
 
-def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = (), title: str = "") -> Image.Image:
+def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = (),
+         title: str = "") -> Image.Image:
     """Lay out a table of pictures: images (n, C, H, W) in [-1, 1] under each column's label.
 
     scale: pixels of the picture for one of an image. rows: n labels, or none. Labels may hold

@@ -104,7 +104,8 @@ def install() -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("\n".join(present()))
-        plain = ["--quiet", "--no-color", "--disable-pip-version-check"]  # else the last line is not the reason
+        # Without these the last line is not the reason.
+        plain = ["--quiet", "--no-color", "--disable-pip-version-check"]
         command = [sys.executable, "-m", "pip", "install", *plain, "--constraint", str(constraints), *missing]
         outcome = subprocess.run(command, check=False, capture_output=True, text=True)
     if outcome.returncode:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from colddiff_nb import data, metrics
-from colddiff_nb import evaluation as results
+from colddiff_nb.metrics.records import record
 from colddiff_nb.notebook import settings as notebook
 from colddiff_nb.storage import files
 from colddiff_nb.storage.files import CheckpointError, lock
@@ -126,7 +126,7 @@ def test_nothing_is_made_below_a_drive_that_is_not_mounted(drive: types.SimpleNa
     if place.startswith("link"):
         folder.parent.symlink_to(drive.point / "MyDrive")
 
-    makers = (lock(folder).__enter__, lambda: results._record(folder, {}), lambda: data.load("mnist", "test", folder),
+    makers = (lock(folder).__enter__, lambda: record(folder, {}), lambda: data.load("mnist", "test", folder),
               lambda: metrics.features_of(torch.clone, [torch.zeros(1)], folder / "features.pt"))
     for make in makers:
         with pytest.raises(OSError, match="is on Google Drive, which is not mounted: mount it"):
