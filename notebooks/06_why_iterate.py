@@ -142,19 +142,20 @@ for panel, task in zip(panels, TASKS):
     (x0, D, _), run = measured(task), runs[task]
     off = [(x0_hat - x0) / 2 for x0_hat in run.x0_hat]  # on [0, 1]
     added = [D(one, s - 1) - D(one, s) for s, one in zip(run.severities, off)]
-    for errors, colour, name in ((off, "#d55e00", "a guess"), (added, "#0072b2", "the step adds")):
+    for errors, marker, colour in ((off, "D-", "#d55e00"), (added, "o-", "#0072b2")):
         sizes = [float(error.square().mean().sqrt()) for error in errors]
-        panel.plot(run.severities, sizes, "D-" if errors is off else "o-", color=colour, label=name)
+        panel.plot(run.severities, sizes, marker, color=colour, markersize=4)
     panel.set(title=task, xlabel="severity s of the guess", ylim=(0, None))
     panel.invert_xaxis()
     panel.locator_params(axis="x", integer=True)
-panels[0].set_ylabel("RMS error")
-figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+panels[0].set_ylabel("RMS on [0, 1]")
+names = ["error of the guess", "what the step adds to the state's error"]
+figure.legend(panel.lines, names, loc="outside upper center", ncols=2)
 show(figure, "Error of each guess, and what its step adds to that of the state, for three tasks.")
 
 # %% [markdown]
 # **What you saw.** A deblurring step lets nearly nothing through until the last few. In inpainting every step adds a little. In
-# pixelation each of the three adds about half. So "why iterate?" has a different answer for each D. We compute it now.
+# pixelation each adds half of the guess's error or more. So "why iterate?" has a different answer for each D. We compute it now.
 #
 # ## 3 · Which guess writes what?
 # Write all steps of Algorithm 2 below each other, with $\hat x_0^{(s)}$ for the guess made at severity $s$:
