@@ -265,7 +265,7 @@ for r, s in half.items():
 # A late guess sees what was written before, and Algorithm 2 lets it write only what has just come back. Does that help? It depends on
 # - **D**: are the shares spread over the steps (masks), or all in the last few (blur)?
 # - **The network**: are late guesses better, though they see its own errors? (Ours learnt from such states, as Yen et al. did first.)
-# - **The score**: RMSE likes the one smooth guess, realism the iteration ([numbers](../results/details.md#all-rows)).
+# - **The score**: RMSE likes the one smooth guess, realism often the iteration ([numbers](../results/details.md#all-rows)).
 #
 # ## Exercises
 # ### 1 · Who writes what
