@@ -41,7 +41,7 @@ UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.
 
 def sources(names: list[str] | None = None) -> list[Path]:
     """The .py of these notebooks ("00_start_here"), or of all. Raises FileNotFoundError for another name."""
-    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+    found = sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.py"))
     unknown = set(names or []) - {source.stem for source in found}
     if unknown:
         raise FileNotFoundError(f"no notebook {', '.join(sorted(unknown))}: there are "

@@ -10,45 +10,31 @@ def writes(gains, s):
 def writes(gains, s):
     return gains[-s - 1] - gains[-s]
 
+# %% wrong writes
+def writes(gains, s):
+    return gains[s - 1] - gains[s].sum()
+
 # %% right writes
 def writes(gains, s):
     return -gains.diff(dim=0)[s - 1]
 
-# %% wrong schedule
-def schedule(share, calls):
-    T = len(share)
-    return [T, *range(calls - 1, 0, -1)]
+# %% wrong step_error
+def step_error(A, s, guess, x0):
+    return A[s - 1] @ (guess - x0)
 
-# %% wrong schedule
-def schedule(share, calls):
-    return sorted(range(1, len(share) + 1), key=lambda s: share[s - 1])[:-calls - 1:-1]
+# %% wrong step_error
+def step_error(A, s, guess, x0):
+    return (A[s] - A[s - 1]) @ (guess - x0)
 
-# %% wrong schedule
-def schedule(share, calls):
-    return [round(len(share) * (1 - k / calls)) for k in range(calls)]
+# %% wrong step_error
+def step_error(A, s, guess, x0):
+    return (A[s - 1] - A[s]) @ guess
 
-# %% wrong schedule
-def schedule(share, calls):
-    T = len(share)
-    return list(range(T, T - calls, -1))
+# %% wrong step_error
+def step_error(A, s, guess, x0):
+    return guess - x0
 
-# %% right schedule
-def schedule(share, calls):
-    order = torch.tensor(share[:-1], dtype=torch.float64).argsort(descending=True)[:calls - 1] + 1
-    return [len(share), *sorted(order.tolist(), reverse=True)]
-
-# %% wrong project
-def project(x0_hat, x_T, D):
-    return x_T
-
-# %% wrong project
-def project(x0_hat, x_T, D):
-    return x0_hat + x_T - D(x0_hat, 2)
-
-# %% wrong project
-def project(x0_hat, x_T, D):
-    return (x0_hat + x_T) / 2
-
-# %% right project
-def project(x0_hat, x_T, D):
-    return x0_hat + D(x_T - x0_hat, 3)
+# %% right step_error
+def step_error(A, s, guess, x0):
+    off = guess - x0
+    return A[s - 1] @ off - A[s] @ off
