@@ -57,7 +57,7 @@ def test_notebook_is_clean(source: Path) -> None:
                                  "language_info": {"name": "python"}}
     assert room.WIDGET not in content
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags"}
+        assert set(cell.metadata) <= set(room.KEPT)
         if cell.cell_type == "code":
             assert cell.execution_count, f"never executed: {cell.source}"
             assert not [output for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"]
