@@ -1,23 +1,27 @@
 /* The controls say what is chosen. */
-import { aboutBits, lost } from "./words.js";
+import { aboutBits, heading, lead, lost } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 
-export function showChoice({source, index, task, s, bits, inside, guess}, {T, channels, undoable, covered}) {
+export function showChoice(
+  {source, index, task, s, bits, inside, guess}, {T, channels, undoable, covered, blank}) {
   for (const radio of document.querySelectorAll("[name=source]")) {
     radio.checked = radio.value === `${source}:${index}`;
     if (radio.checked) reveal(radio.closest(".chip"), at("sources"));
   }
   for (const radio of document.querySelectorAll("[name=task]")) radio.checked = radio.value === task;
   at("own").setAttribute("aria-pressed", source === "picture");
-  const title = {photo: "A photograph", picture: "Move the frame"}[source] ?? "Draw a digit";
-  at("one-text").textContent = covered ? "Guess the digit" : title;
+  document.querySelector(".lead").textContent = lead({task, channels});
+  at("one-text").textContent = heading({source, covered, blank});
+  at("invitation").classList.toggle("middle", blank);
+  at("invitation").hidden = guess || !(blank || source === "digit");
   at("drawing-tools").hidden = source === "picture";
   at("picture-tools").hidden = source !== "picture";
   at("undo").disabled = !undoable;
+  at("clear").disabled = guess;
 
   Object.assign(at("severity"), {max: T, value: s});
-  at("lost").textContent = lost({task, s, channels, bits});
+  at("lost").innerHTML = lost({task, s, channels, bits});
   at("severity").setAttribute("aria-valuetext", `${s} of ${T}. ${at("lost").textContent}`);
   at("degraded").tabIndex = task === "inpaint" ? 0 : -1;
   at("degraded").classList.toggle("movable", task === "inpaint");
@@ -29,9 +33,10 @@ export function showChoice({source, index, task, s, bits, inside, guess}, {T, ch
   at("about-bits").textContent = aboutBits({task, channels});
 }
 
-/** Scroll a row sideways until one of its parts is seen. */
+/** Scroll a row sideways until one of its parts is seen. "Draw" and "Your photo" never leave it. */
 function reveal(part, row) {
-  const inside = part.getBoundingClientRect(), seen = row.getBoundingClientRect();
+  if (part.matches(":first-of-type")) return;
+  const [inside, seen, own] = [part, row, at("own")].map((box) => box.getBoundingClientRect());
   if (inside.right > seen.right) row.scrollLeft += inside.right - seen.right + inside.width;
-  if (inside.left < seen.left) row.scrollLeft -= seen.left - inside.left + inside.width;
+  if (inside.left < own.right) row.scrollLeft -= own.right - inside.left + inside.width;
 }

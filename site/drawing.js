@@ -61,15 +61,8 @@ export class Drawing {
     this.canvas.width = this.canvas.height = side;
     context.fillStyle = "black";
     context.fillRect(0, 0, side, side);
-    if (!this.strokes.length && !this.#shown) this.#invite(context, side);
     trace(context, this.strokes.map((stroke) => stroke.map(scaled)), WIDTH * side);
     if (this.#shown) trace(context, [[scaled(this.#at)]], WIDTH * side, this.#pen ? "#4aa3e8" : "#808890");
-  }
-
-  #invite(context, side) {
-    Object.assign(context, {fillStyle: "#9aa3ac", textAlign: "center", textBaseline: "middle"});
-    context.font = `${side / 11}px system-ui, sans-serif`;
-    context.fillText("draw here", side / 2, side / 2);
   }
 
   #place(event) {

@@ -4,7 +4,8 @@ import { SIZE } from "./images.js";
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const within = (value) => Math.min(SIZE - 1, Math.max(-1, value));
 
-/** Call placed({x, y}) when the hole is moved on the canvas, while enabled() holds; where() says where it is. */
+/** Call placed({x, y}) when the hole is moved on the canvas, while enabled() holds.
+ * where() says where it is. */
 export function placeHole(canvas, {enabled, where, placed}) {
   let held = false;
   const place = (event) => {

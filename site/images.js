@@ -37,11 +37,11 @@ export function paint(canvas, x) {
   paintPixels(canvas, (i) => [0, 1, 2].map((channel) => bytes[Math.min(channel, last) * PIXELS + i]));
 }
 
-// Brown to purple, as the notebooks paint what has a sign (PuOr).
+// Orange to purple, as the notebooks paint what has a sign (PuOr).
 const SIGNED = "7f3b08 b35806 e08214 fdb863 fee0b6 f7f7f7 d8daeb b2abd2 8073ac 542788 2d004b".split(" ")
   .map((colour) => [0, 2, 4].map((at) => parseInt(colour.slice(at, at + 2), 16)));
 
-/** Paint changes, -2 to 2, on a cube-root scale that shows small ones: brown is less, purple is more. */
+/** Paint changes, -2 to 2, on a cube-root scale that shows small ones: orange is less, purple is more. */
 export function paintSigned(canvas, x) {
   const count = channelsOf(x);
   paintPixels(canvas, (i) => {

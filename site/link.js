@@ -1,5 +1,22 @@
 /* The state of the page in its address, so that a link can be passed on: #task=superres&s=3&digit=0&k=3 */
 import { fromBytes, fromText, PIXELS, toBytes, toText } from "./images.js";
+import { linked } from "./words.js";
+
+export const USUAL = {  // severity
+  "superres-mnist": 3, "deblur-mnist": 20, "inpaint-mnist": 20,
+  "superres-cifar10": 2, "deblur-cifar10": 30, "inpaint-cifar10": 20};
+export const FIRST = {
+  source: "digit", index: 0, task: "superres", hole: {x: 16, y: 16},
+  bits: false, inside: false, guess: false};
+
+/** A click copies the address of what is shown, and a note beside the button says so. */
+export function linkButton(button, note, address) {
+  button.addEventListener("click", async () => {
+    history.replaceState(null, "", address());
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    note.textContent = linked({copied, photo: location.hash.includes("picture=")});
+  });
+}
 
 /** The part of an address that stands for a state. */
 export function written({task, s, k, source, index, hole, bits, inside, guess, text}) {

@@ -8,25 +8,18 @@ import { fetched } from "./fetching.js";
 import { Guess } from "./guess.js";
 import { placeHole } from "./hole.js";
 import { channelsOf, paint, rmse } from "./images.js";
-import { pictureText, read, written } from "./link.js";
+import { FIRST, linkButton, pictureText, read, USUAL, written } from "./link.js";
 import { Picture } from "./picture.js";
 import { Player } from "./player.js";
 import { Restoration } from "./restoration.js";
 import { fillSources } from "./sources.js";
 import { themeButton } from "./theme.js";
 import { Columns } from "./view.js";
-import { BLANK, number, TASK_NAMES, told } from "./words.js";
+import { BLANK, COVERED, INSIDE, INSIDE_SOON, number, TASK_NAMES, told } from "./words.js";
 
 const SOON = 350;  // milliseconds without a change before a restoration begins by itself
-const USUAL = {  // severity
-  "superres-mnist": 3, "deblur-mnist": 20, "inpaint-mnist": 20,
-  "superres-cifar10": 2, "deblur-cifar10": 30, "inpaint-cifar10": 20};
-const FIRST = {
-  source: "digit", index: 0, task: "superres", hole: {x: 16, y: 16},
-  bits: false, inside: false, guess: false};
 const at = (id) => document.getElementById(id);
 const motion = matchMedia("(prefers-reduced-motion: reduce)"), still = () => motion.matches;
-
 themeButton(at("theme"));
 const [engine, examples] = await Promise.all([createEngine({base: "."}), loadExamples()]);
 const pairs = Object.fromEntries(engine.pairs.map((pair) => [pair.id, pair]));
@@ -41,7 +34,8 @@ const own = new Picture(pad, {changed: () => take("picture"), enabled: () => cho
 const columns = new Columns(at("columns"), at("insides"), still);
 const player = new Player(
   {play: at("play"), previous: at("previous"), next: at("next"), slider: at("step"), speed: at("speed")},
-  {show, still, wanted: () => restoration ?? restore(), reached: () => Math.max(0, restoration?.reached ?? 0)});
+  {show, still, wanted: () => restoration ?? restore(),
+    reached: () => Math.max(0, restoration?.reached ?? 0)});
 const guess = new Guess(
   {row: at("guess-row"), text: at("guess-text"), buttons: at("guesses"), another: at("another")},
   {next: () => askDigit(), revealed: cover});
@@ -70,9 +64,18 @@ function change(chosen) {
   timer = setTimeout(restore, SOON);
 }
 
+/** Another way to destroy it: who was looking at step k of a restoration gets the same of the new one. */
+function compare(chosen) {
+  const {k, steps} = player, target = player.target ?? k;
+  change(chosen);
+  if (target) player.go(target === steps ? player.steps : target);
+}
+
+const isBlank = () => choice.source === "drawing" && !drawing.strokes.length;
+
 function controls() {
-  const undoable = choice.source === "drawing" && drawing.strokes.length > 0;
-  showChoice(choice, {T: pairs[pair].T, channels: channelsOf(x0), undoable, covered: guess.covered});
+  const undoable = choice.source === "drawing" && !isBlank(), {covered} = guess;
+  showChoice(choice, {T: pairs[pair].T, channels: channelsOf(x0), undoable, covered, blank: isBlank()});
 }
 
 const asked = () => ({pair, x0, s: choice.s, mask: choice.hole, eightBit: choice.bits});
@@ -117,12 +120,16 @@ function show(k) {
   if (!x_s) return;
   const start = rmse(x_s, x0);
   paint(at("degraded"), x_s);
-  at("left-rmse").textContent = `RMSE ${number(start)}`;
-  const made = restoration?.reached >= k ? restoration : null;
-  const distances = columns.show({x0, x_s, s, k, made});
+  const blank = isBlank(), made = restoration?.reached >= k ? restoration : null;
+  at("left-rmse").textContent = blank ? "" : `error ${number(start)}`;
+  const distances = columns.show({x0, x_s, s, k, made, blank});
+  at("insides").hidden = !k;
+  at("inside-text").textContent = k ? INSIDE : INSIDE_SOON;
   at("step").setAttribute("aria-valuetext", `${k} of ${s} steps done`);
-  const blank = source === "drawing" && !drawing.strokes.length, moving = player.playing && k < s;
-  say(blank ? BLANK : moving ? `Going back ${s} steps.` : told({s, k, rmse: {...distances, start}}));
+  const moving = player.playing && k < s;
+  if (guess.covered) say(COVERED);
+  else if (blank) say(BLANK);
+  else say(moving ? `Going back ${s} steps.` : told({s, k, rmse: {...distances, start}}));
 }
 
 function say(text) {
@@ -151,9 +158,10 @@ function remember() {
 /** Cover the original, or show it again. */
 function cover() {
   at("cover").hidden = !guess.covered;
+  player.locked = guess.covered;
   controls();
   at("sources").hidden = choice.guess;
-  for (const id of ["png", "gif", "clear", "undo"]) at(id).inert = guess.covered;
+  for (const id of ["png", "gif"]) at(id).inert = guess.covered;
   show(player.k);
 }
 
@@ -176,7 +184,7 @@ function follow() {
   if (chosen.guess) askDigit(chosen);
   else take(chosen.source, chosen.index, chosen);
   cover();
-  if (k) player.go(k);
+  if (k && !guess.covered) player.go(k);
   if (wrong.length) complain({message: `This link asks for what is not here: ${wrong.join("; ")}.`});
 }
 
@@ -190,7 +198,7 @@ function paintFirst() {
   player.reset(s, s);
   controls();
   show(s);
-  say("Draw a digit of your own, or press Play to see how this one came back.");
+  say("Press Play to see how this one came back.");
   fetched(engine, pair, false).catch(complain);
 }
 
@@ -214,9 +222,9 @@ at("clear").addEventListener("click", () => drawing.clear());
 at("frame").addEventListener("input", ({target}) => { own.share = target.value / 100; });
 at("severity").addEventListener("input", ({target}) => change({s: Number(target.value)}));
 for (const radio of document.querySelectorAll("[name=task]")) {
-  radio.addEventListener("change", () => change({task: radio.value}));
+  radio.addEventListener("change", () => compare({task: radio.value}));
 }
-at("bits").addEventListener("change", ({target}) => change({bits: target.checked}));
+at("bits").addEventListener("change", ({target}) => compare({bits: target.checked}));
 at("inside").addEventListener("change", ({target}) => {
   choice.inside = target.checked;
   controls();
@@ -228,11 +236,7 @@ at("guess").addEventListener("change", ({target}) => {
   guess.stop();
   cover();
 });
-at("link").addEventListener("click", async () => {
-  history.replaceState(null, "", address());
-  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  say(copied ? "The link is copied." : "The link stands in the address bar.");
-});
+linkButton(at("link"), at("linked"), address);
 at("png").addEventListener("click", () => savePicture(framed()));
 at("gif").addEventListener("click", () => {
   const {k} = player;

@@ -4,6 +4,7 @@ const WHOLE = 3000, LONGEST = 800, SHORTEST = 60;  // milliseconds: all steps to
 
 export class Player {
   #timer = null;
+  #locked = false;
   k = 0;
   steps = 0;
 
@@ -15,6 +16,12 @@ export class Player {
     parts.previous.addEventListener("click", () => this.go(this.#wish - 1));
     parts.next.addEventListener("click", () => this.go(this.#wish + 1));
     parts.slider.addEventListener("input", () => this.go(Number(parts.slider.value)));
+  }
+
+  /** While it is locked, no step can be asked for. */
+  set locked(locked) {
+    this.#locked = locked;
+    this.#update();
   }
 
   get playing() { return this.#timer !== null; }
@@ -77,8 +84,9 @@ export class Player {
   #update() {
     const {play, previous, next, slider} = this.parts;
     slider.value = this.#wish;
-    previous.disabled = this.#wish === 0;
-    next.disabled = this.#wish === this.steps;
+    play.disabled = slider.disabled = this.#locked;
+    previous.disabled = this.#locked || this.#wish === 0;
+    next.disabled = this.#locked || this.#wish === this.steps;
     play.classList.toggle("playing", this.playing);
     play.lastElementChild.textContent = this.playing ? "Pause" : "Play";
   }

@@ -48,7 +48,7 @@ def to_the_end(page) -> None:
     """Show the last step."""
     page.locator("#step").focus()
     page.keyboard.press("End")
-    said(page, "comes nearest")
+    said(page, "What was left had")
 
 
 def said(page, part: str) -> str:
