@@ -17,6 +17,7 @@ check: .venv/ready
 
 suite: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests
+	OMP_NUM_THREADS=1 COLDDIFF_NB=smoke,offline $(BIN)/pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env notebooks
 
 colab: .venv/ready
 	$(BIN)/python -m tools.colab $(ARGS)
