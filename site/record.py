@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 HOME = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
-WIDTH, HEIGHT, COLOURS = 1200, 570, 128
+WIDTH, HEIGHT, COLOURS = 1200, 625, 128
 ANGLES = map(math.radians, range(-120, 141, 20))
 BELLY = [(.46 + .22 * math.cos(angle), .64 + .21 * math.sin(angle)) for angle in ANGLES]
 FIVE = [(.68, .15), (.58, .15), (.47, .15), (.36, .15), (.345, .3), (.33, .45), *BELLY]

@@ -156,12 +156,14 @@ def test_the_words_fit_what_is_shown(opened) -> None:
         words.append([page.locator(part).inner_text() for part in (".lead", "#lost")])
     assert "grey squares" in words[0][0] and "blur" in words[1][0] and "hole" in words[2][0]
     assert "still there, but too faint for the eye" in words[1][1]
-    for source, heading in (("digit:2", "An example"), ("photo:0", "A photograph"), ("drawing:0", "Draw a digit")):
+    headings = {"digit:2": "An example", "photo:0": "A photograph", "drawing:0": "Draw a digit"}
+    for source, heading in headings.items():
         page.locator(f"[value='{source}']").check()
         assert page.locator("#one-text").inner_text() == heading
     assert page.locator("#invitation").is_visible()
     draw(page, 7)
-    assert page.locator("#one-text").inner_text() == "Your drawing" and page.locator("#invitation").is_hidden()
+    assert page.locator("#one-text").inner_text() == "Your drawing"
+    assert page.locator("#invitation").is_hidden()
 
 
 def test_a_telephone_invites_to_draw_first(opened) -> None:
@@ -212,7 +214,8 @@ def test_another_tool_or_switch_restores_again_what_was_restored(opened) -> None
 @schemes
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_formula_can_be_read_and_keeps_its_height(opened, width, scheme) -> None:
-    page, heights = opened("task=deblur&s=20&digit=3", width, 740, color_scheme=scheme, reduced_motion="reduce"), set()
+    heights, options = set(), {"color_scheme": scheme, "reduced_motion": "reduce"}
+    page = opened("task=deblur&s=20&digit=3", width, 740, **options)
     for key in ("ArrowRight", "End"):
         heights.add(page.locator("#algorithm2 .rule").bounding_box()["height"])
         page.locator("#step").press(key)
@@ -226,7 +229,7 @@ def test_a_formula_can_be_read_and_keeps_its_height(opened, width, scheme) -> No
 
 
 def luminance(page, part: str) -> float:
-    """The relative luminance of a colour on the page, as WCAG defines it: of html its paper, else of the text."""
+    """The relative luminance (WCAG) of a colour on the page: of html its paper, else of the text."""
     name = "backgroundColor" if part == "html" else "color"
     colour = page.evaluate(f"getComputedStyle(document.querySelector('{part}')).{name}")
     red, green, blue = ((v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)
