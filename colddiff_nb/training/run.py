@@ -114,7 +114,7 @@ class Run:
             self.optimizer.load_state_dict(state["optimizer"])
             if self.critic:
                 self.critic.load_state_dict(state["critic"])
-            self.rollout.load(state["rollout"])
+            self.rollout.load(state["rollout"] if "rollout" in state else state["walkers"])  # its older name
             self.loss_sum.copy_(state["loss_sum"])
             self.step, self.loss_count, self.rows = step, state["loss_count"], state["rows"]
             self.scaler, self.seconds_before = state["scaler"], state["seconds"]

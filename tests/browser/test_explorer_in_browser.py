@@ -18,7 +18,7 @@ from hands import keep
 pytestmark = pytest.mark.slow
 HOME = Path(__file__).resolve().parents[2]
 WAIT = 120_000  # milliseconds: long enough on a busy machine
-LAST = "todo: write largest_step"  # what the last cell prints
+LAST = "todo: write stop_early"  # what the last cell prints
 CUT = """[...document.querySelectorAll('.widget-vbox :is(.jupyter-button, .widget-label, .widget-html-content)')].filter(element =>
     element.offsetParent && (element.scrollWidth > element.clientWidth + 1 || element.getBoundingClientRect().right
     > element.closest('.jp-OutputArea-output').getBoundingClientRect().right + 1)).map(element => element.innerText)"""  # what is not wholly shown

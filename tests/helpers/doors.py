@@ -252,7 +252,7 @@ DOORS: dict[str, tuple[st.SearchStrategy, Callable[[Files, Any], None]]] = {
     "sampler": (samplers, sampler_door),
     "recipe": (recipes, recipe_door),
     "pixels": (tensors, pixels_door),
-    "data set": (st.tuples(one_of("photos", "folder:", "folder:.", "imagenet") | st.text(max_size=4), one_of("test", "train") | junk,
+    "data set": (st.tuples(one_of("photos", "folder:", "folder:nowhere", "imagenet") | st.text(max_size=4), one_of("test", "train") | junk,
                            st.just("data"), one_of(32) | junk), data_set_door),
     "image": (st.tuples(pictures | st.binary(max_size=40), one_of(1, 3), st.booleans()), image_door),
     "command line": (commands, command_line_door),
