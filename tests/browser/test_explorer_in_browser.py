@@ -112,7 +112,7 @@ def test_the_slider_moves_the_picture(browser, lab):
     box = handle.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
-    page.mouse.move(box["x"] + 120, box["y"] + box["height"] / 2, steps=10)
+    page.mouse.move(box["x"] - 40, box["y"] + box["height"] / 2, steps=10)
     page.mouse.up()
     dragged = changed("dragged")
     assert dragged > 5
