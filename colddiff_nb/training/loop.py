@@ -125,12 +125,13 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                         accelerator.backward(loss)
                     run.loss_sum += accelerator.reduce(loss.detach(), "mean")
                     predictions.append(accelerator.gather(x0_hat.detach()))
+                predicted = torch.cat(predictions)
                 if recipe.clip:
                     accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
                 optimizer.step()
                 optimizer.zero_grad()
                 if run.critic:
-                    run.critic.learn(torch.cat(predictions), x0)
+                    run.critic.learn(predicted, x0)
 
             # What is not finite reaches neither average, rollout nor checkpoint.
             scoring = step % recipe.evaluate_every == 0 or step == recipe.steps
@@ -142,7 +143,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                     "train in another folder with precision=float32 "
                     f"or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
-            run.rollout.step(batch, there, x_t, torch.cat(predictions))
+            run.rollout.step(batch, there, x_t, predicted)
             run.step, run.loss_count = step, run.loss_count + 1
 
             # Show, score, save; stop where a signal asked for it.
