@@ -1,7 +1,7 @@
 """A reader's files: found in any folder; one error names all that cannot be used."""
 from __future__ import annotations
 
-from collections import deque
+import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -25,20 +25,17 @@ def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list
     """
     found: list[Path] = []
     others: list[Path] = []
-    entered: set[Path] = set()
-    waiting = deque([folder])
-    while waiting:
-        place = waiting.popleft()
-        if place.resolve() in entered:
+    entered: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in entered:
+            folders.clear()
             continue
-        entered.add(place.resolve())
-        for path in sorted(place.iterdir()):
-            if path.name.startswith(".") or path.name in SYSTEM:
-                continue
-            if path.is_dir():  # links come last: a folder counts where it really is
-                (waiting.append if path.is_symlink() else waiting.appendleft)(path)
-            else:
-                (found if path.is_file() and path.suffix.lower() in endings else others).append(path)
+        entered.add(real)
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in SYSTEM)]
+        folders.sort(key=lambda name: (Path(place, name).is_symlink(), name))  # first where it really is
+        for path in (Path(place, name) for name in files if not name.startswith(".")):
+            (found if path.is_file() and path.suffix.lower() in endings else others).append(path)
     return sorted(found), sorted(others)
 
 

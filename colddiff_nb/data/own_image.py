@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,25 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from PIL.Image import Transpose
 from torch import Tensor
 
 from colddiff_nb.data.pixels import to_float
 
 ENOUGH = 256  # pixels a side, twice the largest x0: that many are left where a large JPEG is decoded smaller
-NODATA = (-9999, -99999, -32767, -32768, -2 ** 31)  # what stands in 32-bit files where nothing was measured
-ORIENTATION, GDAL_NODATA = 0x0112, 42113  # tags
-TURNS = {  # what puts an image upright, by its orientation
-    2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90}
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
     """Open an image file by its path or its bytes: upright, RGB, transparent parts on white.
 
     A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size. White is
-    65535 in 16 bits: multiply 12-bit values by 16 first. 32-bit values have no white of their own: their
-    smallest becomes black, their largest white, a flat image grey. NaN, infinity and nodata do not count.
+    65535 in 16 bits: multiply 12-bit values by 16 first. In 32 bits the smallest finite value becomes black,
+    the largest white.
 
     Raises:
         FileNotFoundError: there is no file.
@@ -60,47 +53,24 @@ def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
 
 def _decoded(opened: Image.Image) -> Image.Image:
     opened.draft(None, (ENOUGH, ENOUGH))
-    opened.load()  # a TIFF turns itself by this, and then has no orientation any more
-    turn = TURNS.get(_orientation(opened))
+    opened.load()
+    with suppress(Exception):  # damaged tags fail in many ways: then the image stays as it is
+        ImageOps.exif_transpose(opened, in_place=True)
     # Pillow's own conversion would cut off all beyond 255.
     image = _eight_bits(opened) if opened.mode[0] in "IF" else opened
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
-    return image if turn is None else image.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation 1..8, or another number where it cannot be read."""
-    with suppress(Exception):  # odd tags fail in many ways
-        found = image.getexif()[ORIENTATION]
-        return int(found[0] if isinstance(found, tuple | bytes) else found)
-    # A broken tag before it stops Pillow: look for its own bytes, in either byte order.
-    entry = rb"\x12\x01\x03\0\x01\0\0\0(.)\0|\x01\x12\0\x03\0\0\0\x01\0(.)"
-    match = re.search(entry, image.info.get("exif", b"")[:ENOUGH], re.DOTALL)
-    return ord(match[1] or match[2]) if match else 0
+    return image.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64)
-    if image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):
-        low, high = 0.0, 65535.0
-    else:
-        low, high = _range(values, getattr(image, "tag_v2", {}).get(GDAL_NODATA))
-    shares = np.nan_to_num((values - low) / (high - low)).clip(0, 1)
+    values, low, high = np.asarray(image, dtype=np.float64), 0.0, 65535.0
+    if not image.mode.startswith("I;16") and image.format not in ("PNG", "PPM"):
+        finite = values[np.abs(values) < 1e30]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    shares = np.nan_to_num((values - low) / max(high - low, 1e-30)).clip(0, 1)
     return Image.fromarray((255 * shares).round().astype(np.uint8))
-
-
-def _range(values: np.ndarray, nodata: Any) -> tuple[float, float]:
-    """The values of black and white: the smallest and largest that were measured."""
-    measured = values[np.abs(values) < 1e30]
-    with suppress(TypeError, ValueError):  # none is given, or it is no number
-        measured = measured[~np.isclose(measured, float(nodata), rtol=1e-6)]
-    if measured.size and measured.min() in NODATA:
-        measured = measured[measured > measured.min()]
-    low, high = (measured.min(), measured.max()) if measured.size else (0.0, 0.0)
-    return (low, high) if low < high else (low - 1, low + 1)
 
 
 def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = False) -> Tensor:
