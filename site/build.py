@@ -10,16 +10,14 @@ import base64
 import contextlib
 import gzip
 import hashlib
-import http.client
 import importlib.util
 import json
-import os
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +45,8 @@ CROPS = {  # of the photographs inside scikit-image: left, top and side in pixel
     "a face": ("astronaut.png", 130, 0, 220), "a space shuttle": ("astronaut.png", 300, 60, 160),
     "a helmet": ("astronaut.png", 320, 330, 180), "a rocket": ("rocket.jpg", 190, 80, 300)}
 OLDEST_TORCH = (2, 6)
-REGISTRY = "https://registry.npmjs.org"  # npm's own; the variable npm_config_registry names another one
-RUNTIME = HOME / "build" / "onnxruntime-web-1.30.0.tgz"
+PACKAGE = "onnxruntime-web@1.30.0"
+RUNTIME = HOME / "build" / f"{PACKAGE.replace('@', '-')}.tgz"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 
 
@@ -132,20 +130,18 @@ def models() -> Path:
 
 
 def archive() -> Path:
-    """Return the npm package of ONNX Runtime Web, downloaded once. Raises OSError where that fails."""
+    """Return the npm package of ONNX Runtime Web, fetched once. Raises OSError where that fails."""
     if not RUNTIME.exists():
-        registry = os.environ.get("npm_config_registry", REGISTRY).rstrip("/")
-        try:
-            with urllib.request.urlopen(f"{registry}/onnxruntime-web/-/{RUNTIME.name}", timeout=60) as answer:
-                content = answer.read()
-        except (ValueError, http.client.HTTPException) as error:  # no address; a connection cut off
-            raise OSError(f"{registry}: {error}") from None
         RUNTIME.parent.mkdir(parents=True, exist_ok=True)
-        RUNTIME.with_suffix(".part").write_bytes(content)
-        RUNTIME.with_suffix(".part").replace(RUNTIME)
+        with tempfile.TemporaryDirectory(dir=RUNTIME.parent) as folder:
+            asked = subprocess.run(["npm", "pack", PACKAGE, "--loglevel=error"], cwd=folder, check=False,
+                                   capture_output=True, text=True)
+            if asked.returncode:
+                raise OSError(asked.stderr.partition("\n")[0])
+            Path(folder, RUNTIME.name).rename(RUNTIME)
     if base64.b64encode(hashlib.sha512(RUNTIME.read_bytes()).digest()).decode() != SHA512:
         RUNTIME.unlink()
-        raise OSError(f"{RUNTIME.name} is not the file that was published: its SHA-512 differs")
+        raise OSError("it is not the file that was published: its SHA-512 differs")
     return RUNTIME
 
 
@@ -157,7 +153,7 @@ def obstacle() -> str | None:
     try:
         archive()
     except OSError as error:
-        return f"{RUNTIME.name} did not come from the npm registry ({error})"
+        return f"npm could not fetch {PACKAGE} ({error})"
     return None
 
 

@@ -117,7 +117,7 @@ def test_the_site_is_small_enough_and_its_runtime_keeps_its_licence(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("registry", "content", "reason"), [
-    ("http://127.0.0.1:9/", None, "refused"), ("nowhere", None, "nowhere: unknown url type"), ("", b"another file", "SHA-512")])
+    ("http://127.0.0.1:9/", None, "ECONNREFUSED"), ("", b"another file", "SHA-512")])
 def test_without_the_published_runtime_one_line_says_so_and_the_old_site_stays(tmp_path, monkeypatch, registry, content, reason) -> None:
     archive, folder = tmp_path / "onnxruntime-web-0.tgz", tmp_path / "site"
     folder.mkdir()
@@ -125,11 +125,12 @@ def test_without_the_published_runtime_one_line_says_so_and_the_old_site_stays(t
     if content:
         archive.write_bytes(content)
     monkeypatch.setenv("npm_config_registry", registry)
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
     monkeypatch.setattr(site, "OLDEST_TORCH", (2, 0))
     monkeypatch.setattr(site, "RUNTIME", archive)
     monkeypatch.setattr(sys, "argv", ["build.py", str(folder)])
     said = site.main()
-    assert said.count("\n") == 0 and "npm registry" in said and archive.name in said and reason in said
+    assert said.count("\n") == 0 and site.PACKAGE in said and reason in said
     assert (folder / "index.html").read_text() == "old" and not archive.exists()
 
 
