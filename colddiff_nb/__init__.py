@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 HOME = {
     "load": "data", "to_float": "data", "make": "degradations",
     "direct": "sampling", "algorithm1": "sampling", "algorithm2": "sampling",
-    "recipe": "training", "train": "training", "evaluate": "evaluation",
+    "recipe": "training", "train": "training", "evaluate": "metrics.evaluation",
     "load_pretrained": "weights", "rmse": "metrics", "ssim": "metrics"}
 __all__ = list(HOME)
 

@@ -102,8 +102,8 @@ class Evaluate:
     def __call__(self) -> None:
         from dataclasses import replace
 
-        from colddiff_nb.evaluation import Judges, evaluate, markdown, table
         from colddiff_nb.metrics import load_inception
+        from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
         from colddiff_nb.weights.pretrained import RESULTS, load_model
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
@@ -163,7 +163,7 @@ class Table:
     data: Path = Path("data")
 
     def __call__(self) -> None:
-        from colddiff_nb.evaluation import degraded_rows, markdown, table
+        from colddiff_nb.metrics.evaluation import degraded_rows, markdown, table
         if not self.folders and not self.degraded:
             raise ValueError("no folders were given: "
                              "name run folders that hold a metrics.json, or --degraded")

@@ -112,7 +112,7 @@ print("ok: digits spoiled by the same RMSE: with faint noise SSIM is lower than 
 # %%
 from IPython.display import Markdown, display
 
-from colddiff_nb.evaluation import fid_protocol
+from colddiff_nb.metrics.evaluation import fid_protocol
 from studies.course_report import trend_notes
 from studies.paper import PAPER_METHODS, paper_notes
 from studies.published import METHODS, PAIRS, Published

@@ -17,8 +17,8 @@ import torch
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
-from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics.classifier import Classifier, load_classifier, save_classifier, train_classifier
+from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.metrics.lmmse import Statistics, fit, statistics
 from studies.models import Scored
 from studies.published import Published

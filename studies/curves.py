@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from colddiff_nb.data import load
-from colddiff_nb.evaluation import Judges, evaluate
 from colddiff_nb.metrics import Inception
+from colddiff_nb.metrics.evaluation import Judges, evaluate
 from colddiff_nb.training import Recipe, recipe, train
 from studies.published import METHODS, PAIRS, Published
 from studies.study import Fields, Study, each, shipped_classifier

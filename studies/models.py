@@ -14,8 +14,8 @@ import torch
 
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS, make
-from colddiff_nb.evaluation import Judges
 from colddiff_nb.metrics import Inception, load_inception
+from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe, recipe

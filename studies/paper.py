@@ -1,7 +1,7 @@
 """The paper's figures beside ours: the summary, a table for each pair, and which sampler is best."""
 from __future__ import annotations
 
-from colddiff_nb.evaluation import fid_protocol
+from colddiff_nb.metrics.evaluation import fid_protocol
 from studies.fid import bfloat16, fid_margin
 from studies.published import METHODS, PAIRS, Published, Row
 from studies.tables import (

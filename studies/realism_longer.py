@@ -16,7 +16,7 @@ from torch import nn
 
 from colddiff_nb import metrics
 from colddiff_nb.data import load
-from colddiff_nb.evaluation import Judges
+from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import recipe, train
 from colddiff_nb.weights.pretrained import RESULTS

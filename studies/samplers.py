@@ -9,7 +9,7 @@ from typing import Literal
 from colddiff_nb import samplers, sampling
 from colddiff_nb.data import channels, load
 from colddiff_nb.degradations import Degradation, make
-from colddiff_nb.evaluation import Judges
+from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import RESULTS
 from studies.published import PAIRS, Published

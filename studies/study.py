@@ -16,8 +16,8 @@ from torch import Tensor
 import studies
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import make
-from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics.classifier import Classifier, load_classifier
+from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.storage import files, runtime
 from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import RESULTS

@@ -12,8 +12,8 @@ from colddiff_nb.data.loading import load
 from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import measure
-from colddiff_nb.evaluation import Judges, evaluate, markdown, table
 from colddiff_nb.metrics.classifier import Classifier, train_classifier
+from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.training.loop import train

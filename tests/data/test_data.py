@@ -11,7 +11,7 @@ from PIL import Image
 
 from colddiff_nb.data import channels, downloads, load, to_float, to_uint8
 from colddiff_nb.data import loading as data
-from colddiff_nb.evaluation import degraded_rows
+from colddiff_nb.metrics.evaluation import degraded_rows
 from colddiff_nb.notebook.model_choice import choose_model, own_weights
 from colddiff_nb.training import recipe
 from colddiff_nb.weights import load_pretrained

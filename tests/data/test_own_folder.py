@@ -10,7 +10,7 @@ from PIL import Image
 from colddiff_nb.__main__ import main
 from colddiff_nb.data import SPLITS, load, own_folder, own_image, to_uint8
 from colddiff_nb.degradations import make
-from colddiff_nb.evaluation import evaluate, refuse_training_images, table
+from colddiff_nb.metrics.evaluation import evaluate, refuse_training_images, table
 from colddiff_nb.notebook.model_choice import choose_model, own_weights
 from colddiff_nb.training import recipe, train
 from colddiff_nb.training.validation import validation_scores

@@ -23,9 +23,9 @@ from odd_values import changes, junk, mutate, picture, pictures, plain, some_of,
 from survival import TINY, some_images
 
 from colddiff_nb import __main__, data, sampling
-from colddiff_nb import evaluation as results
 from colddiff_nb.data import downloads, own_image
 from colddiff_nb.degradations import make, measure
+from colddiff_nb.metrics import evaluation as results
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.training import Recipe, recipe

@@ -2,7 +2,7 @@
 import torch
 from PIL import Image
 
-from colddiff_nb.evaluation import evaluate
+from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.notebook import demo
 
 

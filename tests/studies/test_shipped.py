@@ -9,9 +9,9 @@ import torch
 from colddiff_nb import data, metrics
 from colddiff_nb.data import pixels as pixels_of
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.evaluation import evaluate
 from colddiff_nb.metrics import lmmse
 from colddiff_nb.metrics.classifier import load_classifier
+from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.weights import load_pretrained
 from colddiff_nb.weights.pretrained import pretrained_folder

@@ -267,7 +267,7 @@ torch.set_num_threads(1)
 sys.path.insert(0, "tests/helpers")
 from survival import some_images
 from colddiff_nb.training import recipe
-from colddiff_nb.evaluation import evaluate
+from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.training import train
 choice = recipe("small", "superres", "cifar10", steps=2, evaluate_every=2)
 network = train(choice, sys.argv[1], images=some_images(50_000, channels=3), log=lambda line: None)

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from colddiff_nb import degradations
-from colddiff_nb import evaluation as results
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.evaluation import Judges, degraded_rows, evaluate
+from colddiff_nb.metrics import evaluation as results
+from colddiff_nb.metrics.evaluation import Judges, degraded_rows, evaluate
 from colddiff_nb.storage import files
 from colddiff_nb.training import recipe
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # RMSE and SSIM of D(x0, T) on the 1,000 test images of the offline sets, computed by `degraded_rows`.
 DEGRADED = {
@@ -176,10 +176,10 @@ def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path
 WRITERS = """
 import sys
 from multiprocessing import get_context
-sys.path.insert(0, "tests")
+sys.path.insert(0, "tests/metrics")
 from test_evaluation import identity, quiet, some_images
 from colddiff_nb import degradations
-from colddiff_nb.evaluation import Judges, evaluate
+from colddiff_nb.metrics.evaluation import Judges, evaluate
 
 images, degrade = some_images(), degradations.make("inpaint")
 
