@@ -2,9 +2,8 @@
 
     restore, degrade, metadata = torch.hub.load("OWNER/REPOSITORY", "superres_mnist")
 """
-from colddiff_nb.degradations import TASKS as _TASKS
 from colddiff_nb.weights import load_pretrained as _load_pretrained
-from colddiff_nb.weights.pretrained import RESULTS as _RESULTS
+from colddiff_nb.weights import shipped_models as _shipped_models
 
 dependencies = ["numpy", "safetensors", "torch"]
 
@@ -17,6 +16,5 @@ def _entry_point(*choice: str):
     return load
 
 
-for _path in _RESULTS.glob("*/weights.safetensors"):
-    if _path.parent.name.startswith(_TASKS):
-        globals()[_path.parent.name.replace("-", "_")] = _entry_point(*_path.parent.name.split("-"))
+for _name in _shipped_models():
+    globals()[_name.replace("-", "_")] = _entry_point(*_name.split("-"))

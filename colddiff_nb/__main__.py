@@ -84,7 +84,7 @@ class Evaluate:
     """
 
     weights: Annotated[Path, tyro.conf.Positional]
-    """A weights.safetensors file."""
+    """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
     data: Path = Path("data")
     dataset: str | None = None
     """By default the set it was trained on."""
@@ -104,7 +104,7 @@ class Evaluate:
 
         from colddiff_nb.metrics import load_inception
         from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
-        from colddiff_nb.weights.pretrained import RESULTS, load_model
+        from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
         if self.T is not None:
@@ -112,9 +112,10 @@ class Evaluate:
                 raise ValueError(f"T = {self.T}: these weights were trained for severities 1..{degrade.T}")
             degrade = replace(Recipe.from_dict(metadata["recipe"]), T=self.T).degradation(metadata["size"])
         images = images_for(metadata, self.weights, self.dataset, self.split, self.data)
-        folder, here = self.weights.parent, runtime.device()
-        if folder.resolve().is_relative_to(RESULTS):  # which is under version control
-            folder = Path("runs", f"shipped-{folder.name}")
+        path, here = weights_file(self.weights).resolve(), runtime.device()
+        folder = self.weights.parent
+        if path.parent == SHIPPED:  # which is part of the package
+            folder = Path("runs", f"shipped-{path.stem}")
             print(f"shipped weights: the scores are kept in {folder}")
         judges = Judges()
         if self.fid:
@@ -131,7 +132,7 @@ class Sample:
     """Restore images of a data set and write a picture: degraded, restored in three ways, original."""
 
     weights: Annotated[Path, tyro.conf.Positional]
-    """A weights.safetensors file."""
+    """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
     output: Path = Path("restored.png")
     data: Path = Path("data")
     dataset: str | None = None

@@ -55,15 +55,15 @@ RESULTS = settings.home / "results"
 # %%
 import torch
 import matplotlib.pyplot as plt
-from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.data import load, to_float
 from colddiff_nb.metrics import frechet_distance, rmse, ssim
 from colddiff_nb.notebook import show
 from colddiff_nb.notebook.pictures import grid
+from colddiff_nb.weights import shipped_classifier
 
 test = load(DATA, "test", settings.data)
 x0 = to_float(test.pixels[:IMAGES])  # (N, 1, 32, 32) in [-1, 1]
-classifier = load_classifier(RESULTS / "classifier-mnist" / "weights.safetensors")
+classifier = shipped_classifier("mnist")
 features = torch.no_grad()(classifier.features)
 print(f"{IMAGES} test digits; features for the Frechet distance: {classifier.name}")
 

@@ -110,10 +110,10 @@ print(f"What you saw: {outside:.0%} of the Gaussian's block means lie outside of
 # **Predict.** Order the rows: from which $x_T$ come the best digits?
 
 # %%
-from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.weights import shipped_classifier
 
-classifier = load_classifier(settings.home / "results" / "classifier-mnist" / "weights.safetensors")
+classifier = shipped_classifier("mnist")
 
 
 def score(images):

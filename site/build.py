@@ -34,7 +34,7 @@ from colddiff_nb.data import load, to_float, to_uint8
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.weights import load_pretrained
-from colddiff_nb.weights.pretrained import pretrained_folder
+from colddiff_nb.weights.pretrained import pretrained_file
 
 PAIRS = [(task, data) for task in TASKS for data in ("mnist", "cifar10")]
 PAGE = ("*.html", "*.css", "*.js", "*.svg", "*.png")
@@ -111,7 +111,7 @@ def first(x0: Tensor) -> dict[str, Any]:
 
 def models() -> Path:
     """Return the folder of `write_models`, written again where weights, package or these files changed."""
-    weights = {pretrained_folder(*pair, precision) / "weights.safetensors"
+    weights = {pretrained_file(*pair, precision)
                for pair in PAIRS for precision in ("float32", "8bit")}
     sources = {*weights, *(HOME / "site").glob("*.py"), *(HOME / "colddiff_nb").rglob("*.py")}
     content = b"".join(path.read_bytes() for path in sorted(sources))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from colddiff_nb.degradations import measure
 from colddiff_nb.degradations.bases import Linear
 from colddiff_nb.weights import load_pretrained
-from colddiff_nb.weights.pretrained import pretrained_folder
+from colddiff_nb.weights.pretrained import pretrained_file
 
 
 class Restore(nn.Module):
@@ -57,7 +57,7 @@ def graphs(task: str, data: str) -> dict[str, onnx.ModelProto]:
 
     inputs = {"x_s": x, "s": one, "start": one.clone()}  # one tensor given twice would become one input
     made["restore"] = _export(Restore(network), inputs, ["x0_hat"])
-    if pretrained_folder(task, data, "8bit") != pretrained_folder(task, data):
+    if pretrained_file(task, data, "8bit") != pretrained_file(task, data):
         made["restore-8bit"] = _export(Restore(load_pretrained(task, data, "8bit")[0]), inputs, ["x0_hat"])
     return made
 

@@ -17,9 +17,11 @@ import torch
 from colddiff_nb import metrics
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
-from colddiff_nb.metrics.classifier import Classifier, load_classifier, save_classifier, train_classifier
+from colddiff_nb.metrics.classifier import Classifier, save_classifier, train_classifier
 from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.metrics.lmmse import Statistics, fit, statistics
+from colddiff_nb.weights import shipped_classifier
+from colddiff_nb.weights.pretrained import SHIPPED
 from studies.models import Scored
 from studies.published import Published
 from studies.study import Fields, write
@@ -68,20 +70,19 @@ class Baselines(Scored):
 
     def classifier(self, dataset: str) -> Classifier:
         """The shipped classifier, trained first where there is none."""
-        path = self.results / f"classifier-{dataset}" / "weights.safetensors"
+        path = SHIPPED / f"classifier-{dataset}.safetensors"
         if path.is_file():
-            return load_classifier(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+            return shipped_classifier(dataset)
         start, options = time.perf_counter(), CLASSIFIERS[dataset]
         train, test = (load(dataset, split, self.data) for split in ("train", "test"))
         record: Fields = {"trained_on": train.provenance} | options
         save_classifier(train_classifier(train, **options), path, record)
-        network = load_classifier(path)  # as shipped, in float16
+        network = shipped_classifier(dataset)  # as shipped, in float16
         correct = torch.cat([network(to_float(pixels)).argmax(1)
                              for pixels in test.pixels.split(500)]) == test.labels
         accuracy = {"accuracy": correct.double().mean().item(),
                     "accuracy_interval": list(metrics.bootstrap(correct.double()))}
-        write(path.with_name("record.json"), record | accuracy | {
+        write(self.results / f"classifier-{dataset}" / "record.json", record | accuracy | {
             "name": network.name, "scored_on": test.provenance,
             "seconds": round(time.perf_counter() - start)})
         return network

@@ -15,8 +15,9 @@ from colddiff_nb.data import load
 from colddiff_nb.metrics import Inception
 from colddiff_nb.metrics.evaluation import Judges, evaluate
 from colddiff_nb.training import Recipe, recipe, train
+from colddiff_nb.weights import shipped_classifier
 from studies.published import METHODS, PAIRS, Published
-from studies.study import Fields, Study, each, shipped_classifier
+from studies.study import Fields, Study, each
 from studies.tables import markdown, section
 
 POINTS = 8  # each at twice the steps of the one before

@@ -18,9 +18,9 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.metrics.generation import gaussian_like, generation_scores
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import Recipe, recipe, train
-from colddiff_nb.weights import load_model, load_pretrained
+from colddiff_nb.weights import load_model, load_pretrained, shipped_classifier
 from studies.published import Published
-from studies.study import Fields, Study, each, shipped_classifier
+from studies.study import Fields, Study, each
 from studies.tables import markdown, section_of
 
 IMAGES = 500

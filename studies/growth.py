@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from colddiff_nb import metrics
 from colddiff_nb.degradations import DrawnDegradation, make, measure
 from colddiff_nb.sampling import Trajectory, algorithm1, algorithm2
-from colddiff_nb.weights import load_model
-from colddiff_nb.weights.pretrained import RESULTS
+from colddiff_nb.weights import load_model, shipped_models
 from studies.published import PAIRS, Published
-from studies.study import Fields, Study, shipped_models
+from studies.study import Fields, Study
 from studies.tables import FROM, MISSING, section, section_of, table
 
 
@@ -28,15 +27,15 @@ class Growth(Study):
         return {"split": "validation", "n": self.n}
 
     def cases(self) -> Iterator[Fields]:
-        for folder in shipped_models():
-            _, trained, metadata = load_model(folder / "weights.safetensors")
+        for name in shipped_models():
+            _, trained, metadata = load_model(name)
             made_for = metadata["recipe"]["measurement_precision"]
             for T in (40, 20) if (trained.task, trained.T) == ("deblur", 40) else (trained.T,):
                 for precision in ("float32", "8bit") if made_for == "both" else (made_for,):
-                    yield {"model": folder.name, "T": T, "measurement_precision": precision}
+                    yield {"model": name, "T": T, "measurement_precision": precision}
 
     def measure(self, model: str, T: int, measurement_precision: str) -> Iterator[Fields]:
-        network, trained, metadata = load_model(RESULTS / model / "weights.safetensors")
+        network, trained, metadata = load_model(model)
         dataset = metadata["recipe"]["dataset"]
         _, x0 = self.spread(dataset, "validation", self.n)
         drawn = make(trained.task, dataset, T=T).draw(self.n, torch.Generator().manual_seed(0))

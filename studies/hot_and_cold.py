@@ -24,10 +24,10 @@ from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.samplers import ddim
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.training import recipe, train
-from colddiff_nb.weights import load_model
+from colddiff_nb.weights import load_model, shipped_classifier
 from studies.generation import every, over_seeds
 from studies.published import Published
-from studies.study import Fields, Study, each, shipped_classifier
+from studies.study import Fields, Study, each
 from studies.tables import markdown, section_of
 
 BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,

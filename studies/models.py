@@ -19,9 +19,10 @@ from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe, recipe
-from colddiff_nb.weights.pretrained import pretrained_folder
+from colddiff_nb.weights import shipped_classifier
+from colddiff_nb.weights.pretrained import pretrained_file
 from studies.published import METHODS, PAIRS, Published, Row
-from studies.study import DATASETS, Fields, Study, each, score, shipped_classifier
+from studies.study import DATASETS, Fields, Study, each, score
 from studies.tables import FROM, MISSING, number, section, table, titled
 
 CARD = Path(__file__).parent / "pages" / "card.md"
@@ -67,12 +68,12 @@ class Models(Scored):
 
     def run(self) -> None:
         for case in self.cases():
-            folder = pretrained_folder(**case)
-            print(folder.name, self.split, flush=True)
-            default = (20, 40) if folder.name.startswith("deblur-mnist") else (None,)  # one network for both
+            path = pretrained_file(**case)
+            print(path.stem, self.split, flush=True)
+            default = (20, 40) if path.stem.startswith("deblur-mnist") else (None,)  # one network for both
             for T in self.severities or default:
-                score(folder / "weights.safetensors", load(case["dataset"], self.split, self.data),
-                      self.results / folder.name, T, methods=self.methods,
+                score(path, load(case["dataset"], self.split, self.data),
+                      self.results / path.stem, T, methods=self.methods,
                       measurement_precision=case["measurement_precision"], n=self.n,
                       judges=self.judges(case["dataset"]))
 
@@ -119,7 +120,7 @@ def stages(metadata: Fields) -> str:
 
 
 def card(published: Published, name: str) -> str:
-    """What one needs to know before using the weights in results/<name>/."""
+    """What one needs to know before using a shipped model."""
     metadata = published.models[name]
     options, stages_of = metadata["recipe"], (*metadata["earlier"], metadata)
     task, dataset, kept = (options[name] for name in ("task", "dataset", "data_consistency"))

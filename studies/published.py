@@ -12,6 +12,7 @@ from typing import Any
 from colddiff_nb.metrics.evaluation import fid_protocol
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe
+from colddiff_nb.weights.pretrained import SHIPPED
 
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
          "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",
@@ -94,10 +95,10 @@ class Published:
 
     @cached_property
     def models(self) -> dict[str, dict[str, Any]]:
-        """Metadata of the shipped weights by folder, their `parameters`, and that of the `earlier` stages."""
+        """Metadata of the shipped weights by name, their `parameters`, and that of the `earlier` stages."""
         found = {}
         for name in (f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")):
-            path = self.folder / name / "weights.safetensors"
+            path = SHIPPED / f"{name}.safetensors"
             if not path.is_file():
                 continue
             weights, metadata = load_weights(path)

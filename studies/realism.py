@@ -27,8 +27,9 @@ from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.run import OnEvaluate
+from colddiff_nb.weights import shipped_classifier
 from studies.realism_choices import FinerPixels, train_to_draw
-from studies.study import Fields, Study, brief, shipped_classifier, write
+from studies.study import Fields, Study, brief, write
 
 register("finer-pixels", FinerPixels, T=7)
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on

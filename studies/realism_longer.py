@@ -19,9 +19,10 @@ from colddiff_nb.data import load
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import recipe, train
-from colddiff_nb.weights.pretrained import RESULTS
+from colddiff_nb.weights import shipped_classifier
+from colddiff_nb.weights.pretrained import SHIPPED
 from studies.realism import curve, device_name, scorer, steps_in
-from studies.study import Study, score, shipped_classifier, write
+from studies.study import Study, score, write
 
 POINTS = (1, 2, 4, 8, 16, 32, 48, 64)  # 64ths of the training that are scored
 
@@ -41,7 +42,7 @@ class RealismLonger(Study):
     def run(self) -> None:
         pair, runs = f"{self.task}-{self.dataset}", self.runs / "longer"
         name = f"{pair}, realism {self.realism:g}, widths {self.widths or 'as shipped'}"
-        shipped = None if self.widths else RESULTS / pair / "weights.safetensors"
+        shipped = None if self.widths else SHIPPED / f"{pair}.safetensors"
         options: dict[str, Any] = {"measurement_precision": "both"} if self.task != "deblur" else {}
         if self.widths:
             options["widths"] = self.widths

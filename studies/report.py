@@ -4,11 +4,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.findings import tables as benchmark_tables
-from colddiff_nb.weights.pretrained import RESULTS
 from studies import goals, overview, paper, plot, quick, realism_results  # noqa: F401  (their sections)
 from studies.models import card
 from studies.published import Published
-from studies.study import all_studies
+from studies.study import RESULTS, all_studies
 from studies.tables import SECTIONS, section
 
 PAGES = Path(__file__).parent / "pages"

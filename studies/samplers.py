@@ -10,10 +10,9 @@ from colddiff_nb import samplers, sampling
 from colddiff_nb.data import channels, load
 from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.metrics.evaluation import Judges
-from colddiff_nb.weights import load_model
-from colddiff_nb.weights.pretrained import RESULTS
+from colddiff_nb.weights import load_model, shipped_classifier, shipped_models
 from studies.published import PAIRS, Published
-from studies.study import Fields, Study, score, shipped_classifier, shipped_models
+from studies.study import Fields, Study, score
 from studies.tables import FROM, MISSING, change, section, table
 
 SAMPLERS = {  # name in the cells: shown as, calls of the network, what it assumes
@@ -38,25 +37,24 @@ GOALS = {"rmse": "least RMSE", "ssim": "most SSIM", "frechet": "least Frechet di
 class Samplers(Study):
     split: Literal["validation", "test"] = "validation"
     n: int = 500  # images, spread over the split
-    models: tuple[str, ...] = ()  # folders of results/; by default all with weights of a restorer
+    models: tuple[str, ...] = ()  # by default, all that are shipped
 
     def cases(self) -> Iterator[Fields]:
-        for folder in shipped_models():
-            if not self.models or folder.name in self.models:
-                yield {"model": folder.name}
+        for name in self.models or shipped_models():
+            yield {"model": name}
 
     def run(self) -> None:
         """Score every model; `evaluate` records the cells. Blurred digits also from the paper's T = 20."""
         for case in self.cases():
-            folder = RESULTS / case["model"]
-            _, degrade, metadata = load_model(folder / "weights.safetensors")
+            name = case["model"]
+            _, degrade, metadata = load_model(name)
             dataset, made_for = (metadata["recipe"][name] for name in ("dataset", "measurement_precision"))
             for T in (40, 20) if degrade.T == 40 else (degrade.T,):
                 for precision in ("8bit",) if made_for == "8bit" else ("float32", "8bit"):
-                    print(f"{folder.name}, T = {T}", flush=True)
+                    print(f"{name}, T = {T}", flush=True)
                     found = chosen_samplers(make(**degrade.options | {"T": T}), precision)
-                    score(folder / "weights.safetensors", load(dataset, self.split, self.data),
-                          self.results / "samplers" / folder.name, T, methods=found, n=self.n,
+                    score(name, load(dataset, self.split, self.data),
+                          self.results / "samplers" / name, T, methods=found, n=self.n,
                           measurement_precision=precision, judges=Judges(shipped_classifier(dataset)))
 
 

@@ -12,10 +12,10 @@ import torch
 
 from colddiff_nb import metrics
 from colddiff_nb.sampling import algorithm2
-from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights import load_pretrained, shipped_classifier
 from studies.published import PAIRS, Published
 from studies.samplers import fewer
-from studies.study import DATASETS, Fields, Study, each, shipped_classifier
+from studies.study import DATASETS, Fields, Study, each
 from studies.tables import section_of, table
 
 CALLS = (1, 2, 3, 5, 10, 20)

@@ -16,12 +16,11 @@ from torch import Tensor
 import studies
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import make
-from colddiff_nb.metrics.classifier import Classifier, load_classifier
 from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.storage import files, runtime
 from colddiff_nb.weights import load_model
-from colddiff_nb.weights.pretrained import RESULTS
 
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 DATASETS = ("mnist", "cifar10")
 Fields = dict[str, Any]
 
@@ -114,7 +113,8 @@ def write(path: Path, record: Fields) -> None:
     files.replace(path, lambda file: file.write(text.encode()))
 
 
-def score(weights: Path, images: Images, folder: Path, T: int | None = None, **options: Any) -> list[Fields]:
+def score(weights: str | Path, images: Images, folder: Path, T: int | None = None,
+          **options: Any) -> list[Fields]:
     """The cells of a weights file on a split, from its own T or another, recorded in the folder."""
     network, degrade, metadata = load_model(weights)
     if T:
@@ -123,17 +123,6 @@ def score(weights: Path, images: Images, folder: Path, T: int | None = None, **o
     model = network.to(device), degrade.to(device), metadata
     cells: list[Fields] = evaluate(model, images, folder, **options)["cells"]
     return cells
-
-
-def shipped_classifier(dataset: str) -> Classifier:
-    """The classifier that published scores rest on."""
-    return load_classifier(RESULTS / f"classifier-{dataset}" / "weights.safetensors")
-
-
-def shipped_models() -> list[Path]:
-    """The folders of results/ that hold a restorer's weights."""
-    folders = sorted(path.parent for path in RESULTS.glob("*-*/weights.safetensors"))
-    return [folder for folder in folders if not folder.name.startswith("classifier")]
 
 
 def all_studies() -> dict[str, type[Study]]:

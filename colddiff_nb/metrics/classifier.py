@@ -100,7 +100,7 @@ def save_classifier(network: Classifier, path: str | Path, record: dict[str, Any
 
 
 def load_classifier(path: str | Path) -> Classifier:
-    """Return what `save_classifier` wrote, in eval mode; results/classifier-{mnist,cifar10} are shipped."""
+    """Return what `save_classifier` wrote, in eval mode."""
     weights, metadata = load_weights(path)
     with usable(path):
         shape = inspect.signature(Classifier).parameters.keys() & metadata.keys()

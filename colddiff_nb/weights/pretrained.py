@@ -1,4 +1,4 @@
-"""Trained models ready to use: the shipped weights in results/, or any weights file a training wrote."""
+"""Trained models ready to use: the shipped weights in files/, or any weights file a training wrote."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,26 +7,40 @@ from typing import Any
 from torch import nn
 
 from colddiff_nb.data.names import data_set
+from colddiff_nb.degradations import TASKS
 from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.metrics.classifier import Classifier, load_classifier
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.storage.files import usable
 from colddiff_nb.training.recipes import Recipe
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+SHIPPED = Path(__file__).resolve().parent / "files"
 SAME_IMAGES = {"mnist5k": "mnist", "photos": "cifar10"}  # offline sets, and what set's weights restore them
 
 Model = tuple[nn.Module, Degradation, dict[str, Any]]
 
 
+def shipped_models() -> list[str]:
+    """Return the names of the shipped models, such as "superres-mnist"."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors") if path.stem.startswith(TASKS))
+
+
+def weights_file(name: str | Path) -> Path:
+    """Return the file of a shipped model by its name; any other name is a path already."""
+    return SHIPPED / f"{name}.safetensors" if str(name) in shipped_models() else Path(name)
+
+
 def load_model(path: str | Path) -> Model:
     """Load a weights file that a training wrote: (network in eval mode, its degradation, metadata).
 
+    path: of the file, or the name of a shipped model.
     metadata: recipe, data (the training images' provenance), images_seen, checksum and more.
 
     Raises:
         FileNotFoundError: there is no file.
         CheckpointError: the file is damaged or foreign.
     """
+    path = weights_file(path)
     weights, metadata = load_weights(path)
     with usable(path):
         recipe = Recipe.from_dict(metadata["recipe"])
@@ -36,14 +50,13 @@ def load_model(path: str | Path) -> Model:
     return network.eval().requires_grad_(False), degrade, metadata
 
 
-def pretrained_folder(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
-    """Return the folder in results/ of a model: for 8 bits one made for them, or the only one there is."""
+def pretrained_file(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
+    """Return the weights file of a model: for 8 bits one made for them, or the only one there is."""
     dataset = data_set(dataset)
-    pair = RESULTS / f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
-    special = pair.with_name(f"{pair.name}-{measurement_precision}")
-    if measurement_precision == "8bit" and special.is_dir():
-        return special
-    return pair if measurement_precision in ("float32", "8bit") else special
+    pair = f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
+    special = f"{pair}-{measurement_precision}"
+    one_for_both = measurement_precision in ("float32", "8bit") and special not in shipped_models()
+    return SHIPPED / f"{pair if one_for_both else special}.safetensors"
 
 
 def load_pretrained(task: str, dataset: str, measurement_precision: str = "float32") -> Model:
@@ -57,11 +70,15 @@ def load_pretrained(task: str, dataset: str, measurement_precision: str = "float
     Raises:
         FileNotFoundError: none is shipped; it names what is there.
     """
-    path = pretrained_folder(task, dataset, measurement_precision) / "weights.safetensors"
+    path = pretrained_file(task, dataset, measurement_precision)
     if not path.is_file():
-        shipped = sorted(found.parent.name for found in RESULTS.glob("*/weights.safetensors"))
-        wanted = f"{task}, {dataset}, {measurement_precision} ({path.parent.name})"
+        wanted = f"{task}, {dataset}, {measurement_precision} ({path.stem})"
         raise FileNotFoundError(f"no weights are shipped for {wanted}: "
-                                f"choose one of {', '.join(shipped) or 'none'}, "
+                                f"choose one of {', '.join(shipped_models()) or 'none'}, "
                                 "or train: python -m colddiff_nb train small")
     return load_model(path)
+
+
+def shipped_classifier(dataset: str) -> Classifier:
+    """Return the classifier of "mnist" or "cifar10" that published scores rest on, in eval mode."""
+    return load_classifier(SHIPPED / f"classifier-{dataset}.safetensors")

@@ -13,9 +13,8 @@ import torch
 from hands import draw, keep, said, seen, to_the_end, until, warned
 from PIL import Image
 
-from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.sampling import SAMPLERS
-from colddiff_nb.weights import load_pretrained
+from colddiff_nb.weights import load_pretrained, shipped_classifier
 
 pytestmark = pytest.mark.slow
 HOME = Path(__file__).resolve().parents[2]
@@ -51,7 +50,7 @@ def test_a_restored_digit_is_there_before_the_network_is(opened) -> None:
 
 
 def test_drawn_digits_come_back_from_sixteen_squares(opened) -> None:
-    page, read = opened(), load_classifier(HOME / "results" / "classifier-mnist" / "weights.safetensors")
+    page, read = opened(), shipped_classifier("mnist")
     right = dict.fromkeys(METHODS, 0)
     for digit in (0, 2, 3, 5, 7, 8):
         draw(page, digit)

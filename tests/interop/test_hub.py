@@ -15,7 +15,7 @@ from colddiff_nb.interop import hub
 from colddiff_nb.interop.hub import ColdModel
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage.files import CheckpointError
-from colddiff_nb.weights.pretrained import pretrained_folder
+from colddiff_nb.weights.pretrained import pretrained_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ def x0() -> torch.Tensor:
 
 @pytest.fixture
 def model() -> ColdModel:
-    return ColdModel(pretrained_folder("superres", "mnist") / "weights.safetensors")
+    return ColdModel(pretrained_file("superres", "mnist"))
 
 
 def restored(restore, degrade, x0):
@@ -71,7 +71,7 @@ def test_a_changed_network_is_refused_and_damage_is_found(tmp_path, model):
     model.save_pretrained(tmp_path)
     with torch.no_grad():
         next(model.network.parameters()).add_(0.1)
-    with pytest.raises(ValueError, match="the network is no longer that of .*weights.safetensors: train"):
+    with pytest.raises(ValueError, match="the network is no longer that of .*superres-mnist.safetensors: train"):
         model.save_pretrained(tmp_path)
 
     content = bytearray((tmp_path / "weights.safetensors").read_bytes())

@@ -3,6 +3,7 @@ import json
 import shutil
 from pathlib import Path
 
+from colddiff_nb.weights import shipped_models
 from studies import fid, goals, models, overview, paper, report, samplers
 from studies.published import Published
 from studies.tables import number
@@ -20,7 +21,8 @@ def test_it_can_be_built_before_anything_is_scored(tmp_path):
         source = HOME / "results" / name
         shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
     pages = report.build(tmp_path)
-    assert set(pages) == {"README.md", "details.md", "speed.md"} and not any("{{" in text for text in pages.values())
+    cards = {f"{name}/README.md" for name in shipped_models()}
+    assert set(pages) == {"README.md", "details.md", "speed.md"} | cards and not any("{{" in text for text in pages.values())
     assert "not run" in pages["README.md"]
 
 
@@ -35,17 +37,17 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     folder.mkdir()
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111)]}))
     marked = paper.paper(Published(tmp_path))
-    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 (validation, 1,000) | better | not run | – | – | validation, 1,000 |" in marked
+    assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 (validation, 1,000) | better | not run | – | 1.71% | validation, 1,000 |" in marked
     (folder / "metrics.json").write_text(json.dumps({"cells": [cell("validation", 1000, 0.111), cell("test", 10_000, 0.122)]}))
     table = paper.paper(Published(tmp_path))
     assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | worse | – |" in goals.goals(Published(tmp_path))
-    (folder / "curve.csv").write_text("images,loss,rmse_direct\n64,0.5,0.4\n128,0.5,0.3\n256,0.4,0.27\n")
+    (folder / "curve.csv").write_text("images,loss,rmse_direct\n192000,0.5,0.4\n384000,0.5,0.3\n768000,0.4,0.27\n")
     assert "| 0.1220 | worse | -10.0 % |" in goals.goals(Published(tmp_path)), "by the last stage"
     (tmp_path / "curves").mkdir()
-    rows = [{"images": 100, "rmse_direct": 0.2}, {"images": 200, "rmse_direct": 0.19}]
+    rows = [{"images": 384_000, "rmse_direct": 0.2}, {"images": 768_000, "rmse_direct": 0.19}]
     (tmp_path / "curves" / "superres-mnist.json").write_text(json.dumps({"rows": rows}))
     assert "| 0.1220 | worse | -5.0 % |" in goals.goals(Published(tmp_path))
-    assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0010 | worse | not run | – | – | test, 10,000 |" in table and "validation" not in table
+    assert "| direct | RMSE | 0.114 | 0.1220 ± 0.0010 | worse | not run | – | 1.71% | test, 10,000 |" in table and "validation" not in table
     assert "0.1110 ± 0.0010 | 0.9000 ± 0.1000 |" in overview.rows(Published(tmp_path)).split("Other images")[1]
 
 
@@ -177,7 +179,6 @@ def test_the_stage_before_the_last_stands_beside_the_same_images_and_the_same_fi
     (tmp_path / "earlier").mkdir()
     before = [full_cell("direct", fid=30.0, inception=rounded) | {"rmse": 0.2}, full_cell("direct") | {"rmse": 0.3, "n": 1_000}]
     (tmp_path / "earlier/superres-mnist.json").write_text(json.dumps({"stages": [], "cells": before}))
-    shutil.copy(HOME / "results/superres-mnist/weights.safetensors", tmp_path / "superres-mnist")
     table = models.last_stage(Published(tmp_path))
     assert "| Super-resolution, MNIST, T = 3 | float32 | direct | 0.2000 → 0.1000 | 0.9000 → 0.9000 | 30.00 → 20.00 |" in table
     assert "| Super-resolution, MNIST, T = 3 | float32 | direct | – | – | – |" in table
@@ -203,7 +204,7 @@ def test_verdicts_know_ties_and_stand_beside_both_precisions(tmp_path):
     assert "| direct | RMSE | 0.114 | 0.1110 ± 0.0010 | better | 0.1135 ± 0.0010 | tie |" in table
     assert "| Algorithm 2 | RMSE | 0.115 | 0.1185 ± 0.0010 | worse | not run | – |" in table
     summary = paper.summary(Published(tmp_path))
-    assert "| – | **0.111**, 0.114 / 0.114 | 0.118, not run / 0.115 |" in summary
+    assert "| 1.71% | **0.111**, 0.114 / 0.114 | 0.118, not run / 0.115 |" in summary
     few = scored("direct", 0.111) | {"n": 300}
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": [few]}))
     assert "| **0.111 (test, 300)**, not run / 0.114 |" in paper.summary(Published(tmp_path))

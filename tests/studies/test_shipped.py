@@ -10,15 +10,13 @@ from colddiff_nb import data, metrics
 from colddiff_nb.data import pixels as pixels_of
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.metrics import lmmse
-from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.storage.checkpoint import load_weights
-from colddiff_nb.weights import load_pretrained
-from colddiff_nb.weights.pretrained import pretrained_folder
+from colddiff_nb.weights import load_pretrained, shipped_classifier, shipped_models
+from colddiff_nb.weights.pretrained import SHIPPED, pretrained_file
 
 HOME = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("COLDDIFF_DATA", "")
-MODELS = sorted(path.parent.name for path in (HOME / "results").glob("*/weights.safetensors") if "classifier" not in path.parent.name)
 
 # RMSE and SSIM on the 1,000 test digits of mnist5k: mean and covariance of its 4,000 training digits, and the noise variance given.
 # What float32 keeps of a blurred image depends on the last bits of the processor's sums: a wide tolerance there.
@@ -52,7 +50,7 @@ def mnist_validation():
                                                               ("superres", "float32", "direct"), ("superres", "8bit", "algorithm2")])
 def test_shipped_weights_give_their_recorded_scores_again(task, precision, method, mnist_validation):
     network, degrade, metadata = load_pretrained(task, "mnist", precision)
-    cells = json.loads((pretrained_folder(task, "mnist", precision) / "metrics.json").read_text())["cells"]
+    cells = json.loads((HOME / "results" / pretrained_file(task, "mnist", precision).stem / "metrics.json").read_text())["cells"]
     recorded, = [cell for cell in cells if (cell["method"], cell["measurement_precision"], cell["variant"], cell["n"]) ==
                  (method, precision, f"T = {degrade.T}", 1_000)]
     assert recorded["provenance"]["weights"] == metadata["checksum"] and recorded["split"] == "validation"
@@ -62,7 +60,7 @@ def test_shipped_weights_give_their_recorded_scores_again(task, precision, metho
 
 
 @pytest.mark.skipif(not FULL, reason="set COLDDIFF_DATA to a folder with the full MNIST and CIFAR-10")
-@pytest.mark.parametrize("folder", MODELS)
+@pytest.mark.parametrize("folder", shipped_models())
 def test_shipped_weights_give_their_rows_of_the_full_test_split_again(folder):
     """Direct reconstruction, from every measurement and severity that was recorded."""
     task, dataset, *made_for = folder.split("-")
@@ -127,13 +125,13 @@ def test_the_estimator_of_masks_is_least_squares_over_every_mask(center, channel
 
 
 def test_generated_digits_are_of_the_shipped_weights():
-    _, metadata = load_weights(HOME / "results" / "superres-mnist" / "weights.safetensors")
+    _, metadata = load_weights(SHIPPED / "superres-mnist.safetensors")
     rows = json.loads((HOME / "results" / "generation.json").read_text())["rows"]
     assert {row["weights"] for row in rows} <= {metadata["checksum"], metadata["before_refit"]}
 
 
 def test_the_shipped_classifier_reads_unseen_digits():
-    classifier = load_classifier(HOME / "results" / "classifier-mnist" / "weights.safetensors")
+    classifier = shipped_classifier("mnist")
     test = data.load("mnist5k", "test")
     x0 = data.to_float(test.pixels)
     assert (classifier(x0).argmax(1) == test.labels).float().mean() > 0.985
@@ -144,8 +142,8 @@ def test_the_shipped_classifier_reads_unseen_digits():
 
 def test_the_shipped_classifier_of_colour_images_says_how_well_it_reads():
     folder = HOME / "results" / "classifier-cifar10"
-    record, classifier = json.loads((folder / "record.json").read_text()), load_classifier(folder / "weights.safetensors")
-    _, metadata = load_weights(folder / "weights.safetensors")
+    record, classifier = json.loads((folder / "record.json").read_text()), shipped_classifier("cifar10")
+    _, metadata = load_weights(SHIPPED / "classifier-cifar10.safetensors")
     assert all(metadata[name] == record[name] for name in ("trained_on", "epochs", "widths", "depth", "features", "name"))
     assert classifier.features(torch.zeros(3, 3, 32, 32)).shape == (3, record["features"]) and record["features"] <= 128
     assert record["accuracy"] > 0.9 and record["name"] == classifier.name and record["trained_on"]["split"] == "train"

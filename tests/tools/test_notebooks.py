@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 from colddiff_nb.notebook import settings as package
 from colddiff_nb.storage.checkpoint import load_weights
+from colddiff_nb.weights.pretrained import SHIPPED
 from tools import notebooks as room
 
 HOME = Path(__file__).resolve().parents[2]
@@ -67,8 +68,8 @@ def test_notebook_is_clean(source: Path) -> None:
 
 @every
 def test_outputs_were_made_by_the_weights_that_are_shipped(source: Path) -> None:
-    """Every "shipped weights CHECKSUM" that a committed notebook printed is that of a file in results/."""
-    shipped = {load_weights(path)[1]["checksum"][:8] for path in (HOME / "results").glob("*/weights.safetensors")}
+    """Every "shipped weights CHECKSUM" that a committed notebook printed is that of a shipped file."""
+    shipped = {load_weights(path)[1]["checksum"][:8] for path in SHIPPED.glob("*.safetensors")}
     text = "\n".join(room.printed(cell) for cell in read(source).cells if cell.cell_type == "code")
     printed = set(re.findall(r"shipped weights (\w{8}),", text))
     assert printed <= shipped, f"made by other weights: build it again, python -m tools.notebooks build {source.stem}"
