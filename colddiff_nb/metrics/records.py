@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from colddiff_nb.data.names import PREFIX
-from colddiff_nb.storage import files
+from colddiff_nb.storage import files, lock
 from colddiff_nb.storage.aliases import current_names
 
 CELL: dict[str, Any] = {  # what a record holds at least
@@ -72,7 +72,7 @@ def record(folder: str | Path, cell: dict[str, Any]) -> None:
         return place(other) == place(cell) and not (same_weights and theirs not in (None, mine))
 
     path = Path(folder, "metrics.json")
-    with files.held(path.with_name("metrics.lock"), wait=2 * files.STALE):  # it is held for a moment
+    with lock.held(path.with_name("metrics.lock"), wait=2 * lock.STALE):  # it is held for a moment
         files.remove_temporary(path.parent, path.name)
         others = [other for other in read(folder) if not replaced(other)]
         text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,17 +19,11 @@ from typing import Any, BinaryIO
 import torch
 
 from colddiff_nb.storage.aliases import current_names
-from colddiff_nb.storage.files import MEND, CheckpointError, explained, lock, remove_temporary, replace
-
-__all__ = ["CheckpointError", "export_weights", "load_weights", "lock", "newest", "save"]
+from colddiff_nb.storage.files import MEND, CheckpointError, explained, remove_temporary, replace
 
 MAGIC = b"colddiff sha256:"
 FOOTER = len(MAGIC) + hashlib.sha256().digest_size
 ENTRY = "colddiff_nb"  # the one metadata entry of a weights file: JSON, as safetensors takes only strings
-
-
-def _name(step: int) -> str:
-    return f"step-{step:08d}.pt"
 
 
 def _step(path: Path) -> int:
@@ -73,38 +66,18 @@ def _damage(path: Path) -> str | None:
     return None if footer == expected else "damaged: its checksum does not fit"
 
 
-def _check_plain(value: Any, where: str) -> None:
-    """Refuse what could be saved but not be loaded again with weights_only=True."""
-    if type(value) in (dict, OrderedDict):
-        for key, item in value.items():
-            _check_plain(key, f"a key of {where}")
-            _check_plain(item, f"{where}[{key!r}]")
-    elif type(value) in (list, tuple):
-        for index, item in enumerate(value):
-            _check_plain(item, f"{where}[{index}]")
-    elif value is not None and type(value) not in (bool, int, float, str, torch.Tensor, torch.nn.Parameter):
-        raise TypeError(f"{where} is a {type(value).__name__}: "
-                        "store it as a tensor, number, string, None, dict, list or tuple")
-
-
 def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
     """Write the checkpoint of a step atomically; the folder keeps it and the newest intact one before it.
 
     Args:
         folder: one that exists.
-        state: tensors and plain values, nested.
+        state: tensors and plain values, nested: others would not be loaded again.
 
     Raises:
         CheckpointError: it cannot be written, or an intact one of a later step is there. The old ones stay.
-        TypeError: a value could not be loaded again.
-        ValueError: a negative step.
     """
     folder = Path(folder)
-    if type(step) is not int or step < 0:
-        raise ValueError(f"step {step!r} is not a whole number from 0: "
-                         "give the number of optimiser steps done")
-    path = folder / _name(step)
-    _check_plain(state, "state")
+    path = folder / f"step-{step:08d}.pt"
 
     def write(file: BinaryIO) -> None:
         try:
@@ -118,7 +91,7 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
     with explained(folder, MEND):
         remove_temporary(folder, "step-")
         others = [other for other in _checkpoints(folder)
-                  if other.name == _name(_step(other)) and other != path]
+                  if re.fullmatch(r"step-\d+\.pt", other.name) and other != path]
         previous = next((other for other in others if _damage(other) is None), None)
         if previous and _step(previous) > step:
             raise CheckpointError(f"{previous} is later than step {step}: "
@@ -186,9 +159,8 @@ def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metada
 
     tensors = {}
     for key, tensor in state_dict.items():
-        kind = tensor.dtype
-        if tensor.is_floating_point():
-            kind = torch.float32 if key.startswith(keep) else dtype
+        kind = torch.float32 if key.startswith(keep) else dtype
+        kind = kind if tensor.is_floating_point() else tensor.dtype
         tensors[key] = tensor.detach().to("cpu", kind, copy=True).contiguous()
         if not torch.isfinite(tensors[key]).all():
             raise ValueError(f"{key} holds values that are not finite as {kind}: "
@@ -201,19 +173,22 @@ def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metada
         replace(path, lambda file: file.write(content))
 
 
-def _mistaken(path: Path) -> str | None:
-    """What was given in place of a weights file, and what to do; None for none of the usual mistakes."""
-    ended = "the weights.safetensors that the end of a training writes"
+def _check_kind(path: Path) -> None:
+    """Raise where there is no file, or what is often given in place of a weights file."""
+    if not path.exists():
+        raise FileNotFoundError(f"there are no weights at {path}: "
+                                "check the path, or train and export them first")
+    ended, start = "the weights.safetensors that the end of a training writes", b""
     if path.is_dir():
         inside = path / "weights.safetensors"
-        return f"a folder, not weights: give {inside if inside.is_file() else ended}"
+        raise CheckpointError(f"{path} is a folder, not weights: "
+                              f"give {inside if inside.is_file() else ended}")
     with suppress(OSError), open(path, "rb") as file:
         start = file.read(24)
-        if start.startswith(b"PK\3\4"):  # what torch.save writes is a zip file
-            return f"a checkpoint, not weights: give {ended}"
-        if start == b"version https://git-lfs.":
-            return "a git-LFS pointer, not weights: fetch them, git lfs pull"
-    return None
+    if start.startswith(b"PK\3\4"):  # what torch.save writes is a zip file
+        raise CheckpointError(f"{path} is a checkpoint, not weights: give {ended}")
+    if start == b"version https://git-lfs.":
+        raise CheckpointError(f"{path} is a git-LFS pointer, not weights: fetch them, git lfs pull")
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -227,11 +202,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     """
     import safetensors
 
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"there are no weights at {path}: "
-                                "check the path, or train and export them first")
-    if mistaken := _mistaken(Path(path)):
-        raise CheckpointError(f"{path} is {mistaken}")
+    _check_kind(Path(path))
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             text = file.metadata()[ENTRY]

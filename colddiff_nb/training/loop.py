@@ -20,7 +20,7 @@ from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import measure
 from colddiff_nb.storage import runtime
-from colddiff_nb.storage.files import lock
+from colddiff_nb.storage.lock import lock
 from colddiff_nb.training.processes import (
     Interrupts,
     any_process,

@@ -154,7 +154,8 @@ class Run:
         """
         scores: dict[str, float] = {}
         try:
-            scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
+            if on_evaluate:
+                scores = {name: float(value) for name, value in on_evaluate(self.step, self.ema).items()}
         except OSError as error:
             self.log(f"no scores at step {self.step}, training goes on: {error}")
         images = self.step * self.recipe.images_per_step

@@ -28,12 +28,13 @@ from colddiff_nb.degradations import make, measure
 from colddiff_nb.metrics import evaluation as results
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.storage import checkpoint
+from colddiff_nb.storage.files import CheckpointError
 from colddiff_nb.training import Recipe, recipe
 from colddiff_nb.training import loop as training
 from colddiff_nb.training.run import Run
 from colddiff_nb.weights import load_model
 
-CLEAR = (ValueError, FileNotFoundError, checkpoint.CheckpointError)  # in one line, or it is not clear
+CLEAR = (ValueError, FileNotFoundError, CheckpointError)  # in one line, or it is not clear
 SECONDS = 20  # a case that takes longer hangs
 
 

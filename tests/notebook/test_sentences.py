@@ -16,7 +16,8 @@ from colddiff_nb import data, metrics
 from colddiff_nb.metrics.records import record
 from colddiff_nb.notebook import settings as notebook
 from colddiff_nb.storage import files
-from colddiff_nb.storage.files import CheckpointError, lock
+from colddiff_nb.storage.files import CheckpointError
+from colddiff_nb.storage.lock import lock
 from tools import notebooks as room
 
 HOME = Path(__file__).resolve().parents[2]

@@ -19,6 +19,7 @@ from survival import TINY, curve, difference, some_images, weight
 from colddiff_nb.data.own_image import open_image
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.files import CheckpointError
+from colddiff_nb.storage.lock import lock
 from colddiff_nb.training import loop as training
 from colddiff_nb.training import recipe, train
 
@@ -101,7 +102,7 @@ def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "file").write_text("a file")
     assert f"cannot use {tmp_path}/file" in refused(CheckpointError, tmp_path / "file")
     assert "there is no checkpoint in nowhere" in refused(CheckpointError, tmp_path / "run", resume_from="nowhere")
-    with checkpoint.lock(tmp_path / "held"):
+    with lock(tmp_path / "held"):
         assert f"held is in use by process {os.getpid()}" in refused(CheckpointError, tmp_path / "held")
 
 

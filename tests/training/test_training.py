@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -76,6 +77,12 @@ def test_the_loss_falls_and_the_exported_weights_restore_like_the_network(digits
     x_T, t = degrade(to_float(digits.pixels[:4]), 3), torch.full((4,), 3)
     assert torch.allclose(network(x_T, t), ema(x_T, t), atol=2e-2)  # float16
     assert metadata["images_seen"] == 1_600 and metadata["data"] == digits.provenance and metadata["recipe"]["task"] == "superres"
+
+
+def test_scores_of_any_number_type_are_kept_as_plain_numbers(digits, tmp_path):
+    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1})
+    train(choice, tmp_path, images=digits, on_evaluate=lambda step, network: {"a": np.float64(0.5), "b": torch.ones(())}, log=quiet)
+    assert checkpoint.newest(tmp_path, log=quiet)[1]["rows"][0].items() >= {"a": 0.5, "b": 1.0}.items()
 
 
 def test_accumulating_equals_one_larger_batch(digits, tmp_path):
