@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.networks.convnext import ConvNextUNet
 from colddiff_nb.networks.inputs import check_images
+from colddiff_nb.networks.resnet import ResNetUNet
 from colddiff_nb.networks.small import SmallUNet
 
 OWN_NETWORKS: dict[str, Callable[[int, int, int], Any]] = {}  # filled by `register`
@@ -34,7 +36,6 @@ def build(name: str, degrade: Degradation, channels: int, **options: Any) -> nn.
     elif name in OWN_NETWORKS:
         network = OWN_NETWORKS[name](channels, size, degrade.T)
     else:
-        from colddiff_nb.networks.official import ConvNextUNet, ResNetUNet
         network = ConvNextUNet() if channels == 1 else ResNetUNet(size=size)
     network.size, network.T = size, degrade.T
     return network

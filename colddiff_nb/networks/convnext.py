@@ -1,7 +1,5 @@
-"""The ConvNeXt U-Net that the paper trained on MNIST; its attributes bear the names of the official ones."""
+"""The ConvNeXt U-Net that the paper trained on MNIST; it takes the official state dict, prefixes aside."""
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +10,7 @@ from colddiff_nb.networks.inputs import check_images, severity_embedding
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of each pixel."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int):
         super().__init__()
         self.g = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.b = nn.Parameter(torch.zeros(1, channels, 1, 1))
@@ -25,7 +23,7 @@ class ChannelNorm(nn.Module):
 class ConvNextBlock(nn.Module):
     """Depthwise 7x7, plus the time per channel, then norm and two 3x3 convolutions, beside a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, time_width: int | None, norm: bool = True) -> None:
+    def __init__(self, inputs: int, outputs: int, time_width: int | None, norm: bool = True):
         super().__init__()
         self.mlp = nn.Sequential(nn.GELU(), nn.Linear(time_width, inputs)) if time_width else None
         self.ds_conv = nn.Conv2d(inputs, inputs, 7, padding=3, groups=inputs)
@@ -42,7 +40,7 @@ class ConvNextBlock(nn.Module):
 class LinearAttention(nn.Module):
     """Attention, 4 heads of 32, at a cost linear in the pixels: q (k v), keys' softmax over them."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int):
         super().__init__()
         self.to_qkv = nn.Conv2d(channels, 3 * 4 * 32, 1, bias=False)
         self.to_out = nn.Conv2d(4 * 32, channels, 1)
@@ -56,7 +54,7 @@ class LinearAttention(nn.Module):
 class ResidualLinearAttention(nn.Module):
     """x + linear attention of x, normalised."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int):
         super().__init__()
         self.fn = nn.ModuleDict({"fn": LinearAttention(channels), "norm": ChannelNorm(channels)})
 
@@ -81,10 +79,8 @@ class ConvNextLevel(nn.ModuleList):
 class ConvNextUNet(nn.Module):
     """The paper's MNIST network. A level has dim * its multiplier channels; dim is even and at least 4."""
 
-    def __init__(self, dim: int = 64, multipliers: Sequence[int] = (1, 2, 4, 8), channels: int = 1) -> None:
+    def __init__(self, dim: int = 64, multipliers: tuple[int, ...] = (1, 2, 4, 8), channels: int = 1):
         super().__init__()
-        if dim < 4 or dim % 2:
-            raise ValueError(f"dim {dim} leaves no room for sines and cosines: use an even number, 4 or more")
         self.dim, self.channels, widths = dim, channels, [dim * multiplier for multiplier in multipliers]
         linear = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
         self.time_mlp = nn.Sequential(nn.Identity(), linear[0], nn.GELU(), linear[1])

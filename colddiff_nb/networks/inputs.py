@@ -14,14 +14,12 @@ def check_images(x: Tensor, channels: int, multiple: int, size: int | None = Non
         multiple: what H and W must be multiples of.
         size: what H and W must be; None for any.
     """
-    if x.ndim != 4 or x.shape[1] != channels:
-        raise ValueError(f"images have shape {tuple(x.shape)}: this network takes (B, {channels}, H, W)")
-    H, W = x.shape[-2:]
-    misfit = f"images of {H} x {W} do not fit this network"
-    if H % multiple or W % multiple:
-        raise ValueError(f"{misfit}: use multiples of {multiple}")
-    if size and (H, W) != (size, size):
-        raise ValueError(f"{misfit}: it was made for {size} x {size}")
+    sides = x.shape[2:]
+    fits = x.ndim == 4 and x.shape[1] == channels and not any(side % multiple for side in sides)
+    if not fits or size and sides != (size, size):
+        asked = f"{size} x {size} pixels" if size else f"multiples of {multiple}"
+        raise ValueError(f"images {tuple(x.shape)} do not fit this network: "
+                         f"give (B, {channels}, H, W) with H and W {asked}")
 
 
 def severity_embedding(t: Tensor, width: int) -> Tensor:

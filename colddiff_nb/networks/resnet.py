@@ -1,4 +1,4 @@
-"""The ResNet U-Net that the paper trained on CIFAR-10; its attributes bear the names of the official ones."""
+"""The ResNet U-Net that the paper trained on CIFAR-10; it takes the official state dict, prefixes aside."""
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from colddiff_nb.networks.inputs import check_images, severity_embedding
 class ResNetBlock(nn.Module):
     """Two rounds of norm, SiLU and 3x3 convolution, the time added between them, beside a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, time_width: int, dropout: float) -> None:
+    def __init__(self, inputs: int, outputs: int, time_width: int, dropout: float):
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(32, inputs, eps=1e-6), nn.GroupNorm(32, outputs, eps=1e-6)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
@@ -32,7 +32,7 @@ class ResNetBlock(nn.Module):
 class Attention(nn.Module):
     """x + softmax attention of all pixels to all pixels, one head."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int):
         super().__init__()
         self.norm = nn.GroupNorm(32, channels, eps=1e-6)
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
@@ -48,7 +48,7 @@ class ResNetLevel(nn.Module):
     """The blocks of one resolution, with attention after each or none; inputs: the blocks' input channels."""
 
     def __init__(self, inputs: Sequence[int], outputs: int, time_width: int, attention: bool, dropout: float,
-                 downsample: nn.Module | None = None, upsample: nn.Module | None = None) -> None:
+                 downsample: nn.Module | None = None, upsample: nn.Module | None = None):
         super().__init__()
         self.block = nn.ModuleList(ResNetBlock(width, outputs, time_width, dropout) for width in inputs)
         self.attn = nn.ModuleList(Attention(outputs) if attention else nn.Identity() for _ in inputs)
@@ -73,8 +73,6 @@ class ResNetUNet(nn.Module):
     def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2),
                  blocks: int = 2, attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32):
         super().__init__()
-        if width < 32 or width % 32:
-            raise ValueError(f"width {width} does not divide into 32 groups: use a multiple of 32")
         self.channels, self.width, time_width = channels, width, 4 * width
         widths = [width * multiplier for multiplier in multipliers]
         first, second = nn.Linear(width, time_width), nn.Linear(time_width, time_width)

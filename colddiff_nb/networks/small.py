@@ -2,7 +2,7 @@
 
 The paper's own two networks are in convnext.py and resnet.py; they see x_t as it is. All are called with
 images x_t (B, C, H, W), their severities t and the severities that the sampler started from, LongTensors (B,)
-in 1..T, and return images of the same shape.
+in 1..T, and return x0_hat (B, C, H, W).
 """
 from __future__ import annotations
 
@@ -40,9 +40,11 @@ class SmallUNet(nn.Module):
 
     Args:
         degrade: D; for blur and pixelation images must have its size, for others a multiple of 8.
+        channels: of the images.
         measurement_precision: that of x_T: "float32", "8bit" or "both".
         widths: channels of the levels.
-        time, skips: False leaves out the severity, or the skip connections.
+        time: False leaves out the severity.
+        skips: False leaves out the skip connections.
         data_consistency: what is never changed: all that x_s tells ("state"), or what x_T told
             ("measurement").
     """
@@ -57,8 +59,8 @@ class SmallUNet(nn.Module):
         self.data_consistency = data_consistency
         self.precondition = Preconditioner(degrade, channels, measurement_precision)
         self.only_size = degrade.size if self.precondition.inverts else None
-        layers = nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
-        self.embed = nn.Sequential(*layers)
+        self.embed = nn.Sequential(
+            nn.Linear(top, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
         self.stem = nn.Conv2d(12 * channels, top, 1)
         levels = ((top, middle), (middle, bottom))
         self.down = nn.ModuleList([nn.Conv2d(above, below, 2, stride=2) for above, below in levels])
@@ -76,15 +78,14 @@ class SmallUNet(nn.Module):
         Args:
             x_t: (B, C, H, W), float32.
             t: (B,), their severities, 1..T.
-            start: (B,), the severities that samplers started from to reach x_t; t itself where x_t is D(x0,
-                t). With data_consistency="measurement" it must be given: predictions wrote what x_T did not
-                tell.
+            start: (B,), the severities that samplers started from to reach x_t; t itself where x_t is
+                D(x0, t). data_consistency="measurement" needs it: predictions wrote what x_T did not tell.
         """
         check_images(x_t, self.channels, 8, self.only_size)
-        if start is None and self.data_consistency == "measurement":
+        kept = start if self.data_consistency == "measurement" else t
+        if kept is None:
             raise ValueError("this network must know where the sampler started: "
                              "call it as restore(x_s, s, start), with start = s where x_s is D(x0, s) itself")
-        kept = start if start is not None and self.data_consistency == "measurement" else t
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)

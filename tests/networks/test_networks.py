@@ -188,15 +188,15 @@ def test_bad_recipes_get_one_line(call, message):
 
 @pytest.mark.parametrize("network", ["small", "paper"])
 @pytest.mark.parametrize(("dataset", "shape", "message"), [
-    ("mnist", (1, 3, 32, 32), r"images have shape \(1, 3, 32, 32\): this network takes \(B, 1, H, W\)"),
-    ("cifar10", (1, 1, 32, 32), r"images have shape \(1, 1, 32, 32\): this network takes \(B, 3, H, W\)"),
-    ("mnist", (1, 1, 28, 28), "images of 28 x 28 do not fit this network: use multiples of 8"),
-    ("cifar10", (3, 32, 32), r"images have shape \(3, 32, 32\)")])
+    ("mnist", (1, 3, 32, 32), r"images \(1, 3, 32, 32\) do not fit this network: give \(B, 1, H, W\) with H and W multiples of 8"),
+    ("cifar10", (1, 1, 32, 32), r"images \(1, 1, 32, 32\) do not fit this network: give \(B, 3, H, W\)"),
+    ("mnist", (1, 1, 28, 28), r"images \(1, 1, 28, 28\) do not fit this network: .* multiples of 8"),
+    ("cifar10", (3, 32, 32), r"images \(3, 32, 32\) do not fit")])
 def test_images_that_a_network_cannot_take_get_one_line(network, dataset, shape, message):
     choice = recipe("smoke", "inpaint", dataset, network=network)
     with pytest.raises(ValueError, match=message):
         choice.build(choice.degradation())(torch.zeros(shape), torch.tensor([1]))
-    with pytest.raises(ValueError, match="images of 28 x 28 do not fit"):
+    with pytest.raises(ValueError, match="28, 28\\) do not fit"):
         choice.build(choice.degradation(28))
 
 
@@ -205,7 +205,7 @@ def test_a_network_with_a_basis_takes_images_of_its_size_only(task):
     choice = recipe("smoke", task, "mnist")
     network = choice.build(choice.degradation())
     s = torch.tensor([1])
-    with pytest.raises(ValueError, match="images of 40 x 40 do not fit this network: it was made for 32 x 32"):
+    with pytest.raises(ValueError, match=r"images \(1, 1, 40, 40\) do not fit this network: give \(B, 1, H, W\) with H and W 32 x 32 pixels"):
         network(torch.zeros(1, 1, 40, 40), s, s)
 
 
