@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,12 @@ __all__ = [
     "table"]
 
 Sampler = Callable[..., Any]  # sampler(restore, degrade, x_T) -> x_0
+Model = tuple[Restore | None, Degradation, Mapping[str, Any]]
 
 METHODS: dict[str, Sampler] = {"degraded": lambda restore, degrade, x_T: x_T} | SAMPLERS
 CONTAINS = {  # splits whose images also have another name
     ("mnist", "validation"): {("mnist5k", "train"), ("mnist5k", "test")},
     ("mnist5k", "validation"): {("mnist5k", "train")}}
-Model = tuple[Restore | None, Degradation, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,10 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
              measurement_precision: str = "float32", judges: Judges = NO_JUDGES,
              n: int | None = None, seed: int = 0, batch: int = 100,
              log: Callable[[str], object] = print) -> dict[str, Any]:
-    """Score methods on a split.
+    """Score methods on a split, on the device of D's buffers.
 
-    The work is done on the device of D's buffers. A cell in metrics.json of the same provenance is not
-    computed again; without a checksum of the weights only the degraded one can be known to be the same.
+    A cell in metrics.json of the same provenance is not computed again. Without a checksum of the weights,
+    only the degraded one can be known to be the same.
 
     Args:
         model: (restore, D, metadata), as load_pretrained gives. restore(x_s, s, start) -> x0_hat, see
@@ -120,17 +122,14 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
             log(f"{name}, {measurement_precision}: recorded in {folder}/metrics.json")
         else:
             start = time.perf_counter()
-            scores = scorer.score(name, known[name])
-            seconds = time.perf_counter() - start
-            environment = {"device": str(scorer.device), "torch": torch.__version__,
-                           "seconds": round(seconds, 2), "images_per_second": round(n / seconds, 1)}
             cell = {"task": degrade.task, "data": images.name, "split": images.split,
-                    "variant": _variant(degrade.options), **where, **scores, "provenance": provenance,
-                    "environment": environment}
+                    "variant": _variant(degrade.options), **where, **scorer.score(name, known[name]),
+                    "provenance": provenance,
+                    "environment": {"device": str(scorer.device), "torch": torch.__version__}}
             if folder is not None:
                 record(folder, cell)
             log(f"{name}, {measurement_precision}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, "
-                f"{n} images in {seconds:.1f} s")
+                f"{n} images in {time.perf_counter() - start:.1f} s")
         cells.append(cell)
     return {"cells": cells}
 
@@ -168,57 +167,53 @@ class _Scorer:
         self.drawn: DrawnDegradation = degrade.draw(n, torch.Generator().manual_seed(seed))
         chosen = images.spread(n)
         self.pixels, self.labels = images.pixels[chosen], images.labels[chosen]
-        self.cached_as = f"{judges.names()['inception']}, {n} of {images.checksum[:16]}"
-        self.original_features: dict[str, Tensor] = {}
+        name = f"{judges.names()['inception']}, {n} of {images.checksum[:16]}"
+        extractors, folder = judges.extractors(), judges.cache
 
-    def originals(self) -> Iterator[Tensor]:
-        for pixels in self.pixels.split(self.batch):
-            yield to_float(pixels.to(self.device))
+        @cache
+        def original_features(score: str) -> Tensor:
+            file = folder / name if folder and score == "fid" else None
+            batches = (to_float(pixels.to(self.device)) for pixels in self.pixels.split(batch))
+            return metrics.features_of(extractors[score], batches, file)
 
-    def mean(self, score: str, values: Tensor) -> dict[str, Any]:
-        """The mean of one number an image, with its bootstrap interval."""
-        return {score: values.mean().item(), f"{score}_interval": list(metrics.bootstrap(values, self.seed))}
+        self.extractors, self.original_features = extractors, original_features
 
     @torch.no_grad()
     def score(self, name: str, sampler: Sampler) -> dict[str, Any]:
-        judges, extractors = self.judges, self.judges.extractors()
-        features: dict[str, list[Tensor]] = {score: [] for score in extractors}
-        scores, before, read, start = metrics.Scores(), [], [], 0
-        for x0 in self.originals():
-            end = start + len(x0)
-            drawn = self.drawn[start:end]
+        of_each: dict[str, list[Tensor]] = defaultdict(list)  # by score: a number or features of each image
+        for first in range(0, len(self.pixels), self.batch):
+            these = slice(first, first + self.batch)
+            x0, drawn = to_float(self.pixels[these].to(self.device)), self.drawn[these]
             with true_float32():
                 x_T = measure(drawn(x0, drawn.T), self.measurement_precision)
                 restored = sampler(self.restore, drawn, x_T).clamp(-1, 1)
             if not torch.isfinite(restored).all():
                 raise ValueError(f"{name} gave values that are not finite: "
                                  "the weights are damaged, or training diverged")
-            scores.update(restored, x0)
-            before.append(metrics.squared_errors(x_T, x0))
-            if judges.classifier is not None:
-                read.append(judges.classifier(restored).argmax(1).cpu() == self.labels[start:end])
-            for score, extract in extractors.items():
-                features[score].append(extract(restored).cpu())
-            start = end
-        errors, after = torch.cat(before), scores.squared_errors
-        low, high = metrics.bootstrap(after, self.seed)
-        cell: dict[str, Any] = {
-            "fid": f"not run: {judges.why}", "rmse": scores.rmse, "rmse_interval": [low ** 0.5, high ** 0.5],
-            "ssim": scores.ssim, "ssim_interval": list(metrics.bootstrap(scores.similarities, self.seed)),
-            "gain": errors.mean().sqrt().item() / scores.rmse if scores.rmse else None}
-        if name != "degraded" and cell["gain"]:
-            gains = metrics.gain_contributions(errors, after)
-            cell["gain_interval"] = list(metrics.bootstrap(gains, self.seed))
-        if read:
-            cell |= self.mean("class_accuracy", torch.cat(read).double())
-        for score, extract in extractors.items():
-            if score not in self.original_features:
-                cache = judges.cache / self.cached_as if judges.cache and score == "fid" else None
-                self.original_features[score] = metrics.features_of(extract, self.originals(), cache)
-            restored_features = torch.cat(features[score])
-            distances = metrics.frechet_contributions(self.original_features[score], restored_features)
-            cell |= self.mean(score, distances)
-        return cell | ({"resize": judges.inception.resize} if "fid" in extractors else {})
+            of_each["before"].append(metrics.squared_errors(x_T, x0))
+            of_each["after"].append(metrics.squared_errors(restored, x0))
+            of_each["ssim"].append(metrics.similarities(restored, x0))
+            if self.judges.classifier is not None:
+                read = self.judges.classifier(restored).argmax(1).cpu()
+                of_each["class_accuracy"].append((read == self.labels[these]).double())
+            for score, extract in self.extractors.items():
+                of_each[score].append(extract(restored).cpu())
+        whole = {score: torch.cat(parts) for score, parts in of_each.items()}
+        for score in self.extractors:
+            whole[score] = metrics.frechet_contributions(self.original_features(score), whole[score])
+        before, after = whole.pop("before"), whole.pop("after")
+        rmse, (low, high) = after.mean().sqrt().item(), metrics.bootstrap(after, self.seed)
+        gain = before.mean().sqrt().item() / rmse if rmse else None
+        cell = {"fid": f"not run: {self.judges.why}",
+                "rmse": rmse, "rmse_interval": [low ** 0.5, high ** 0.5]}
+        if gain and name != "degraded":
+            whole["gain"] = metrics.gain_contributions(before, after)
+        for score, values in whole.items():
+            interval = list(metrics.bootstrap(values, self.seed))
+            cell |= {score: values.mean().item(), f"{score}_interval": interval}
+        if "fid" in whole:
+            cell["resize"] = self.judges.inception.resize
+        return cell | {"gain": gain}
 
 
 def _variant(options: Mapping[str, Any]) -> str:

@@ -40,21 +40,17 @@ def read(folder: str | Path) -> list[dict[str, Any]]:
 
 def recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
     """Find the cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
-    asked = {key: value for key, value in _nameless(provenance).items() if value is not None}
-    for cell in read(folder):
-        known = _nameless(cell["provenance"])
-        if known | asked == known:
-            return cell
-    return None
+    asked = _nameless(provenance).items()
+    return next((cell for cell in read(folder) if asked <= _nameless(cell["provenance"]).items()), None)
 
 
-def _nameless(provenance: dict[str, Any]) -> dict[str, Any]:
-    """A provenance without the names of folders of the reader's own: their checksum says what they are."""
+def _nameless(provenance: dict[str, Any]) -> dict[str, str]:
+    """What a provenance says, but for the names of the reader's own folders: their checksums say more."""
     def without_names(part: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in part.items() if not str(value).startswith(PREFIX)}
 
-    bare: dict[str, Any] = json.loads(json.dumps(provenance), object_hook=without_names)
-    return bare
+    bare = json.loads(json.dumps(provenance), object_hook=without_names)
+    return {key: json.dumps(value, sort_keys=True) for key, value in bare.items() if value is not None}
 
 
 def record(folder: str | Path, cell: dict[str, Any]) -> None:

@@ -23,7 +23,8 @@ def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
     """Return the mean squared error on [0, 1] of each image.
 
     Args:
-        restored, originals: (B, C, H, W) in [-1, 1].
+        restored: (B, C, H, W) in [-1, 1].
+        originals: of the same shape.
 
     Returns:
         float64 (B,) on the CPU.
@@ -31,8 +32,8 @@ def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
     Raises:
         ValueError: shapes or types do not fit.
     """
-    _check_pair(restored, originals)
-    return (to_unit(restored) - to_unit(originals)).square().flatten(1).mean(1).cpu().double()
+    restored, originals = _pair(restored, originals)
+    return (restored - originals).square().flatten(1).mean(1).cpu().double()
 
 
 def similarities(restored: Tensor, originals: Tensor) -> Tensor:
@@ -42,14 +43,13 @@ def similarities(restored: Tensor, originals: Tensor) -> Tensor:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    _check_pair(restored, originals)
+    pair = _pair(restored, originals)
     if min(restored.shape[-2:]) < WINDOW:
         found = tuple(restored.shape[-2:])
         raise ValueError(f"SSIM needs images of at least {WINDOW} x {WINDOW} pixels, not {found}")
     with torch.autocast(restored.device.type, enabled=False), true_float32():
         _, full = structural_similarity_index_measure(
-            to_unit(restored), to_unit(originals), sigma=1.5, kernel_size=WINDOW, data_range=1.0,
-            reduction="none", return_full_image=True)
+            *pair, sigma=1.5, kernel_size=WINDOW, data_range=1.0, reduction="none", return_full_image=True)
     border = WINDOW // 2
     return full[..., border:-border, border:-border].flatten(1).mean(1).cpu().double()
 
@@ -64,40 +64,12 @@ def ssim(restored: Tensor, originals: Tensor) -> float:
     return similarities(restored, originals).mean().item()
 
 
-class Scores:
-    """RMSE and SSIM of a set that comes batch by batch: the same numbers as for the whole set at once."""
-
-    def __init__(self) -> None:
-        self._errors: list[Tensor] = []
-        self._similarities: list[Tensor] = []
-
-    def update(self, restored: Tensor, originals: Tensor) -> None:
-        """Add a batch; both (B, C, H, W) in [-1, 1]."""
-        self._errors.append(squared_errors(restored, originals))
-        self._similarities.append(similarities(restored, originals))
-
-    @property
-    def squared_errors(self) -> Tensor:
-        return torch.cat(self._errors)
-
-    @property
-    def similarities(self) -> Tensor:
-        return torch.cat(self._similarities)
-
-    @property
-    def rmse(self) -> float:
-        return self.squared_errors.mean().sqrt().item()
-
-    @property
-    def ssim(self) -> float:
-        return self.similarities.mean().item()
-
-
 def gain_contributions(before: Tensor, after: Tensor) -> Tensor:
     """Return what each image adds, to first order, to the gain: the RMSE before restoring over that after.
 
     Args:
-        before, after: squared errors (N,).
+        before: squared errors (N,) of x_T.
+        after: those of the restorations.
 
     Returns:
         (N,), whose mean is the gain.
@@ -115,10 +87,11 @@ def bootstrap(values: Tensor, seed: int = 0, resamples: int = 1000) -> tuple[flo
     return low, high
 
 
-def _check_pair(restored: Tensor, originals: Tensor) -> None:
-    if restored.shape != originals.shape or restored.ndim != 4:
-        shapes = f"restored {tuple(restored.shape)} and originals {tuple(originals.shape)}"
-        raise ValueError(f"{shapes}: give (B, C, H, W) twice")
-    if not (restored.is_floating_point() and originals.is_floating_point()):
-        types = f"restored is {restored.dtype}, originals {originals.dtype}"
-        raise ValueError(f"{types}; give floats: data.to_float(pixels)")
+def _pair(restored: Tensor, originals: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in [0, 1]; ValueError for what cannot be compared."""
+    both = restored, originals
+    floats = all(x.is_floating_point() for x in both)
+    if restored.shape != originals.shape or restored.ndim != 4 or not floats:
+        found = " and ".join(f"{x.dtype} {tuple(x.shape)}" for x in both)
+        raise ValueError(f"images are {found}: give floats (B, C, H, W) twice, data.to_float(pixels)")
+    return to_unit(restored), to_unit(originals)

@@ -77,8 +77,8 @@ def test_scores_of_batches_are_those_of_the_whole(pair):
 
 
 @pytest.mark.parametrize(("restored", "originals", "message"), [
-    (torch.zeros(2, 1, 32, 32), torch.zeros(2, 3, 32, 32), "give \\(B, C, H, W\\) twice"),
-    (torch.zeros(1, 32, 32), torch.zeros(1, 32, 32), "give \\(B, C, H, W\\) twice"),
+    (torch.zeros(2, 1, 32, 32), torch.zeros(2, 3, 32, 32), "give floats \\(B, C, H, W\\) twice"),
+    (torch.zeros(1, 32, 32), torch.zeros(1, 32, 32), "give floats \\(B, C, H, W\\) twice"),
     (torch.zeros(2, 1, 32, 32, dtype=torch.uint8), torch.zeros(2, 1, 32, 32), "to_float"),
     (torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8), "at least 11 x 11"),
 ])

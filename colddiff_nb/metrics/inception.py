@@ -1,0 +1,112 @@
+"""Features of the 2015 Inception: the Frechet distance in them is FID.
+
+FID compares originals with the restorations of the same images. Its value depends on how images are resized
+to 299 x 299 and on whether they were rounded to 8 bits, so both are named with every FID.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from colddiff_nb.data.pixels import to_uint8
+from colddiff_nb.metrics.scores import to_unit
+from colddiff_nb.storage.files import make_folder, replace
+from colddiff_nb.storage.runtime import true_float32
+
+IN_CACHE = 8  # images whose Inception maps a CPU's cache holds: faster than many at a time
+RESIZES = ("half-pixel bilinear", "TensorFlow 1 bilinear")  # the paper's official code; torch-fidelity
+
+
+class Inception:
+    """Features (B, 2048) of images (B, 1 or 3, H, W) in [-1, 1], by torch-fidelity's weights.
+
+    Grey is repeated to three channels. The weights (91 MB) come from torch hub's cache, else from the
+    internet. `name` says how images are taken.
+
+    Args:
+        resize: to 299 x 299, one of RESIZES.
+        dtype: torch.bfloat16 runs all but the first convolution so: faster on CPUs that can, and a little
+            off.
+        rounded: round images to the 256 levels of an image file first, as torch-fidelity does and the paper's
+            code does not. It matters: Inception sees the steps that rounding makes in smooth images.
+
+    Raises:
+        OSError, ImportError: the weights, or torch-fidelity, cannot be had.
+        ValueError: unknown resize; damaged weights, with the file to delete.
+    """
+
+    def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu",
+                 dtype: torch.dtype = torch.float32, rounded: bool = False):
+        if resize not in RESIZES:
+            raise ValueError(f"unknown resize {resize!r}: choose one of {', '.join(RESIZES)}")
+        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
+        try:
+            network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
+        except Exception as error:  # weights that are cut short or foreign fail in many ways
+            weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
+            if isinstance(error, MemoryError | OSError) or not weights.is_file():
+                raise
+            mend = f"delete {weights}, they are downloaded anew"
+            raise ValueError(f"the 2015 Inception weights are damaged: {mend}") from error
+        layers = [layer for name, layer in network.named_children() if name != "fc"]
+        trunk = nn.Sequential(*layers, nn.Flatten()).eval()
+        layer: Any
+        for layer in trunk.modules():
+            if hasattr(layer, "bn"):  # its scale goes into the convolution: same to 1e-6, an eighth faster
+                layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
+        trunk.to(device).to(memory_format=torch.channels_last)
+        self.first, self.rest = trunk[0], trunk[1:].to(dtype)
+        self.resize, self.device, self.dtype, self.rounded = resize, torch.device(device), dtype, rounded
+        details = [] if rounded else ["unrounded"]
+        details += [] if dtype == torch.float32 else [str(dtype).removeprefix("torch.")]
+        self.name = ", ".join(["inception-2015", resize, *details])
+
+    def __call__(self, images: Tensor) -> Tensor:
+        size = IN_CACHE if self.device.type == "cpu" else len(images)
+        return torch.cat([self._features(part) for part in images.split(size)])
+
+    @torch.no_grad()
+    def _features(self, images: Tensor) -> Tensor:
+        images = images.to(self.device)
+        pixels = to_uint8(images).float() if self.rounded else 255 * to_unit(images)
+        with torch.autocast(self.device.type, enabled=False), true_float32():
+            resized = self._to_299(pixels.expand(-1, 3, -1, -1)).contiguous(memory_format=torch.channels_last)
+            return self.rest(self.first((resized - 128) / 128).to(self.dtype)).float()
+
+    def _to_299(self, pixels: Tensor) -> Tensor:
+        if self.resize == RESIZES[0]:
+            return F.interpolate(pixels, size=(299, 299), mode="bilinear", align_corners=False)
+        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+
+        return interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
+
+
+def load_inception(*args: Any, **options: Any) -> tuple[Inception | None, str]:
+    """Return (Inception, ""), or (None, why it cannot be had); the arguments are those of `Inception`."""
+    try:
+        return Inception(*args, **options), ""
+    except (OSError, ImportError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        return None, f"the 2015 Inception weights cannot be had ({type(error).__name__}: {reason})"
+
+
+def features_of(extract: Callable[[Tensor], Tensor], batches: Iterable[Tensor],
+                cache: str | Path | None = None) -> Tensor:
+    """Return extract(images) over batches of images, (N, d) on the CPU; the file `cache` keeps it."""
+    if cache is not None and Path(cache).is_file():
+        with suppress(Exception):  # a damaged file, which fails in many ways, is made again
+            return torch.load(cache, weights_only=True)
+    features = torch.cat([extract(images).cpu() for images in batches])
+    if cache is not None:
+        make_folder(Path(cache).parent)
+        replace(Path(cache), lambda file: torch.save(features, file))
+    return features
