@@ -48,7 +48,8 @@ def curve(name: str) -> Curve:
 
 def small_loop(batch: int, size: int, T: int) -> Iterator[None]:
     pixels = torch.randint(256, (256, 3, size, size), dtype=torch.uint8)
-    return training_loop(recipe("small", "deblur", "photos", T=T), pixels, **OURS | {"size": batch})
+    choice = recipe("small", "deblur", "photos", T=T, size=size)
+    return training_loop(choice, pixels, **OURS | {"size": batch})
 
 
 def draw(curves: dict[str, Curve], path: Path) -> None:

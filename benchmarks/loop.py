@@ -57,7 +57,7 @@ def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: 
                   accumulate: int, fused: bool | None,
                   average: Any, bfloat16: bool, layout: torch.memory_format) -> Iterator[None]:
     """Trains deblurring with a recipe's network: a step of size x accumulate images a turn."""
-    ours = choice.degradation(pixels.shape[-1]).to(HERE)
+    ours = choice.degradation().to(HERE)
     degrade = ours if closed_form else (mnist_blur() if pixels.shape[1] == 1 else cifar10_blur()).to(HERE)
     network = choice.build(ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
     ema, images = copy.deepcopy(network), batches(pixels, size)

@@ -34,7 +34,7 @@ def at_least_1(**numbers: int | None) -> None:
 
 
 def images_for(metadata: dict[str, Any], weights: Path, dataset: str | None, split: str,
-               data: Path) -> Images:
+               data: Path, size: int | None = None) -> Images:
     """Load the images to restore; raise ValueError first for weights of another colour."""
     from colddiff_nb.data.loading import load
     trained_on = metadata["recipe"]["dataset"]
@@ -44,7 +44,7 @@ def images_for(metadata: dict[str, Any], weights: Path, dataset: str | None, spl
         theirs, other, mend = ("grey", "in colour", "mnist5k") if grey else ("colour", "grey", "photos")
         raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {other}: "
                          f"choose a {theirs} data set, such as {mend}")
-    return load(dataset, split, data, size=metadata["size"])
+    return load(dataset, split, data, size=size or metadata["size"])
 
 
 @dataclass
@@ -53,7 +53,9 @@ class Train:
 
     recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
     run: Path | None = None
-    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET (a checksum for folder:PATH)."""
+    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE where it is not 32.
+
+    For folder:PATH it bears a checksum of the images."""
     data: Path = Path("data")
     """Where the data sets are, or are downloaded to."""
     init: Path | None = None
@@ -71,7 +73,8 @@ class Train:
         from colddiff_nb.training.validation import validation_scores
         at_least_1(until=self.until)
         chosen = self.recipe
-        folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{short_name(chosen.dataset)}")
+        images = short_name(chosen.dataset, chosen.size)
+        folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{images}")
         train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
               until=self.until, tracker=self.tracker, on_evaluate=validation_scores(self.recipe, self.data))
 
@@ -92,6 +95,8 @@ class Evaluate:
     measurement_precision: Literal["float32", "8bit"] = "float32"
     T: int | None = None
     """Start from a lower severity than the network was trained for."""
+    size: int | None = None
+    """By default that of the weights. Only networks for masks take images of another size."""
     methods: tuple[str, ...] = ("degraded", "direct", "algorithm1", "algorithm2")
     n: int | None = None
     """Score that many images, spread evenly over the split."""
@@ -100,18 +105,20 @@ class Evaluate:
     batch: int = 100
 
     def __call__(self) -> None:
-        from dataclasses import replace
-
+        from colddiff_nb.degradations import make
         from colddiff_nb.metrics import load_inception
         from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
         from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
-        at_least_1(batch=self.batch, n=self.n)
+        at_least_1(batch=self.batch, n=self.n, size=self.size)
         network, degrade, metadata = load_model(self.weights)
-        if self.T is not None:
-            if not 1 <= self.T <= degrade.T:
-                raise ValueError(f"T = {self.T}: these weights were trained for severities 1..{degrade.T}")
-            degrade = replace(Recipe.from_dict(metadata["recipe"]), T=self.T).degradation(metadata["size"])
-        images = images_for(metadata, self.weights, self.dataset, self.split, self.data)
+        T, size = degrade.T if self.T is None else self.T, self.size or degrade.size
+        if not 1 <= T <= degrade.T:
+            raise ValueError(f"T = {T}: these weights were trained for severities 1..{degrade.T}")
+        if getattr(network, "only_size", None) not in (None, size):
+            raise ValueError(f"size = {size}: these weights restore {degrade.size} x {degrade.size} images; "
+                             "leave it out, or train others with that size")
+        degrade = make(**degrade.options | {"T": T, "size": size})
+        images = images_for(metadata, self.weights, self.dataset, self.split, self.data, size)
         path, here = weights_file(self.weights).resolve(), runtime.device()
         folder = self.weights.parent
         if path.parent == SHIPPED:  # which is part of the package

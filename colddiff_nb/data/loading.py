@@ -82,14 +82,16 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
     return Images(pixels, labels, name, split, sha256(pixels))
 
 
-def short_name(name: str, checksum: str = "") -> str:
-    """Return what run folders call a data set: its name, or "folder-" and eight digits of a checksum.
+def short_name(name: str, size: int = 32, checksum: str = "") -> str:
+    """Return what run folders call a data set of a size: "mnist", "mnist-64", or "folder-1a2b3c4d".
 
     Args:
         checksum: of a folder's training images, which are loaded where it is not given.
     """
     name = data_set(name)
-    return f"folder-{(checksum or load(name, 'train').checksum)[:8]}" if name.startswith(PREFIX) else name
+    if name.startswith(PREFIX):
+        name = f"folder-{(checksum or load(name, 'train', size=size).checksum)[:8]}"
+    return name if size == 32 else f"{name}-{size}"
 
 
 def mnist5k(split: str, size: int) -> Pair:

@@ -23,7 +23,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
 
     Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are
     the test images, the next tenth validation, the rest train. So names do not matter, but more images move
-    the borders. A line on stderr says which files were left out.
+    the borders. A line on stderr says to which size they were cut, another which files were left out.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -54,6 +54,7 @@ def _read(folder: Path, size: int, files: tuple[Path, ...], states: object, left
     """All different images in order, (N, 3, size, size), and their labels."""
     if left_out:
         print(f"{str(folder)!r}: left out {left_out}", file=sys.stderr)
+    print(f"{str(folder)!r}: images are cut to squares of {size} x {size}", file=sys.stderr)
     read = read_folder(folder, files, lambda file: to_uint8(to_x0(open_image(file), 3, size)))
     pixels, labels = in_order(*read)
     differs = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # from its neighbour: equal images are neighbours

@@ -98,7 +98,8 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     Args:
         task: the paper's "deblur", "superres", "inpaint"; one of others.py; your own, see `register`.
         dataset: deblurring of grey sets has the paper's MNIST settings, of others those of CIFAR-10.
-        size: of the images, in pixels.
+        size: of the images, in pixels. The paper's numbers are for 32. At other sizes masks widen with the
+            image, pixelation ends at size / 2^T, and a blur keeps its kernel and widths in pixels.
         T: the largest severity; None for the task's own.
         **options: deblur `kernel` (odd taps), `sigma` (a number, or (first, step), in pixels), `padding`
             ("circular" or "reflect"); superres `pooling` ("area" or "bicubic"); inpaint `center=(row, col)`,
@@ -116,6 +117,8 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     maker, defaults = MAKERS[task]
     if task == "deblur" and channels(dataset) == 1:
         defaults = {"T": 40, "kernel": 11, "sigma": (7.0, 0.0), "padding": "circular"}
+    if task == "inpaint":
+        defaults = defaults | {"sigma": tuple(width * size / 32 for width in defaults["sigma"])}
     if unknown := ", ".join(sorted(set(options) - set(defaults))):
         raise ValueError(f"{task} has no option {unknown}: choose from {', '.join(defaults)}, size")
     chosen = defaults | options | ({} if T is None else {"T": T})

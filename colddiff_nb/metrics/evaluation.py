@@ -220,7 +220,7 @@ def _variant(options: Mapping[str, Any]) -> str:
     """T, and the options that are not the paper's."""
     defaults: dict[str, Any] = {}
     if options["task"] in MAKERS:
-        defaults = make(options["task"], options["dataset"], size=options["size"]).options
+        defaults = make(options["task"], options["dataset"], size=options["size"]).options | {"size": 32}
     others = [f"{key} {value}" for key, value in options.items()
               if key != "T" and defaults.get(key, value) != value]
     return ", ".join([f"T = {options['T']}", *others])

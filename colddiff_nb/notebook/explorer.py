@@ -20,7 +20,7 @@ from PIL import Image
 
 from colddiff_nb.data.loading import Images
 from colddiff_nb.data.own_image import open_image, take_upload, to_x0
-from colddiff_nb.data.pixels import to_float
+from colddiff_nb.data.pixels import resize, to_float
 from colddiff_nb.degradations.tasks import TASKS
 from colddiff_nb.notebook.comparison import Comparison, compare, describe, readout
 from colddiff_nb.notebook.figures import frame, gif
@@ -137,13 +137,16 @@ class Explorer:
         for thumbnail, number in zip(self.thumbnails, self.numbers[self.data.value]):
             thumbnail.value = png(picture(to_float(images.pixels[number])))
         self.status.value = "restoring ..."
+        _, degrade, _ = self.load(self.task.value, self.data.value)  # it may be made for another size
         number = self.image.value
         if number != MINE:
             place = self.numbers[self.data.value][number]
-            x0, name = to_float(images.pixels[place:place + 1]), f"{images.name} {images.split} image {place}"
+            x0 = to_float(resize(images.pixels[place:place + 1], degrade.size))
+            name = f"{images.name} {images.split} image {place}"
         elif self.own:
-            _, channels, size, _ = images.pixels.shape
-            x0, name = to_x0(self.own, channels, size, self.invert.value), "your own image"
+            channels, size = images.pixels.shape[1], degrade.size
+            x0 = to_x0(self.own, channels, size, self.invert.value)
+            name = f"your own image, cut to {size} x {size}"
         else:
             raise ValueError("there is no image of yours yet: upload one, or give its path")
         content = x0.numpy().tobytes()

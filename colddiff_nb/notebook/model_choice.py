@@ -55,6 +55,7 @@ def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
     """Return the newest weights in <runs>/*<task>-<dataset> trained for both; smoke tests' come last.
 
     An offline set also takes those of the set it stands for, a folder of your own those of equal images.
+    Weights for another size than 32 x 32 are passed over.
     """
     short = short_name(dataset)
     endings = tuple(f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short)))
@@ -64,11 +65,11 @@ def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
 
 
 def _trained_for(path: Path) -> str:
-    """Task and data set of weights, for a run folder may be called anything."""
+    """Task, data set and size of weights, for a run folder may be called anything."""
     _, metadata = load_weights(path)
     with usable(path):
-        trained = metadata["recipe"]
-        return f"{trained['task']}-{short_name(trained['dataset'], metadata['data']['checksum'])}"
+        trained, checksum = metadata["recipe"], metadata["data"]["checksum"]
+        return f"{trained['task']}-{short_name(trained['dataset'], metadata['size'], checksum)}"
 
 
 def images_seen(metadata: dict[str, Any]) -> str:

@@ -72,7 +72,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
     accelerator = start(recipe, folder, tracker)
     device, main = accelerator.device, accelerator.is_main_process
     if images is None:
-        images = in_turn(accelerator, lambda: load(recipe.dataset, "train", data_root))
+        images = in_turn(accelerator, lambda: load(recipe.dataset, "train", data_root, recipe.size))
     folder, stop = Path(folder), False
     with (ExitStack() as held, Interrupts() as interrupts, runtime.true_float32(),
           torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):

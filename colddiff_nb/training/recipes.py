@@ -26,6 +26,7 @@ class Recipe:
     name: str = "quick"  # the named recipe this one started from
     task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
     dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
+    size: int = 32  # images are cut or resized to squares of so many pixels a side: 8, 16, 24, ... or 128
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: Literal["area", "bicubic"] = "area"  # of superres: of the paper's tables, or the official code's
     network: str = "small"  # small (1 M parameters), paper (its U-Nets for grey and for colour) or your own
@@ -67,6 +68,7 @@ class Recipe:
         positive = ("batch", "accumulate", "learning_rate", "evaluate_every", "save_every")
         asked = {field: (getattr(self, field) > 0, "it must be positive") for field in positive} | {
             "steps": (0 < self.steps < 2 ** 32, f"it must be positive and below {2 ** 32}"),
+            "size": (self.size in range(8, 129, 8), "it must be a multiple of 8, from 8 to 128"),
             "widths": (all(width >= 8 and width % 8 == 0 for width in self.widths),
                        "each must be a multiple of 8"),
             "data_consistency": (self.data_consistency == "state" or self.network == "small",
@@ -104,10 +106,10 @@ class Recipe:
         """The precision of x_T that scores and pictures are taken from where none is named."""
         return "8bit" if self.measurement_precision == "8bit" else "float32"
 
-    def degradation(self, size: int = 32) -> Degradation:
-        """D of this recipe for images of a size."""
+    def degradation(self) -> Degradation:
+        """D of this recipe."""
         options = {"pooling": self.pooling} if self.task == "superres" else {}
-        return make(self.task, self.dataset, size=size, T=self.T, **options)
+        return make(self.task, self.dataset, size=self.size, T=self.T, **options)
 
     def build(self, degrade: Degradation) -> nn.Module:
         """The network of this recipe, for the images its degradation was made for, with fresh weights."""

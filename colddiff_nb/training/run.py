@@ -38,15 +38,15 @@ class Run:
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device,
                  init: str | Path | None, resume_from: str | Path | None, log: Callable[[str], object],
                  check_lock: Callable[[], None] = lambda: None):
-        n_channels, size = images.pixels.shape[1], images.pixels.shape[-1]
-        if n_channels != channels(recipe.dataset):
-            raise ValueError(f"images have {n_channels} channels, and those of {recipe.dataset} "
-                             f"have {channels(recipe.dataset)}: name a data set like them in the recipe")
+        n_channels, size = channels(recipe.dataset), recipe.size
+        if images.pixels.shape[1:] != (n_channels, size, size):
+            raise ValueError(f"images are (C, H, W) = {tuple(images.pixels.shape[1:])}, and the recipe's "
+                             f"{(n_channels, size, size)}: put their size and a data set like them into it")
         self.recipe, self.images, self.folder = recipe, images, folder
         self.log, self.check_lock = log, check_lock
 
         # What is trained.
-        self.degrade = recipe.degradation(size).to(device)
+        self.degrade = recipe.degradation().to(device)
         torch.manual_seed(recipe.seed)
         on_gpu = device.type == "cuda"
         layout = torch.channels_last if on_gpu else torch.contiguous_format  # on CPUs bfloat16 is faster so
@@ -85,7 +85,7 @@ class Run:
         weights, metadata = checkpoint.load_weights(path)
         with usable(path):
             mine, theirs = ({"task": made.task, "network": made.network, "widths": made.widths,
-                             "channels": channels(made.dataset)}
+                             "channels": channels(made.dataset), "size": made.size}
                             for made in (self.recipe, Recipe.from_dict(metadata["recipe"])))
         if differing := differences(mine, theirs):
             raise ValueError(f"{path} cannot start this training: {differing}")

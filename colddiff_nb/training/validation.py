@@ -24,17 +24,14 @@ if TYPE_CHECKING:
 
 
 def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
-    """Return on_evaluate for `training.train`: RMSE and SSIM of up to n validation images.
-
-    They have the size of the training images, for which the network was built.
-    """
+    """Return on_evaluate for `training.train`: RMSE and SSIM of up to n validation images."""
     @cache
-    def validation(size: int) -> tuple[Tensor, Degradation]:
-        images = load(recipe.dataset, "validation", data_root, size)
-        return to_float(images.pixels[:n]), recipe.degradation(size)
+    def validation() -> tuple[Tensor, Degradation]:
+        images = load(recipe.dataset, "validation", data_root, recipe.size)
+        return to_float(images.pixels[:n]), recipe.degradation()
 
     def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
-        x0, degrade = validation(getattr(network, "size", 32))  # (up to n, C, size, size)
+        x0, degrade = validation()  # (up to n, C, size, size)
         device = next(network.parameters()).device
         drawn = degrade.to(device).draw(len(x0), torch.Generator().manual_seed(0))
         x_T = measure(drawn(x0.to(device), drawn.T), recipe.scored_from)

@@ -43,8 +43,8 @@ def load_model(path: str | Path) -> Model:
     path = weights_file(path)
     weights, metadata = load_weights(path)
     with usable(path):
-        recipe = Recipe.from_dict(metadata["recipe"])
-        degrade = recipe.degradation(metadata["size"])
+        recipe = Recipe.from_dict({"size": metadata["size"]} | metadata["recipe"])
+        degrade = recipe.degradation()
         network = recipe.build(degrade)
         network.load_state_dict(weights)
     return network.eval().requires_grad_(False), degrade, metadata

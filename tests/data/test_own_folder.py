@@ -100,7 +100,8 @@ def test_what_a_system_leaves_behind_and_what_is_no_file_is_no_image(tmp_path, c
     os.mkfifo(tmp_path / "a pipe.png")  # to open it would wait for ever
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     assert sum(map(len, splits(tmp_path))) == 10
-    assert capsys.readouterr().err == f"'{tmp_path}': left out 2 ('a pipe.png', 'gone.jpg'), which Pillow does not open\n"
+    left_out = f"'{tmp_path}': left out 2 ('a pipe.png', 'gone.jpg'), which Pillow does not open\n"
+    assert capsys.readouterr().err == left_out + f"'{tmp_path}': images are cut to squares of 32 x 32\n"
 
 
 def test_class_folders_that_are_links_are_followed_and_never_in_circles(tmp_path):
@@ -119,13 +120,13 @@ def test_every_ending_that_pillow_opens_and_one_line_for_the_others(tmp_path, ca
     endings = ["JFIF", "jpe", "apng", "tga", "ppm", "pgm", "ico", "pcx", "jp2", "dib", "mpo", "sgi"]
     for ending in endings:
         written(tmp_path / f"image.{ending}", Image.effect_noise((64, 64), 90))
-    assert sum(map(len, splits(tmp_path))) == len(endings) and capsys.readouterr().err == ""
+    assert sum(map(len, splits(tmp_path))) == len(endings) and "left out" not in capsys.readouterr().err
     for number in range(12):
         (tmp_path / f"IMG_{number}.HEIC").touch()
     (tmp_path / "film.mpg").touch()
     splits(tmp_path)
     names = ", ".join(sorted(f"'IMG_{number}.HEIC'" for number in range(12))[:10])
-    assert capsys.readouterr().err == f"'{tmp_path}': left out 13 ({names}, ...), which Pillow does not open\n"
+    assert capsys.readouterr().err.startswith(f"'{tmp_path}': left out 13 ({names}, ...), which Pillow does not open\n")
 
 
 def test_all_damaged_files_are_named_in_one_line(tmp_path, monkeypatch):

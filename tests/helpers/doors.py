@@ -161,7 +161,7 @@ def sampler_door(files: Files, case: dict[str, Any]) -> None:
 def recipe_door(files: Files, case: tuple[dict, dict]) -> None:
     first, changed = case
     made = recipe(**first, **changed)
-    training.draw_batch(Recipe(**{**vars(made), "batch": 2, "accumulate": 1}), made.degradation(16), 3, step=made.steps)
+    training.draw_batch(Recipe(**{**vars(made), "batch": 2, "accumulate": 1}), made.degradation(), 3, step=made.steps)
     assert 0 <= training.learning_rate(made, made.steps - 1) <= made.learning_rate
 
 

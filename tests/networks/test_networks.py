@@ -197,7 +197,7 @@ def test_images_that_a_network_cannot_take_get_one_line(network, dataset, shape,
     with pytest.raises(ValueError, match=message):
         choice.build(choice.degradation())(torch.zeros(shape), torch.tensor([1]))
     with pytest.raises(ValueError, match="28, 28\\) do not fit"):
-        choice.build(choice.degradation(28))
+        choice.build(make("inpaint", dataset, size=28))
 
 
 @pytest.mark.parametrize("task", ["superres", "deblur"])
@@ -289,8 +289,8 @@ def test_shipped_weights_predict_the_same_with_another_linear_algebra_and_other_
 def test_recipes_find_a_network_of_your_own(monkeypatch):
     monkeypatch.setitem(OWN_NETWORKS, "plain", None)  # taken out again afterwards
     register("plain", lambda channels, size, T: torch.nn.Conv2d(channels, channels, T))
-    chosen = recipe("smoke", "superres", "photos", network="plain")
-    network = chosen.build(chosen.degradation(16))
+    chosen = recipe("smoke", "superres", "photos", network="plain", size=16)
+    network = chosen.build(chosen.degradation())
     assert network.weight.shape == (3, 3, 3, 3) and (network.size, network.T) == (16, 3)
     with pytest.raises(ValueError, match="small is a network of the package: register yours under another name"):
         register("small", torch.nn.Identity)
