@@ -4,7 +4,7 @@
 
 DDRM restores with a denoiser that knows no degradation and with the operator's singular values.
 Cold diffusion restores with a network that was trained for this one degradation.
-Both networks are the small one, trained on equally many images. Writes results/ddrm.json.
+Both networks are the small one, trained on equally many images. Writes results/ddrm.json and ddrm.png.
 """
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make
 from colddiff_nb.interop.deepinv import ColdPhysics, ColdReconstructor
 from colddiff_nb.metrics import rmse, ssim
+from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.training import recipe, train
 
@@ -50,13 +51,16 @@ class HotDenoiser(Denoiser):
 
 
 @torch.no_grad()
-def compared(cold: nn.Module, hot: nn.Module, n: int) -> list[dict]:
-    """Restore n test digits from 4 x 4 means in each way: a row of scores for each."""
+def compared(cold: nn.Module, hot: nn.Module, n: int) -> tuple[list[dict], dict[str, Tensor]]:
+    """Restore n test digits from 4 x 4 means in each way: a row of scores for each, and the images."""
     x0 = to_float(load("mnist5k", "test").pixels[:n])
     degrade, x = make("superres"), (x0 + 1) / 2
     physics = ColdPhysics(degrade, degrade.T, noise_model=GaussianNoise(0.0))
     y = physics(x)
-    denoiser, rows = HotDenoiser(hot.eval()), []
+    degraded = degrade(x0, degrade.T)
+    scores = {"rmse": rmse(degraded, x0), "ssim": ssim(degraded, x0)}
+    rows, images = [{"method": "degraded", "network calls": 0, "n": n, **scores}], {"degraded": degraded}
+    denoiser = HotDenoiser(hot.eval())
     models = {"direct": (ColdReconstructor(cold, sampler=direct), 1),
               "Algorithm 2": (ColdReconstructor(cold, sampler=algorithm2), degrade.T)}
     for steps in (20, 100):  # eta 1 scored best of 0, 0.5, 0.85 and 1 on validation images
@@ -69,19 +73,20 @@ def compared(cold: nn.Module, hot: nn.Module, n: int) -> list[dict]:
         rows.append({"method": name, "network calls": calls, "seconds": time.perf_counter() - began, "n": n,
                      "rmse": rmse(restored, x0), "ssim": ssim(restored, x0)})
         print(rows[-1], flush=True)
-    degraded = degrade(x0, degrade.T)
-    scores = {"rmse": rmse(degraded, x0), "ssim": ssim(degraded, x0)}
-    return [{"method": "degraded", "network calls": 0, "n": n, **scores}, *rows]
+        images[name] = restored
+    return rows, images | {"original": x0}
 
 
 def main(runs: Path, result: Path, n: int, **changes) -> None:
     recipes = {task: recipe("quick", task, "mnist5k", **BUDGET | changes) for task in ("superres", "noise")}
     networks = [train(chosen, runs / f"ddrm-{task}") for task, chosen in recipes.items()]
     versions = {name: version(name) for name in ("deepinv", "torch")}
-    rows = compared(*networks, n)
+    rows, images = compared(*networks, n)
     content = {"recipes": {task: asdict(chosen) for task, chosen in recipes.items()}, "versions": versions,
                "load average": os.getloadavg()[0], "rows": rows}  # above 1: others used the machine meanwhile
     result.write_text(json.dumps(content, indent=1) + "\n")
+    title = "Digits restored from their 4 x 4 means"
+    grid({name: x[:6] for name, x in images.items()}, scale=2, title=title).save(result.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ class HotAndCold(Study):
             restore, degrade, _ = load_model(path)
             *_, sample = samplers(degrade).values()
             made.append(sample(restore, degrade, drawn_start(degrade, 0), degrade.T)[:8].clamp(-1, 1))
-        columns = {str(i + 1): torch.stack([images[i] for images in made]) for i in range(8)}
+        # Letters: numbers would look like the digits that are meant.
+        columns = {letter: torch.stack([images[i] for images in made]) for i, letter in enumerate("abcdefgh")}
         picture = grid(columns, rows=list(TASKS), scale=2, title="Generated after a minute of training")
         picture.save(self.path().with_suffix(".png"))
 

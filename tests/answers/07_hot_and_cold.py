@@ -1,23 +1,30 @@
-# %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement_precision):
-    return torch.where(order > 15 / 16 * t / self.T, x0_hat, x_t)
+# %% wrong missing
+def apply_at(self, x0, t, order):
+    return x0 * (torch.rand_like(order) >= t.view(-1, 1, 1, 1) / self.T)
 
-# %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement_precision):
-    return torch.where(x_t != 0, x_t, x0_hat)
+# %% wrong missing
+def apply_at(self, x0, t, order):
+    return x0 * (order >= t[:1] / self.T)
 
-# %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement_precision):
-    return torch.where(order > 15 / 16, x_t, x0_hat)
+# %% wrong missing
+def apply_at(self, x0, t, order):
+    return x0 * (order >= t / self.T)
 
-# %% wrong seen
-def project_at(self, x0_hat, x_t, t, order, measurement_precision):
-    return (x0_hat + x_t) / 2
+# %% wrong missing
+def apply_at(self, x0, t, order):
+    return torch.where(order >= t.view(-1, 1, 1, 1) / self.T, x0, -1.0)
 
-# %% right seen
-def project_at(self, x0_hat, x_t, t, order, measurement_precision):
-    gone = (order <= 15 / 16 * t / self.T).float()
-    return x_t * (1 - gone) + x0_hat * gone
+# %% wrong missing
+def apply_at(self, x0, t, order):
+    return x0 * (order < t.view(-1, 1, 1, 1) / self.T)
+
+# %% wrong missing
+def apply_at(self, x0, t, order):
+    return x0 * (order >= self.share(t, x0) / self.T)
+
+# %% right missing
+def apply_at(self, x0, t, order):
+    return x0.masked_fill(order < self.share(t, x0), 0)
 
 # %% wrong sound
 def coarser(x, t):
@@ -30,6 +37,10 @@ def coarser(x, t):
 # %% wrong sound
 def coarser(x, t):
     return x if t == 0 else x.unflatten(-1, (-1, 8)).mean(-1).repeat_interleave(8, -1)
+
+# %% wrong sound
+def coarser(x, t):
+    return torch.nn.functional.avg_pool1d(x.flatten(1, 2), 2 ** t + 1, 1, 2 ** t // 2).view(*x.shape[:3], -1)[..., :x.shape[-1]]
 
 # %% right sound
 def coarser(x, t):

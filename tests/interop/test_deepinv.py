@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 deepinv = pytest.importorskip("deepinv", reason="deepinv is not installed: pip install deepinv")
 
@@ -152,6 +153,8 @@ def test_ddrm_is_compared_on_the_same_digits(tmp_path: Path):
     content = json.loads((tmp_path / "ddrm.json").read_text())
     assert [row["network calls"] for row in content["rows"]] == [0, 1, 3, 20, 100]
     assert all(0 < row["rmse"] < 1 and row["n"] == 4 for row in content["rows"]) and content["versions"]["deepinv"]
+    with Image.open(tmp_path / "ddrm.png") as opened:
+        assert opened.width > 300 and opened.height > 4 * 64
 
     x = (to_float(load("mnist5k", "test").pixels[:8]) + 1) / 2
     denoiser = example["HotDenoiser"](lambda x_t, t, start: x_t / denoiser.noise.signal_level[t].view(-1, 1, 1, 1))
