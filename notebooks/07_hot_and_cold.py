@@ -1,10 +1,9 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 7 · Appendix: hot and cold
-#
-# *Hot* diffusion damages images with noise. *Cold* diffusion damages them with anything else: blur, pixelation, holes. Which damage
-# can be undone? And from which can new images be made? Here five kinds of damage are compared under one recipe. A sixth you write
-# yourself, in fifteen lines. When you have finished, you will be able to
+# *Hot* diffusion damages images with noise. *Cold* diffusion damages them with anything else: blur, pixelation, holes. Which damage can
+# be undone? And from which can new images be made? Here five kinds of damage are compared under one recipe. A sixth you write yourself,
+# in fifteen lines. When you have finished, you will be able to
 #
 # - write a degradation of your own, have it checked, train it and restore from it,
 # - say what a measurement must hold for restoration, and what for generation,
@@ -12,7 +11,7 @@
 # - say what a comparison of two methods can show, and what it cannot.
 #
 # ($T$ is the largest severity. $t$ is a severity in training. $s$ is the severity where the sampler stands.) You need notebook 03, and
-# what mean and covariance are. Running takes three minutes on a CPU, reading about twenty.
+# what mean and covariance are. Running takes two minutes on a CPU, reading about fifteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -54,9 +53,9 @@ STEPS, IMAGES = settings.choose((STEPS, IMAGES), (10, 10))  # of training; test 
 #
 # *With numbers.* Halfway $a = 0.70$ and $b = 0.71$. A white pixel (1) with the noise $-0.3$ becomes $0.70 - 0.21 = 0.49$.
 #
-# Four others are cold. *Mean* blurs until only the mean grey is left, as in [inverse heat
-# dissipation](https://arxiv.org/abs/2206.13397) (Rissanen et al.). *Superres* pixelates: it averages blocks. *Line* fades the image
-# into its pixelated version, as [InDI](https://arxiv.org/abs/2303.11435) does (Delbracio and Milanfar). *Snow* lets flakes fall.
+# Four others are cold. *Mean* blurs until only the mean grey is left, as in [inverse heat dissipation](https://arxiv.org/abs/2206.13397)
+# (Rissanen et al.). *Superres* pixelates: it averages blocks. *Line* fades the image into its pixelated version, as
+# [InDI](https://arxiv.org/abs/2303.11435) does (Delbracio and Milanfar). *Snow* lets flakes fall.
 #
 # **Predict.** At the largest severity, in which rows can you still tell the digit? In which could a network?
 
@@ -98,15 +97,16 @@ print("ok: at T this share of the difference of two digits is left:",
 # digit. So they can be restored from. Noise has another virtue. Its $x_T$ can be drawn without any image.
 #
 # ## 2 · Can you write one yourself?
-# A camera that moves while its shutter is open smears the image. Let it move $t$ pixels to either side. Then each pixel becomes the
-# mean of $2t + 1$ neighbours:
+# A camera that moves while its shutter is open smears the image. Let it move $t$ pixels to either side. Then each pixel becomes the mean
+# of $2t + 1$ neighbours:
 #
 # $$D(x_0, t)_{i,j} = \frac{1}{2t+1} \sum_{k=-t}^{t} x_{i,\,j+k}.$$
 #
 # *With numbers.* For $t = 1$ a white pixel (1) between two black ones (-1) becomes $(-1 + 1 - 1) / 3 = -0.33$.
 #
-# A subclass of `Degradation` gives `apply_at(x0, t, randomness)`. There `t` holds one severity for each image. What is random comes
-# from `draw_randomness`. Here that is the direction, sideways (1) or up and down (0). It is drawn once and kept for all severities.
+# A subclass of `Degradation` gives `apply_at(x0, t, randomness)`. There `t` holds one severity for each image. What is random comes from
+# `draw_randomness`. Here that is the direction, sideways (1) or up and down (0). It is drawn once and kept for all severities.
+# `check_degradation` then tries D on random images. It returns what is wrong, in words.
 
 # %%
 class MotionBlur(Degradation):
@@ -125,18 +125,18 @@ class MotionBlur(Degradation):
 register("motion", MotionBlur, T=8)
 
 # %% tags=["nbval-check-output"]
-assert check_degradation(make("motion", DATA)) == []  # it says in words what is wrong: nothing
+assert check_degradation(make("motion", DATA)) == []
 D = make("motion", DATA).draw(10, torch.Generator().manual_seed(0))
 assert torch.allclose(D(x0[:10], 8).mean((1, 2, 3)), x0[:10].mean((1, 2, 3)), atol=1e-5)
 print("ok: MotionBlur keeps the rules; it moves light about, and loses none")
 
 # %% [markdown]
-# Recipes, samplers and scores know a registered task by its name. The next cell trains a small network for a minute or two. A quarter
-# of its training states are made by the sampler (*rollouts*), so that it meets its own errors. Others came first: Yen et al. did this
+# Recipes, samplers and scores know a registered task by its name. The next cell trains a small network for a minute or two. A quarter of
+# its training states are made by the sampler (*rollouts*). So the network meets its own errors. Others came first: Yen et al. did this
 # for [speech](https://arxiv.org/abs/2211.02527). [Variational Cold Diffusion](https://github.com/MaxFeucht/VariationalColdDiffusion)
 # (Feucht) perturbs the states instead.
 #
-# **Predict.** Seventeen pixels are smeared into each. Which way restores best: direct, Algorithm 1 or Algorithm 2?
+# **Predict.** Each pixel of $x_T$ is the mean of seventeen. Which way restores best: direct, Algorithm 1 or Algorithm 2?
 
 # %%
 sizes = {"widths": (32, 48, 96), "steps": STEPS, "evaluate_every": STEPS, "save_every": STEPS}
@@ -162,8 +162,8 @@ assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 # **What you saw.** Direct leaves about a third of the error. Algorithm 1 does worst: it smears each guess again and forgets $x_T$.
 #
 # ## 3 · Noise beside blur and pixelation: which is easier to undo?
-# **First, what this cannot show.** All networks below were trained by cold diffusion's loss (L1 on $x_0$) for 600 steps. Hot diffusion
-# is usually trained by the squared error of the noise, and for much longer. So this is no verdict on hot diffusion as it is used.
+# **First, what this cannot show.** All networks below were trained by cold diffusion's loss (L1 on $x_0$) for 600 steps. Hot diffusion is
+# usually trained by the squared error of the noise, and for much longer. So this is no verdict on hot diffusion as it is used.
 #
 # | degradation | T | what $x_T$ holds |
 # |---|---|---|
@@ -173,16 +173,18 @@ assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 # | masks | 20 | the border; a hole covers the middle |
 # | blur with noise (hybrid) | 20 | less than blur: noise of six grey levels covers the last digits |
 #
-# Each network saw 38,400 images out of the same 4,000 digits, from three seeds each. One thing was not equal. The networks for blur
-# and pixelation are also shown a linear estimate of $x_0$, as in the whole project. [All rows](../results/details.md#hot-against-cold)
-# are stored. There are two jobs, and a score for each:
+# Each was trained three times, from three seeds, and saw 38,400 images out of the same 4,000 digits. One thing was not equal. The
+# networks for blur and pixelation are also shown a linear estimate of $x_0$ (notebook 01, section 2), as in the whole project.
+# [All rows](../results/details.md#hot-against-cold) are stored. There are two jobs, and a score for each:
 #
-# - **Restoration** starts from degraded test digits, with about the same RMSE for all five. From noise alone nothing can be restored,
-#   so noise starts at $s = 8$. Score: the RMSE.
-# - **Generation** starts from an $x_T$ drawn without an image, from a Gaussian with the mean and covariance of training $x_T$. For
-#   noise that is exact. Score: the **Frechet distance** of the made digits to real ones. A classifier turns images into features. Each
-#   set of features gets a mean $\mu$ and a covariance $\Sigma$. Then $d = |\mu_1 - \mu_2|^2 + \mathrm{tr}\big(\Sigma_1 + \Sigma_2 -
-#   2(\Sigma_1\Sigma_2)^{1/2}\big)$. *With one feature:* means 3 and 1, spreads 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
+# - **Restoration** starts from degraded test digits, with about the same RMSE for all five. From noise alone nothing can be restored, so
+#   noise starts at $s = 8$. Score: the RMSE, $\sqrt{\mathrm{mean}\,(\hat x_0 - x_0)^2}$ on [0, 1]. If all pixels are off by 0.1, it is
+#   0.1.
+# - **Generation** starts from an $x_T$ drawn without an image, from a Gaussian with the mean and covariance of training $x_T$. For noise
+#   that is exact. Score: the **Frechet distance** of the made digits to real ones. A classifier turns images into features. Each set of
+#   features gets a mean $\mu$ and a covariance $\Sigma$. Then
+#   $d = |\mu_1 - \mu_2|^2 + \mathrm{tr}\big(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\big)$. *With one feature:* means 3 and 1,
+#   spreads 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
 #
 # **Predict.** Order the five for each job. Is the easiest to restore from also the best to generate from?
 
@@ -223,20 +225,22 @@ for job, scores in best.items():
 # **What you saw.** The order changes with the job. (Black tiles are results, too: these networks answered with nothing.)
 # - **Restoring.** What counts is what the measurement still tells. Masks leave the border whole. Noise at $s = 8$ leaves some of every
 #   frequency. To the eye, blur (0.131) and the hybrid (0.237) start from the same grey square. But noise covers float32's last digits.
-#   That explains *at most* this gap, for only blur's network is shown the linear estimate.
+#   These explain *at most* this gap: only blur's network is shown the linear estimate, too.
 # - **Generating.** A cold $x_T$ supplies something: 16 means, a border, a trace of every frequency. Noise supplies nothing.
 # - **The price of cold.** Real $x_T$ are not Gaussian. So pixelation has a distance of 59 when it restores, and 279 when it generates.
-# - **No verdict.** Hot diffusion needs the mean of all images that fit. L1 trains the median. What that costs noise was not measured.
+# - **No verdict.** Hot diffusion needs the mean of all images that fit. L1 trains a network to give their median. What that costs noise
+#   was not measured.
 #
 # ## 4 · Is hot sampling another method?
 # With noise, the sampler does not know $z$. It solves for it, so that the guess explains the state:
 #
 # $$z = (x_s - a_s\, \hat x_0) / b_s, \qquad x_{s-1} = a_{s-1}\, \hat x_0 + b_{s-1}\, z.$$
 #
-# This rule is [**DDIM**](https://arxiv.org/abs/2010.02502) (Song et al.). With this $z$, $D(\hat x_0, s) = x_s$. Algorithm 2 is $x_s -
-# D(\hat x_0, s) + D(\hat x_0, s-1)$. Its first two terms cancel, and DDIM is left. *With numbers.* $a_s = 0.8$, $b_s = 0.6$, $x_s = 1$
-# and $\hat x_0 = 0.5$ give $z = (1 - 0.4) / 0.6 = 1$. With $a_{s-1} = 0.9$ and $b_{s-1} = 0.44$ the next state is $0.45 + 0.44 =
-# 0.89$.
+# This rule is [**DDIM**](https://arxiv.org/abs/2010.02502) (Song et al.). With this $z$, $D(\hat x_0, s) = x_s$. Algorithm 2 is
+# $x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. Its first two terms cancel, and DDIM is left.
+#
+# *With numbers.* $a_s = 0.8$, $b_s = 0.6$, $x_s = 1$ and $\hat x_0 = 0.5$ give $z = (1 - 0.4) / 0.6 = 1$. With $a_{s-1} = 0.9$ and
+# $b_{s-1} = 0.44$ the next state is $0.45 + 0.44 = 0.89$.
 
 # %% tags=["nbval-check-output"]
 noise, guess = make("noise", DATA, T=20), x0[:4].flip(0)
@@ -248,10 +252,10 @@ print("ok: DDIM is Algorithm 2 with the noise estimated anew, whatever the netwo
 
 # %% [markdown]
 # ## 5 · And a denoiser that knows no degradation?
-# [DDRM](https://arxiv.org/abs/2201.11793) (Kawar et al.) restores with one *denoiser* for all linear degradations. The measurement
-# enters through the singular values of D. [deepinv](https://deepinv.github.io), a library for inverse problems, has it. `ColdPhysics`
-# makes our D an operator of deepinv, `ColdReconstructor` makes our samplers its models. [This example](../examples/deepinv_ddrm.py)
-# restores the same digits by both. You need not install deepinv: the result is stored.
+# [DDRM](https://arxiv.org/abs/2201.11793) (Kawar et al.) restores with one *denoiser* for all linear degradations. The measurement enters
+# through the singular values of D. [deepinv](https://deepinv.github.io), a library for inverse problems, has it. `ColdPhysics` makes our
+# D an operator of deepinv, `ColdReconstructor` makes our samplers its models. [This example](../examples/deepinv_ddrm.py) restores the
+# same digits by both. You need not install deepinv: the result is stored.
 #
 # - **Comparable:** the test digits, the measurement (exact 4 x 4 means), the scores, the size of the network, and the images seen.
 # - **Not comparable:** the task. The cold network learnt this one degradation. The denoiser learnt 200 levels of noise, and serves any
@@ -271,9 +275,8 @@ assert beside.rmse["Algorithm 2"] < 0.7 * beside.rmse["DDRM, 100 steps"] and (be
 print(beside.round(3).to_string(na_rep=""))
 
 # %% [markdown]
-# **What you saw.** After a minute of training the specialist is nearer (0.134 against 0.245), with 3 calls instead of 100. DDRM's
-# images look like digits, but often like other ones. Would a longer training mend that? Not measured. (Seconds: 200 digits, a busy
-# CPU.)
+# **What you saw.** After a minute of training the specialist is nearer (0.134 against 0.245), with 3 calls instead of 100. DDRM's images
+# look like digits, but often like other ones. Would a longer training mend that? Not measured. (Seconds: 200 digits, a busy CPU.)
 #
 # ## Exercises
 # ### 1 · Missing pixels
@@ -311,8 +314,7 @@ print(check_missing())
 
 # %% [markdown]
 # ### 2 · Sound
-# Samplers need no more than a call `D(x, t)` and a `D.T`. So x may be a sound, (B, 1, 1, N). Replace every $2^t$ samples by their
-# mean.
+# Samplers need no more than a call `D(x, t)` and a `D.T`. So x may be a sound, (B, 1, 1, N). Replace every $2^t$ samples by their mean.
 
 # %% tags=["exercise:sound"]
 def coarser(x, t):
@@ -350,5 +352,7 @@ print(check_sound())
 # - DDIM is Algorithm 2 with the noise estimated anew in each step.
 # - A comparison holds for its loss, its budget and its task, and for no more.
 #
-# **Next:** `08_generation` draws $x_T$ in better ways. [RELATED.md](../RELATED.md) lists the field around. **References.** Bansal et
-# al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 3. The others are linked above.
+# **Next:** `08_generation` draws $x_T$ in better ways. [RELATED.md](../RELATED.md) lists the field around.
+#
+# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 3. The others are linked
+# above.

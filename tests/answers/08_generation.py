@@ -43,3 +43,13 @@ def digits_in_use(read):
 def digits_in_use(read):
     _, counts = read.unique(return_counts=True)
     return float(torch.distributions.Categorical(counts.float()).entropy().exp())
+
+# %% wrong inuse
+def digits_in_use(read):
+    share = read.bincount() / len(read)
+    return float(torch.special.entr(share).sum() / torch.tensor(2.0).log())
+
+# %% wrong inuse
+def digits_in_use(read):
+    share = read.bincount(minlength=10) / len(read)
+    return float(torch.special.entr(share).sum())
