@@ -28,7 +28,7 @@ def draw(numbers, z):
 # %% wrong inuse
 def digits_in_use(read):
     share = read.bincount(minlength=10) / len(read)
-    return float(-(share * share.log()).sum().exp())
+    return float((-share * share.log()).sum().exp())
 
 # %% wrong inuse
 def digits_in_use(read):
