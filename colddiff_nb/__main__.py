@@ -1,20 +1,19 @@
-"""The notebook-free way: python -m colddiff_nb train | evaluate | sample | table | demo | report."""
+"""The notebook-free way: python -m colddiff_nb restore | train | evaluate | table | demo | report."""
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from colddiff_nb.data.names import channels
+from colddiff_nb.commands.common import at_least_1, images_for
+from colddiff_nb.commands.restore import Restore
 from colddiff_nb.storage import runtime
-from colddiff_nb.storage.files import make_folder
 from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
-    from colddiff_nb.data.loading import Images
 
     NamedRecipe = Recipe
 else:  # a choice of the named recipes on the command line, each field of which can be changed
@@ -24,27 +23,6 @@ else:  # a choice of the named recipes on the command line, each field of which 
                       "small": "The small network: an hour of CPU, minutes of GPU.",
                       "report": "The course report: the paper's network, 200,000 steps.",
                       "paper": "The paper: 700,000 steps."})
-
-
-def at_least_1(**numbers: int | None) -> None:
-    """Raise ValueError for a number below 1."""
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{name} = {value}: it must be at least 1")
-
-
-def images_for(metadata: dict[str, Any], weights: Path, dataset: str | None, split: str,
-               data: Path, size: int | None = None) -> Images:
-    """Load the images to restore; raise ValueError first for weights of another colour."""
-    from colddiff_nb.data.loading import load
-    trained_on = metadata["recipe"]["dataset"]
-    dataset = dataset or trained_on
-    if channels(dataset) != channels(trained_on):
-        grey = channels(trained_on) == 1
-        theirs, other, mend = ("grey", "in colour", "mnist5k") if grey else ("colour", "grey", "photos")
-        raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {other}: "
-                         f"choose a {theirs} data set, such as {mend}")
-    return load(dataset, split, data, size=size or metadata["size"])
 
 
 @dataclass
@@ -135,33 +113,6 @@ class Evaluate:
 
 
 @dataclass
-class Sample:
-    """Restore images of a data set and write a picture: degraded, restored in three ways, original."""
-
-    weights: Annotated[Path, tyro.conf.Positional]
-    """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
-    output: Path = Path("restored.png")
-    data: Path = Path("data")
-    dataset: str | None = None
-    """By default the set it was trained on."""
-    n: int = 8
-    seed: int = 0
-
-    def __call__(self) -> None:
-        from colddiff_nb.notebook.demo import restorations
-        from colddiff_nb.notebook.pictures import grid
-        from colddiff_nb.weights.pretrained import load_model
-        at_least_1(n=self.n)
-        network, degrade, metadata = load_model(self.weights)
-        images = images_for(metadata, self.weights, self.dataset, "test", self.data)
-        make_folder(self.output.parent)
-        precision = "8bit" if metadata["recipe"]["measurement_precision"] == "8bit" else "float32"
-        columns = restorations(network, degrade, images.pixels[:self.n], precision, self.seed)
-        grid(columns).save(self.output)
-        print(f"wrote {self.output}")
-
-
-@dataclass
 class Table:
     """Print the table of one or more run folders, or the rows of the paper's tables that need no network."""
 
@@ -201,7 +152,7 @@ class Report:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit status."""
     command = tyro.cli(
-        Train | Evaluate | Sample | Table | Demo | Report,
+        Restore | Train | Evaluate | Table | Demo | Report,
         args=arguments, prog="python -m colddiff_nb", description=__doc__,
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs,
                 tyro.conf.FlagCreatePairsOff))

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "colddiff_nb"
 FLOORS = [{"sampling", "storage"}, {"samplers", "data"}, {"degradations"}, {"networks", "metrics"}, {"training"},
-          {"weights"}, {"notebook", "interop"}, {"__main__", "__init__"}]
+          {"weights"}, {"notebook", "interop"}, {"commands"}, {"__main__", "__init__"}]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 

@@ -33,7 +33,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     if not path or not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder "
                                 "of images")
-    files, others = find_files(folder, _endings())
+    files, others = find_files(folder, endings())
     left_out = f"{count_and_names(others, folder)}, which Pillow does not open" if others else ""
     if not files:
         only = f", only {left_out}" if others else ""
@@ -62,7 +62,7 @@ def _read(folder: Path, size: int, files: tuple[Path, ...], states: object, left
     return pixels[new], labels[new]
 
 
-def _endings() -> set[str]:
+def endings() -> set[str]:
     """Those of the files that Pillow opens here, in lower case. An .mpo is a JPEG with more in it."""
     return {ending for ending, form in Image.registered_extensions().items()
             if (form in Image.OPEN or form == "MPO") and form not in FOREIGN}

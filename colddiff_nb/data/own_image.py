@@ -19,8 +19,9 @@ ENOUGH = 256  # pixels a side, twice the largest x0: that many are left where a 
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
-    """Open an image file by its path or its bytes: upright, RGB, transparent parts on white.
+    """Open an image file by its path or its bytes: upright, RGB, nothing transparent.
 
+    Transparent parts become white, or black where the rest is nearly white: info["ground"] says which.
     A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size. White is
     65535 in 16 bits: multiply 12-bit values by 16 first. In 32 bits the smallest finite value becomes black,
     the largest white.
@@ -59,9 +60,19 @@ def _decoded(opened: Image.Image) -> Image.Image:
     # Pillow's own conversion would cut off all beyond 255.
     image = _eight_bits(opened) if opened.mode[0] in "IF" else opened
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = _on_ground(image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def _on_ground(image: Image.Image) -> Image.Image:
+    """Put an RGBA image on white, or on black if nearly all that shows is white; info["ground"] says it."""
+    opacity, light = np.asarray(image.getchannel("A")), np.asarray(image.convert("L"))
+    if opacity.min() == 255:
+        return image
+    ground = "black" if np.sum(opacity * (light / 255)) > 0.9 * opacity.sum() else "white"
+    flat = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
+    flat.info["ground"] = ground
+    return flat
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout
-from colddiff_nb.notebook.pictures import INK, RULE, canvas, drawn, grid, picture
+from colddiff_nb.notebook.pictures import INK, RULE, canvas, drawn, grid, picture, save_gif
 
 __all__ = ["describe", "frame", "gif", "strip"]
 WIDTH, HEIGHT, LEFT, RIGHT = 770, 690, 22, 750  # of a frame, in pixels
@@ -143,15 +143,7 @@ _stage = lru_cache(maxsize=2)(_Stage)
 
 def gif(comparison: Comparison, path: str | Path, stretch: bool = False, seconds: float = 8) -> Path:
     """Write all frames as an endless GIF that takes `seconds` and rests for two; return its path."""
-    frames = [frame(comparison, k, stretch) for k in range(comparison.steps + 1)]
-    some = np.concatenate([np.asarray(one) for one in frames[::max(1, len(frames) // 6)]])
-    # One palette for all frames, so that no colour flickers.
-    palette = Image.fromarray(some).quantize(method=Image.Quantize.FASTOCTREE)
-    frames = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
-    pauses = [round(1000 * seconds / len(frames))] * len(frames)
-    pauses[-1] += 2000
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=pauses, loop=0)
-    return Path(path)
+    return save_gif([frame(comparison, k, stretch) for k in range(comparison.steps + 1)], path, seconds)
 
 
 def strip(comparison: Comparison, ks: Sequence[int] | None = None, scale: int = 3) -> Image.Image:

@@ -1,10 +1,12 @@
-"""Images as pictures: one, the bytes of a PNG file, and a table of many under labels."""
+"""Images as pictures: one, the bytes of a PNG file, a table of many under labels, a film as a GIF."""
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import zip_longest
+from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -56,11 +58,12 @@ def _line(text: str, size: int = 14, formulas: bool = True) -> Image.Image:
 
 
 def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = (),
-         title: str = "") -> Image.Image:
+         title: str = "", notes: Sequence[str] = ()) -> Image.Image:
     """Lay out a table of pictures: images (n, C, H, W) in [-1, 1] under each column's label.
 
-    scale: pixels of the picture for one of an image. rows: n labels, or none. Labels may hold
-    formulas, such as "$x_0$". Raises ValueError where columns are missing or differ in shape.
+    scale: pixels of the picture for one of an image. rows: n labels, or none. notes: what stands below the
+    columns. Labels may hold formulas, such as "$x_0$". Raises ValueError where columns are missing or differ
+    in shape.
     """
     shapes = {tuple(images.shape) for images in columns.values()}
     if len(shapes) != 1 or len(rows) not in (0, next(iter(shapes))[0]):
@@ -70,21 +73,37 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
     height, width = height * scale, width * scale
     name = _line(title, 18, formulas=False)
     heads, sides = [_line(label) for label in columns], [_line(row) for row in rows]
+    feet = [_line(note) for note in notes]
     top = 36 + 40 * bool(title)
     left = EDGE + max((side.width + GAP for side in sides), default=0)
     cells = [max(width, head.width) + GAP for head in heads]
     tops = [top + i * (height + GAP) for i in range(n)]
 
     wide = max(left + sum(cells) + 4, name.width + 2 * EDGE)
-    page = Image.new("RGB", (wide, top + n * (height + GAP) + 4), "white")
+    bottom = top + n * (height + GAP)
+    page = Image.new("RGB", (wide, bottom + 4 + 28 * bool(feet)), "white")
     page.paste(name, (EDGE, 8))
     for side, y in zip(sides, tops):
         page.paste(side, (EDGE, y + (height - side.height) // 2))
-    for head, images, cell in zip(heads, columns.values(), cells):
+    for head, foot, images, cell in zip_longest(heads, feet, columns.values(), cells):
         page.paste(head, (left + (cell - GAP - head.width) // 2, top - 32))
+        if foot:
+            page.paste(foot, (left + (cell - GAP - foot.width) // 2, bottom - 6))
         x = left + (cell - GAP - width) // 2
         for shown, y in zip(images, tops):
             page.paste(RULE, (x - 1, y - 1, x + width + 1, y + height + 1))  # a thin border
             page.paste(picture(shown).resize((width, height), Image.Resampling.NEAREST), (x, y))
         left += cell
     return page
+
+
+def save_gif(frames: Sequence[Image.Image], path: str | Path, seconds: float = 8) -> Path:
+    """Write an endless GIF that takes `seconds` and rests for two; return its path."""
+    some = np.concatenate([np.asarray(one) for one in frames[::max(1, len(frames) // 6)]])
+    # One palette for all frames, so that no colour flickers.
+    palette = Image.fromarray(some).quantize(method=Image.Quantize.FASTOCTREE)
+    painted = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
+    pauses = [round(1000 * seconds / len(painted))] * len(painted)
+    pauses[-1] += 2000
+    painted[0].save(path, save_all=True, append_images=painted[1:], duration=pauses, loop=0)
+    return Path(path)
