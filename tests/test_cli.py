@@ -3,6 +3,7 @@ import json
 import shutil
 
 import pytest
+from command_line import refused
 
 from colddiff_nb.__main__ import main
 from colddiff_nb.weights.pretrained import SHIPPED
@@ -31,12 +32,6 @@ def test_evaluate_then_table(run, capsys):
     assert [cell["method"] for cell in cells] == ["degraded", "direct", "algorithm1", "algorithm2"] and all(cell["n"] == 20 for cell in cells)
     assert main(["table", str(run)]) == 0
     assert "algorithm2" in capsys.readouterr().out
-
-
-def test_sample_paints_a_picture(run, tmp_path):
-    picture = tmp_path / "a new folder" / "picture.png"
-    assert main(["sample", str(run / "weights.safetensors"), "--output", str(picture), "--n", "2"]) == 0
-    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -75,37 +70,24 @@ def colour(tmp_path_factory):
     return folder / "weights.safetensors"
 
 
-def refused(arguments, capsys):
-    """The one line on stderr of a command that is refused before any work, with status 2."""
-    capsys.readouterr()
-    try:
-        code = main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        code = ended.code
-    printed = capsys.readouterr()
-    assert code == 2 and "Traceback" not in printed.err and not printed.out, printed
-    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1, printed.err
-    return printed.err
-
-
-@pytest.mark.parametrize("command", ["evaluate", "sample"])
+@pytest.mark.parametrize("command", [["evaluate"], ["restore", "--weights"]])
 def test_weights_and_images_of_another_colour_are_refused_before_images_are_read(
     command, run, colour, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr("colddiff_nb.data.loading.load", lambda *ignored, **options: pytest.fail("images were read"))
-    said = refused([command, run / "weights.safetensors", "--dataset", "cifar10"], capsys)
+    said = refused([*command, run / "weights.safetensors", "--dataset", "cifar10"], capsys)
     assert (
         "weights.safetensors restores grey images, and cifar10 is in colour: "
         "choose a grey data set, such as mnist5k"
         in said
     )
     assert "restores colour images, and mnist is grey: choose" in refused(
-        [command, colour, "--dataset", "mnist"], capsys
+        [*command, colour, "--dataset", "mnist"], capsys
     )
     assert "restores colour images, and fashion is grey" in refused(
-        [command, colour, "--dataset", "fashion"], capsys
+        [*command, colour, "--dataset", "fashion"], capsys
     )
-    assert "unknown data set 'MNIST'" in refused([command, colour, "--dataset", "MNIST"], capsys)
+    assert "unknown data set 'MNIST'" in refused([*command, colour, "--dataset", "MNIST"], capsys)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +98,15 @@ def test_weights_and_images_of_another_colour_are_refused_before_images_are_read
         (["evaluate", "--batch", "0"], "batch = 0: it must be at least 1"),
         (["evaluate", "--batch", "-3"], "batch = -3: it must be at least 1"),
         (["evaluate", "--n", "0"], "n = 0: it must be at least 1"),
-        (["sample", "--n", "0"], "n = 0: it must be at least 1"),
-        (["sample", "--n", "-1"], "n = -1: it must be at least 1"),
+        (["restore --weights", "--n", "0"], "n = 0: it must be at least 1"),
+        (["restore --weights", "--n", "-1"], "n = -1: it must be at least 1"),
     ],
 )
 def test_numbers_out_of_range_are_refused_before_images_are_read(
     arguments, message, run, capsys, monkeypatch
 ):
     monkeypatch.setattr("colddiff_nb.data.loading.load", lambda *ignored, **options: pytest.fail("images were read"))
-    assert message in refused([arguments[0], run / "weights.safetensors", *arguments[1:]], capsys)
+    assert message in refused([*arguments[0].split(), run / "weights.safetensors", *arguments[1:]], capsys)
 
 
 def test_until_must_be_a_step(tmp_path, capsys):
@@ -141,7 +123,7 @@ def test_the_demo_refuses_a_recipe_that_is_not_there_before_it_trains(capsys):
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + 64 * "0" + "\nsize 2100000\n"
 
 
-@pytest.mark.parametrize("command", [["evaluate"], ["sample"], [*TRAIN, "--run", "new", "--init"]])
+@pytest.mark.parametrize("command", [["evaluate"], ["restore", "--weights"], [*TRAIN, "--run", "new", "--init"]])
 def test_what_is_given_in_place_of_weights_is_named(command, run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()

@@ -39,7 +39,7 @@ def like_mnist(image: Image.Image) -> Image.Image:
     page = Image.new("L", (28, 28))
     if box := ink.point([255 * (value > 100) for value in range(256)]).getbbox():
         mark = ImageOps.contain(ink.crop(box), (20, 20), Image.Resampling.LANCZOS)
-        down, across = (round(13.5 - np.average(np.arange(len(sums)), weights=sums))
+        down, across = (round(14 - np.average(np.arange(len(sums)), weights=sums))
                         for sums in (np.asarray(mark).sum(1), np.asarray(mark).sum(0)))
         page.paste(mark, (across, down))
     return page.resize((32, 32), Image.Resampling.BILINEAR)

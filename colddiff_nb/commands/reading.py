@@ -17,7 +17,7 @@ from colddiff_nb.data.own_folder import endings
 from colddiff_nb.data.own_image import open_image, to_x0
 from colddiff_nb.weights.pretrained import Model
 
-EXAMPLE = Path(__file__).parents[1] / "data" / "coffee.jpg"  # by Rachel Michetti, CC0
+EXAMPLE = Path(__file__).parents[1] / "data" / "files" / "coffee.jpg"  # by Rachel Michetti, CC0
 MARK = "-restored"  # ends the names of what is written
 
 

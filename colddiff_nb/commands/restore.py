@@ -68,6 +68,7 @@ class Restore:
             self._restore_data_set(asked)
         else:
             self._restore_pictures(asked)
+        print("\nnext: look at the .gif, then try another --task, or a smaller --severity")
 
     def _check_choices(self) -> None:
         """Raise ValueError for options that exclude each other."""

@@ -228,7 +228,7 @@ fields = {"T": one_of(1, 2, None), "pooling": one_of("area", "bicubic"), "networ
 recipes = st.tuples(spoilt({"name": one_of("smoke", "quick", "paper"), "task": one_of("deblur", "inpaint", "superres"),
                             "dataset": one_of("mnist5k", "cifar10")}), st.just({}) | some_of(fields) | some_of({"unknown": junk}))
 words = st.sampled_from([
-    "train", "evaluate", "sample", "table", "report", "smoke", "quick", "small", "--help", "--task", "superres", "--dataset", "mnist5k", "--T",
+    "train", "evaluate", "restore", "--weights", "--severity", "--measured", "table", "report", "smoke", "quick", "small", "--help", "--task", "superres", "--dataset", "mnist5k", "--T",
     "--steps", "--widths", "--run", "--init", "--resume-from", "--until", "--batch", "--n", "--learning-rate", "--flip", "--methods", "direct",
     "--measurement-precision", "8bit", "--precision", "0", "1", "8", "-1", "1e9", "nan", "run", "../run", "../run/weights.safetensors",
     "../run/step-00000002.pt", "folder:../run/", "photos", "MNIST", ".", "", "\0",
@@ -236,7 +236,7 @@ words = st.sampled_from([
 commands = st.one_of(
     st.lists(words, max_size=6),
     st.tuples(one_of("train smoke", "train quick"), st.lists(words, max_size=4)).map(lambda drawn: [*drawn[0].split(), *drawn[1]]),
-    st.tuples(one_of("evaluate", "sample", "table"), words, words, words).map(list),
+    st.tuples(one_of("evaluate", "restore", "table"), words, words, words).map(list),
     st.just(["report"])).filter(lambda line: not {"mnist", "cifar10", "demo", "--fid", "--degraded"} & set(line))  # downloads, or minutes
 
 GOOD = [picture(mode, (32, 32), "PNG", 1, []) for mode in ("RGB", "RGBA", "P", "I;16")]
