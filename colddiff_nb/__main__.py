@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from colddiff_nb.commands.common import at_least_1, images_for
+from colddiff_nb.commands.common import at_least_1, changed, check_severity, images_for
 from colddiff_nb.commands.restore import Restore
 from colddiff_nb.storage import runtime
 from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
-
     NamedRecipe = Recipe
 else:  # a choice of the named recipes on the command line, each field of which can be changed
     NamedRecipe = tyro.extras.subcommand_type_from_defaults(
@@ -83,20 +82,14 @@ class Evaluate:
     batch: int = 100
 
     def __call__(self) -> None:
-        from colddiff_nb.degradations import make
         from colddiff_nb.metrics import load_inception
         from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
         from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
-        at_least_1(batch=self.batch, n=self.n, size=self.size)
+        at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
-        T, size = degrade.T if self.T is None else self.T, self.size or degrade.size
-        if not 1 <= T <= degrade.T:
-            raise ValueError(f"T = {T}: these weights were trained for severities 1..{degrade.T}")
-        if getattr(network, "only_size", None) not in (None, size):
-            raise ValueError(f"size = {size}: these weights restore {degrade.size} x {degrade.size} images; "
-                             "leave it out, or train others with that size")
-        degrade = make(**degrade.options | {"T": T, "size": size})
-        images = images_for(metadata, self.weights, self.dataset, self.split, self.data, size)
+        check_severity("T", self.T, degrade.T)
+        degrade = changed(degrade, network, T=self.T, size=self.size)
+        images = images_for(metadata, self.weights, self.dataset, self.split, self.data, degrade.size)
         path, here = weights_file(self.weights).resolve(), runtime.device()
         folder = self.weights.parent
         if path.parent == SHIPPED:  # which is part of the package

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from colddiff_nb.data.names import channels
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from colddiff_nb.data.loading import Images
+    from colddiff_nb.degradations.contract import Degradation
 
 
 def at_least_1(**numbers: int | None) -> None:
@@ -29,3 +32,26 @@ def images_for(metadata: dict[str, Any], weights: Path | str, dataset: str | Non
         raise ValueError(f"{weights} restores {theirs} images, and {dataset} is {other}: "
                          f"choose a {theirs} data set, such as {mend}")
     return load(dataset, split, data, size)
+
+
+def check_severity(name: str, value: int | None, T: int) -> None:
+    """Raise ValueError for a severity that weights were not trained for."""
+    if value is not None and not 1 <= value <= T:
+        raise ValueError(f"{name} = {value}: these weights were trained for severities 1..{T}")
+
+
+def changed(degrade: Degradation, network: nn.Module, **options: Any) -> Degradation:
+    """Return the degradation of weights with other options; None leaves one as it is.
+
+    Raises:
+        ValueError: the weights do not know that size, or the options cannot be.
+    """
+    from colddiff_nb.degradations import make
+    chosen = {name: value for name, value in options.items() if value is not None}
+    size = chosen.get("size", degrade.size)
+    if size not in range(8, 129, 8):
+        raise ValueError(f"size = {size}: it must be a multiple of 8, from 8 to 128")
+    if getattr(network, "only_size", None) not in (None, size):
+        raise ValueError(f"size = {size}: these weights restore {degrade.size} x {degrade.size} images; "
+                         "leave it out, or train others with that size")
+    return make(**degrade.options | chosen)

@@ -45,7 +45,7 @@ def take(path: Path, asked: Asked, model: str) -> Taken:
     seen = not in_colour(image) if asked.measured else is_digit(image)
     digit = model == "mnist" or model == "auto" and seen
     found = model_for(asked, 1 if digit else 3)
-    channels, size = channels_of(found[2]["recipe"]["dataset"]), found[2]["size"]
+    channels, size = channels_of(found[2]["recipe"]["dataset"]), found[1].size
     if asked.measured:
         x = measurement(image, channels, size, path)
         given: dict[str, Tensor] = {}
@@ -53,7 +53,7 @@ def take(path: Path, asked: Asked, model: str) -> Taken:
         as_digit = digit and channels == 1
         x = to_x0(like_mnist(image) if as_digit else image, channels, size)
         scaled = "made like MNIST's" if as_digit else f"scaled to {size} x {size}"
-        given = {"your picture": to_x0(image, 3, SIDE), scaled: x}
+        given = {"your picture": to_x0(image, 3, SIDE // size * size), scaled: x}
     remarks = []
     if model == "auto" and not asked.weights:
         kind, other, name = ("digit", "photograph", "cifar10") if digit else ("photograph", "digit", "mnist")

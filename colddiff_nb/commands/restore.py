@@ -44,6 +44,8 @@ class Restore:
     """The file is a measurement x_T already, of 8 bits: nothing is degraded."""
     mask_centre: tuple[int, int] | None = None
     """Row and column of a mask's centre; by default drawn by the seed."""
+    size: int | None = None
+    """Pixels a side, by default those of the weights. Only --task inpaint takes others."""
     measurement_precision: Literal["float32", "8bit"] | None = None
     """8bit rounds the degraded picture as a file would; by default what the weights were made for."""
     dataset: str | None = None
@@ -62,7 +64,7 @@ class Restore:
         at_least_1(n=self.n)
         self._check_choices()
         precision = "8bit" if self.measured else self.measurement_precision
-        asked = Asked(self.task, self.weights, self.severity, self.mask_centre, precision,
+        asked = Asked(self.task, self.weights, self.severity, self.mask_centre, self.size, precision,
                       self.methods, self.seed, self.measured)
         if self.dataset or self.weights and not self.pictures:
             self._restore_data_set(asked)
@@ -120,10 +122,11 @@ class Restore:
         from colddiff_nb.data.names import channels
         from colddiff_nb.data.pixels import to_float
         model = model_for(asked, channels(self.dataset) if self.dataset else 0)
-        images = images_for(model[2], self.weights or "the model", self.dataset, "test", self.data)
+        images = images_for(model[2], self.weights or "the model", self.dataset, "test", self.data,
+                            model[1].size)
         x0 = to_float(images.pixels[:self.n or 8])
         print(f"the first {len(x0)} test images of {images.name}")
-        stem = f"{short_name(images.name, images.checksum)}-{model[1].task}"
+        stem = f"{short_name(images.name, checksum=images.checksum)}-{model[1].task}"
         self._show(asked, model, x0, {"original": x0}, self.output or Path(), stem)
 
     def _show(self, asked: Asked, model: Model, x: Tensor, given: dict[str, Tensor], folder: Path,

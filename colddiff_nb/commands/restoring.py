@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from colddiff_nb.commands.common import changed, check_severity
 from colddiff_nb.degradations.contract import DrawnDegradation
-from colddiff_nb.degradations.tasks import make, measure
+from colddiff_nb.degradations.tasks import measure
 from colddiff_nb.metrics import rmse
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage.runtime import true_float32
@@ -27,6 +28,7 @@ class Asked:
     weights: Path | None = None  # a file of the reader's own
     severity: int | None = None
     mask_centre: tuple[int, int] | None = None
+    size: int | None = None
     precision: str | None = None  # of x_T
     methods: Sequence[str] = tuple(SAMPLERS)
     seed: int = 0
@@ -68,13 +70,11 @@ def model_for(asked: Asked, channels: int) -> Model:
     task = degrade.task
     if asked.task not in (None, task):
         raise ValueError(f"{asked.weights} restores {task}: leave out --task {asked.task}")
-    if asked.severity is not None and not 1 <= asked.severity <= degrade.T:
-        raise ValueError(f"severity = {asked.severity}: "
-                         f"these weights were trained for severities 1..{degrade.T}")
-    if asked.mask_centre is not None:
-        if task != "inpaint":
-            raise ValueError(f"--mask-centre is for --task inpaint, not for {task}: leave it out")
-        degrade = make(**degrade.options | {"center": asked.mask_centre})
+    if asked.mask_centre and task != "inpaint":
+        raise ValueError(f"--mask-centre is for --task inpaint, not for {task}: leave it out")
+    check_severity("severity", asked.severity, degrade.T)
+    options = {"center": asked.mask_centre} if asked.mask_centre else {}
+    degrade = changed(degrade, network, size=asked.size, **options)
     if asked.measured and degrade.random and set(asked.methods) != {"direct"}:
         where = "say where the mask is, --mask-centre ROW COL, or " * (task == "inpaint")
         raise ValueError(f"{task} is random, and the algorithms must repeat it: {where}use --method direct")

@@ -149,6 +149,13 @@ def test_a_small_severity_and_eight_bits_are_obeyed(tmp_path, monkeypatch, capsy
     assert errors[0] < errors[1] < errors[2]
 
 
+@pytest.mark.parametrize("size", [24, 64])
+def test_masks_take_other_sizes(size, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    restore("--task", "inpaint", "--size", size, "--method", "direct")
+    assert f"scaled to {size} x {size} pixels" in capsys.readouterr().out
+
+
 def test_images_of_a_data_set_and_own_weights(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     restore("--dataset", "mnist5k", "--n", "3")
@@ -195,6 +202,8 @@ def test_what_is_transparent_becomes_what_is_not_there(mark, ground):
     (["a.png", "--measured", "--measurement-precision", "float32"], "--measured files hold 8 bits"),
     (["a.png", "--dataset", "photos"], "leave out the pictures"),
     (["--dataset", "photos", "--model", "cifar10"], "leave out --model"),
+    (["a.png", "--size", "64"], "size = 64: these weights restore 32 x 32 images"),
+    (["a.png", "--task", "inpaint", "--size", "60"], "size = 60: it must be a multiple of 8"),
     (["--n", "0"], "n = 0: it must be at least 1"),
     (["a.png", "--output", "a.png/folder"], "cannot use a.png/folder"),
 ])
