@@ -1,15 +1,21 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
-# # 2 · Training: what it costs, what it looks like, and how to survive a crash
+# # 2 · Appendix: training
+# Training a cold diffusion model repeats one step: degrade an image, let the network guess the original, make the error smaller.
 #
-# A network R is trained to answer a degraded image $D(x_0, t)$ and its severity $t$ with the original: the loss is $|R(D(x_0, t), t) - x_0|$. Here you
+# ```text
+# x_0 ──►  D(x_0, t)  ──►  x_t  ──►  R(x_t, t)  ──►  guess  ──►  loss = mean |guess - x_0|
+#              ▲                         ▲                          │
+#              └─ schedule draws t ─────┘        R is changed  ◄───┘
+# ```
+# When you have finished, you will be able to
+# - write the loss, and say why the network is told the severity,
+# - say what a severity schedule buys, and at what price,
+# - stop a training at any moment, and resume it bit for bit,
+# - calculate what a training costs, before you start it.
 #
-# 1. see what each recipe costs, measured on this machine;
-# 2. watch a training live, kill it in the middle (really), and let it go on as if nothing had happened;
-# 3. see what becomes of a network that is too simple;
-# 4. start the long run, on a rented GPU with its files on Google Drive.
-#
-# Fifteen minutes; no GPU needed.
+# ($T$ is the largest severity, $t$ a severity in training. The severity $s$ of a sampler does not occur here.) Running takes four minutes on
+# two CPU cores, reading about ten. You need notebook 00.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -38,471 +44,306 @@ sys.path.insert(0, str(home))
 from colddiff_nb.notebook import setup; settings = setup()
 
 # %% tags=["parameters"]
-DATA = settings.dataset("mnist")  # without internet: "mnist5k"
-RUNS = settings.runs / "notebook-02"  # emptied below, so that each Run All starts at step 0
-USE_DRIVE = False  # on Colab: keep the runs of section 5 on your Google Drive
-RUN_LONG = False  # section 5: the course report's 200,000 steps, for a GPU such as an A100
-NAMED = settings.choose("quick", "smoke")
-STEPS = settings.choose((16, 64, 256), (4, 8, 32))  # where pictures are taken; the last one is the end of the training
-
-# %% [markdown]
-# ## 1 · Recipes and their cost
-# A recipe is everything that decides what a training gives, one frozen dataclass. These are the named ones.
+WEIGHTS = "shipped"  #@param ["shipped", "mine"]
+USE_DRIVE = False  #@param {type: "boolean"}
+RUN_LONG = False  #@param {type: "boolean"}
+DATA = settings.dataset("mnist")  # offline: mnist5k, 5,000 of its digits
+RUNS = settings.runs / "notebook-02"  # emptied below: each Run All starts anew
+NAMED, STEPS = settings.choose(("quick", 256), ("smoke", 32))
+IMAGES = settings.choose(500, 50)  # images behind every number
 
 # %%
-import torch
+import shutil, subprocess, time
+import pandas, torch
 import matplotlib.pyplot as plt
 from IPython.display import display
 from colddiff_nb.data import load, to_float
-from colddiff_nb.notebook import show
-from colddiff_nb.training import RECIPES, recipe
-
-print(f"{'recipe':8}{'steps':>9}{'images a step':>15}{'images seen':>14}   network, optimiser")
-for name in RECIPES:
-    r = recipe(name, "deblur", "mnist")
-    print(f"{name:8}{r.steps:9,}{r.batch * r.accumulate:15}{r.images_seen:14,}   {r.network}, Adam {r.learning_rate:g} {r.schedule}, EMA {r.ema}")
-
-# %% [markdown]
-# The cost of a recipe is its images divided by the images a second of your machine. `measure` takes a few optimiser steps with random images: of the first it
-# counts the arithmetic, the others it times.
-#
-# **Predict.** How many days would the paper's recipe take on this machine?
-
-# %%
-import time
-from torch.utils.flop_counter import FlopCounterMode
-
-
-def measure(r, batch, steps):
-    """(images a second, operations an image, parameters) of a recipe's network in training, here."""
-    degrade = r.degradation().to(settings.device)
-    network = r.build(degrade).to(settings.device)
-    optimizer = torch.optim.Adam(network.parameters(), 1e-5)
-    x0, t = torch.rand(batch, 1, 32, 32, device=settings.device) * 2 - 1, torch.full((batch,), degrade.T, device=settings.device)
-
-    def step():
-        loss = (network(degrade(x0, t), t) - x0).abs().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        loss.item()  # waits for the GPU
-
-    with FlopCounterMode(display=False) as counter:
-        step()
-    start = time.perf_counter()
-    for _ in range(steps):
-        step()
-    return steps * batch / (time.perf_counter() - start), counter.get_total_flops() / batch, sum(p.numel() for p in network.parameters())
-
-# %% [markdown]
-# Recipes that share a network share its rate.
-
-# %%
-measured, cost = {}, {}
-for name in RECIPES:
-    r = recipe(name, "deblur", "mnist")
-    size = settings.choose((8, 1), (1, 1)) if r.network == "paper" else settings.choose((64, 4), (4, 1))
-    if (r.network, r.widths) not in measured:
-        measured[r.network, r.widths] = measure(r, *size)
-    cost[name] = measured[r.network, r.widths]
-print(f"{'recipe':8}{'parameters':>12}{'images/s here':>15}{'hours here (estimate)':>23}")
-for name, (speed, _, parameters) in cost.items():
-    print(f"{name:8}{parameters:12,}{speed:15,.2f}{recipe(name, 'deblur', 'mnist').images_seen / speed / 3600:23,.3f}")
-print(f"What you saw: the paper's recipe would take {recipe('paper', 'deblur', 'mnist').images_seen / cost['paper'][0] / 86_400:,.0f} days here.")
-
-# %% [markdown]
-# **What you saw.** Rates were measured just now, on a machine that may have had other work to do; hours are estimates, images divided by the rate: nobody ran the long recipes here.
-#
-# For a GPU there is an estimate that needs no measurement: the operations of one training image (counted above) against the GPU's peak in float32. The paper's networks need true
-# float32 (notebook 01 shows why), so the much larger peaks of tensor cores do not count. A training reaches a part of the peak only: expect two to four times as long, and put
-# the rate that your own GPU prints in the place of this estimate.
-
-# %%
-PEAK = {"T4": 8.1e12, "A100": 19.5e12, "L4": 30.3e12, "H100": 67e12}  # float32 operations a second, from the maker's data sheets
-for name in ("report", "paper"):
-    r, operations = recipe(name, "deblur", "mnist"), cost[name][1]
-    hours = {gpu: r.images_seen * operations / peak / 3600 for gpu, peak in PEAK.items()}
-    print(f"{name}: {operations / 1e9:.1f} G operations an image; estimate at peak:", ", ".join(f"{value:.1f} hours ({gpu})" for gpu, value in hours.items()))
-
-# %% tags=["nbval-check-output"]
-assert recipe("paper", "deblur", "mnist").images_seen == 700_000 * 64 == 44_800_000
-assert recipe("report", "deblur", "mnist").images_seen == 200_000 * 64
-print("ok: the paper's recipe sees 44.8 million images, the report's 12.8 million: every MNIST training digit hundreds of times")
-
-# %% [markdown]
-# ## 2 · A training, live
-# `train(recipe, folder)` is the whole loop. Every `evaluate_every` steps it calls `on_evaluate(step, network)`; ours restores eight digits that training never sees and
-# redraws one figure in place. This works in Colab and in JupyterLab, and what stays in the file is an ordinary picture.
-
-# %%
-import csv
-import shutil
 from colddiff_nb.metrics import rmse
+from colddiff_nb.notebook.model_choice import choose_model
+from colddiff_nb.notebook.pictures import grid
+from colddiff_nb.notebook.settings import long_runs, show
 from colddiff_nb.sampling import direct
-from colddiff_nb.training import train
-
-shutil.rmtree(RUNS, ignore_errors=True)
-RUNS.mkdir(parents=True)
-RECIPE = recipe(NAMED, "superres", DATA, steps=STEPS[-1], evaluate_every=STEPS[0], save_every=STEPS[0] // 2, rollout=0.0)
-FOLDER = RUNS / "live"
-train_images = load(DATA, "train", settings.data)
-x0 = to_float(load(DATA, "validation" if DATA == "mnist" else "test", settings.data).pixels[:100])
-degrade = RECIPE.degradation()
-x_T = degrade(x0, degrade.T)
-print(f"{RECIPE.name}: {RECIPE.steps} steps of {RECIPE.batch} images, {degrade.task} on {DATA}, T = {degrade.T}")
-
-# %%
-def curve(folder):
-    """Steps and losses so far: each loss is the mean since the row before."""
-    path = folder / "curve.csv"
-    rows = list(csv.DictReader(path.open())) if path.is_file() else []
-    return [int(row["images"]) for row in rows], [float(row["loss"]) for row in rows]
-
-
-def story(pictures, folder, killed=None):
-    """The figure to remember: eight digits at several moments, above the curve of the loss."""
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 8), layout="constrained", height_ratios=[3, 2])
-    rows = {"measured": x_T[:8], **pictures, "original": x0[:8]}
-    mosaic = torch.cat([torch.cat(list(torch.nn.functional.pad(row[:, 0], (1, 1, 1, 1), value=1.0)), 1) for row in rows.values()], 0)
-    top.imshow(mosaic.clamp(-1, 1), cmap="gray", vmin=-1, vmax=1)
-    top.set(xticks=[], yticks=[34 * i + 16 for i in range(len(rows))], yticklabels=list(rows))
-    bottom.plot(*curve(folder), "o-", color="#0072b2", label="loss, mean since the last point")
-    bottom.set(xlabel="images seen", ylabel="L1 loss", xlim=(0, RECIPE.images_seen * 1.02))
-    bottom.grid(color="#d4d4d4")
-    if killed:
-        bottom.axvline(killed * RECIPE.batch, color="#d55e00", linestyle="--", label=f"killed; went on from step {killed}")
-    bottom.legend()
-    return figure
-
-# %%
-class Live:
-    """on_evaluate for train: keeps pictures, redraws the figure in place."""
-    def __init__(self):
-        self.pictures, self.killed = {}, None
-        self.open()
-
-    def open(self):
-        """Show the figure here from now on."""
-        self.handle = display(*self.figure(), display_id=True, metadata=self.alt)
-
-    alt = {"image/png": {"alt": "Eight digits as measured, restored at several moments of the training, and original, above the curve of the loss."}}
-
-    def figure(self):
-        figure = story(self.pictures, FOLDER, self.killed)
-        plt.close(figure)
-        return (figure,)
-
-    def draw(self):
-        self.handle.update(*self.figure(), metadata=self.alt)
-
-    def __call__(self, step, network):
-        restored = direct(network, degrade.to(settings.device), x_T.to(settings.device)).cpu()
-        if step in STEPS:
-            self.pictures[f"{step * RECIPE.batch:,} images"] = restored[:8]
-        self.draw()
-        return {"rmse_direct": rmse(restored, x0)}
-
-# %% [markdown]
-# **Predict.** After a thousand images, what will the network have learned: strokes, blobs, or nothing?
-
-# %%
-live, lines = Live(), []
-train(RECIPE, FOLDER, images=train_images, until=STEPS[1], on_evaluate=live, log=lines.append)
-live.draw()
-images, losses = curve(FOLDER)
-print(f"What you saw: the loss fell from {losses[0]:.3f} to {losses[-1]:.3f} within {images[-1]:,} images")
-
-# %% [markdown]
-# ## 3 · Killed for real
-# The same training goes on in a process of its own, `python -m colddiff_nb train ...`. When it has written a few checkpoints, it is killed with SIGKILL: no warning, no
-# chance to save, as when a Colab runtime is taken away or the power fails.
-#
-# **Predict.** Where will the loss go on: where it was, higher, or from the start?
-
-# %%
-import subprocess
-
-options = {"task": RECIPE.task, "dataset": DATA, "steps": RECIPE.steps, "evaluate-every": RECIPE.evaluate_every, "save-every": RECIPE.save_every,
-           "rollout": RECIPE.rollout, "run": FOLDER.resolve(), "data": settings.data.resolve()}
-command = ["train", RECIPE.name, *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
-
-
-def newest_checkpoint():
-    return max(int(path.stem.split("-")[1]) for path in FOLDER.glob("step-*.pt"))
-
-
-with open(RUNS / "log.txt", "w") as log:
-    process = subprocess.Popen([sys.executable, "-m", "colddiff_nb", *command], cwd=settings.home, stdout=log, stderr=subprocess.STDOUT)
-    while newest_checkpoint() < 2 * STEPS[1] - STEPS[0] and process.poll() is None:
-        time.sleep(0.02)
-    process.kill()  # SIGKILL
-    print(f"killed: exit status {process.wait()}; the newest checkpoint is of step {newest_checkpoint()} of {RECIPE.steps}")
-
-# %% [markdown]
-# The same call as before, in this notebook. It finds the newest intact checkpoint by itself.
-
-# %%
-live.killed, lines = newest_checkpoint(), []
-live.open()
-train(RECIPE, FOLDER, images=train_images, on_evaluate=live, log=lines.append)
-live.draw()
-print("What you saw:", next(line for line in lines if line.startswith("resumed")).split(" from")[0])
-
-# %% tags=["nbval-check-output"]
-images, losses = curve(FOLDER)
-assert 0 < live.killed < RECIPE.steps and f"resumed at step {live.killed}" in " ".join(lines)
-assert images == sorted(set(images)) and images[-1] == RECIPE.images_seen
-print("ok: killed in the middle, resumed at the step of its newest checkpoint, and trained to its last step; no step is in the curve twice or missing")
-
-# %% [markdown]
-# Was nothing lost? Train a twin that nobody kills, to just beyond the kill, and compare its losses row by row.
-
-# %%
-twin = RUNS / "twin"
-until = min(RECIPE.steps, (live.killed // STEPS[0] + 1) * STEPS[0])
-train(RECIPE, twin, images=train_images, until=until, log=lambda line: None)
-apart = [abs(mine - its) for mine, its in zip(losses, curve(twin)[1])]
-print(f"{len(apart)} rows compared, up to step {until}: largest difference of the losses {max(apart):.2g}")
-
-# %% tags=["nbval-check-output"]
-assert max(apart) < 0.01 * losses[0]
-print("ok: the killed training has the losses of a twin that nobody killed")
-
-# %% [markdown]
-# That needs two things in a checkpoint that are often forgotten: the **optimiser's state** (Adam's running means; without them the first steps after a resume are wild)
-# and the **randomness**. Here each step draws its images, severities and masks from (seed, step) alone, so there is no generator to save:
-
-# %% tags=["nbval-check-output"]
+from colddiff_nb.training import recipe, train
 from colddiff_nb.training.loop import draw_batch
 
-first = draw_batch(RECIPE, degrade, 1_000, step=12).index
-draw_batch(RECIPE, degrade, 1_000, step=13)
-assert torch.equal(first, draw_batch(RECIPE, degrade, 1_000, step=12).index)
-print("ok: step 12 draws the same images whatever was drawn before it")
-
 # %% [markdown]
-# ### What happens without
-# The course report's code saved the network but not the optimiser. Its own metrics file shows each resume: a step that was scored twice.
+# ## 1 · What does a training minimise?
+# The loss is the mean distance between guess and original, over images and severities:
+# $$\min_R \; \mathbb E_{x_0,\,t} \; \lVert R(D(x_0, t), t) - x_0 \rVert_1 .$$
 #
-# **Predict.** The worst resume came after 40,000 steps. How many more did it take to be back at the SSIM from before it?
-
-# %%
-with open(settings.home / "results" / "report" / "mnist.csv") as file:
-    report = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-resumes = [i for i in range(1, len(report)) if report[i]["step"] == report[i - 1]["step"]]
-worst = min(resumes, key=lambda i: report[i]["ssim"] - report[i - 1]["ssim"])
-lost = next(row["step"] for row in report[worst:] if row["ssim"] >= report[worst - 1]["ssim"]) - report[worst]["step"]
-figure, axes = plt.subplots(figsize=(9, 3.6), layout="constrained")
-axes.plot([row["step"] for row in report], [row["ssim"] for row in report], "o-", color="#1a1a1a", markersize=4, label="SSIM of the course report, deblurring MNIST")
-axes.plot([report[i]["step"] for i in resumes], [report[i]["ssim"] for i in resumes], "s", color="#d55e00", markersize=9, fillstyle="none", label="scored again after a resume")
-axes.set(xlabel="steps", ylabel="SSIM", ylim=(0, None))
-axes.grid(color="#d4d4d4")
-axes.legend(loc="lower right")
-show(figure, "SSIM of the course report over its steps, with the rows after a resume marked: at one of them it falls steeply.")
-print(f"What you saw: after that resume it took {lost:,.0f} steps to be back at the old SSIM")
+# *With numbers.* An image has two pixels, 1 and -1. The guess is 0.5 and -1. The loss is $(0.5 + 0) / 2 = 0.25$.
+#
+# Our task is *inpainting*: a grey hole grows over a digit, with $T = 50$. A **recipe** holds every setting that affects the result.
+# **Predict.** An untrained network of this package returns $x_t$ unchanged. What is its loss?
 
 # %% tags=["nbval-check-output"]
-before, after = report[worst - 1], report[worst]
-assert before["step"] == after["step"] == 40_000
-print(f"ok: in the report's file the largest fall at a resume is at step {after['step']:,.0f}: SSIM {before['ssim']:.3f} to {after['ssim']:.3f}")
-assert lost > before["step"]
-print(f"ok: the way back took {lost:,.0f} steps, more than all steps before it")
+often = {"evaluate_every": STEPS // 16, "save_every": STEPS // 32, "rollout": 0.0}
+RECIPE = recipe(NAMED, "inpaint", DATA, steps=STEPS, **often)
+train_images = load(DATA, "train", settings.data)
+unseen = load(DATA, "validation" if DATA == "mnist" else "test", settings.data)
+x0 = to_float(unseen.pixels[:IMAGES])  # (N, 1, 32, 32) in [-1, 1]
+D = RECIPE.degradation().draw(IMAGES, torch.Generator().manual_seed(0))
+x_T, T = D(x0, D.T), torch.full((IMAGES,), D.T)
+loss = (RECIPE.build(D.degrade)(x_T, T, T) - x0).abs().mean()
+assert torch.isclose(loss, (x_T - x0).abs().mean())
+print("ok: the untrained network's loss is what the hole took")
 
 # %% [markdown]
-# ## 4 · A network that is too simple
-# The course report's lesson: its first network was too simple. Three simplifications of the small network, each trained for the same few
-# seconds on the same images: without the connections from encoder to decoder, without being told the severity, with few channels.
+# ## 2 · What does a network learn first?
+# `train(recipe, folder)` is the whole loop. Now and then it calls `on_evaluate(step, network)`. Ours restores four digits that training never
+# sees, and redraws one picture in place, so that you can watch.
+# **Predict.** After a thousand images, what will stand in the hole: nothing, a blob, or strokes?
+
+# %%
+shutil.rmtree(RUNS, ignore_errors=True)
+LOOKS, columns = (STEPS // 16, STEPS // 4, STEPS), {"measured": x_T[:4]}
+view = {"exclude": ["image/jpeg"], "metadata": {"image/png": {
+    "alt": "Four digits with a hole, restored after more and more training, and their originals."}}}
+
+def live(step, network):
+    """Restore the unseen digits, and show them beside earlier looks."""
+    restored = direct(network, D, x_T.to(settings.device)).cpu()
+    if step in LOOKS:
+        columns[f"{step * RECIPE.batch:,} images"] = restored[:4]
+        handle.update(grid(columns | {"original": x0[:4]}), **view)
+    return {"rmse": rmse(restored, x0)}
+
+# %%
+handle = display(grid(columns | {"original": x0[:4]}), display_id=True, **view)
+clock, quiet = time.perf_counter(), {"images": train_images, "log": lambda line: None}
+network = train(RECIPE, RUNS / "towards-T", on_evaluate=live, **quiet)
+rate = RECIPE.images_seen / (time.perf_counter() - clock)  # images a second
+first, *_, last = pandas.read_csv(RUNS / "towards-T" / "curve.csv").rmse
+print(f"What you saw: the RMSE on unseen digits is {rmse(x_T, x0):.3f} with the hole,",
+      f"{first:.3f} after the first look, {last:.3f} at the end.", sep="\n  ")
+assert settings.smoke or last < 0.7 * first < 0.7 * rmse(x_T, x0)
+
+# %% [markdown]
+# **What you saw.** Blobs come first, strokes later. L1 asks for the *median* of all plausible digits. Notebook 04, section 3, has a picture of
+# that.
 #
-# **Predict.** Which simplification hurts inpainting most?
+# ## 3 · What does a severity schedule do?
+# Each image of a batch gets its own $t$. The paper draws it evenly from $1, \dots, T$. With $T = 50$, only 2 % of the images are then seen at
+# $T$, where restoration starts. The schedule *towards-T* of our recipe takes 60 % of them at $T$, 20 % evenly, and 20 % rising in $t$. Together
+# $0.6 + 0.2 / 50 + 0.2 \cdot 0.04 = 61\,\%$ are at $T$.
+# **Predict.** Train again, with the even schedule and equally many images. At which severities will it be better, at which worse?
+
+# %% tags=["nbval-check-output"]
+even = recipe(NAMED, "inpaint", DATA, steps=STEPS, severities="uniform", **often)
+share = [float(torch.cat([draw_batch(one, D.degrade, 1_000, step).t == D.T for step in range(200)])
+               .float().mean()) for one in (even, RECIPE)]
+assert share[0] < 0.04 and 0.55 < share[1] < 0.67
+print("ok: by the schedule towards-T a network sees x_T more than ten times as often")
 
 # %%
-VARIANTS = {"whole network": {}, "no skip connections": {"skips": False}, "no severity input": {"time_input": False}, "fewer channels": {"widths": (8, 16, 40)}}
-inpainting = recipe(NAMED, "inpaint", DATA, steps=settings.choose(120, 4), batch=settings.choose(32, 8), evaluate_every=1_000, save_every=1_000, rollout=0.0)
-D = inpainting.degradation().draw(len(x0), torch.Generator().manual_seed(0))
-masked, rows, errors = D(x0, D.T), {}, {}
-for name, changes in VARIANTS.items():
-    choice = recipe(NAMED, "inpaint", DATA, **{field: getattr(inpainting, field) for field in ("steps", "batch", "evaluate_every", "save_every", "rollout")} | changes)
-    network = train(choice, RUNS / name.replace(" ", "-"), images=train_images, log=lambda line: None)
-    restored = direct(network.cpu(), D, masked)
-    rows[name], errors[name] = restored[:8], rmse(restored, x0)
-
-# %%
-from colddiff_nb.notebook.pictures import grid
-
-shown = {"masked": masked[:8], **rows, "original": x0[:8]}
-labels = [f"{name}, RMSE {errors[name]:.3f}" if name in errors else name for name in shown]
-columns = {f"{i + 1}": torch.stack([images[i] for images in shown.values()]) for i in range(8)}
-show(grid(columns, 2, labels, f"Inpainting after {inpainting.images_seen:,} images"), "Eight digits masked, restored by four networks, and original.")
-worst = max(errors, key=errors.get)
-print(f"What you saw: RMSE {rmse(masked, x0):.3f} (masked),", ", ".join(f"{error:.3f} ({name})" for name, error in errors.items()), f"- the highest: {worst}")
+networks = {"even": train(even, RUNS / "even", **quiet).cpu(), "towards-T": network.cpu()}
+SEVERITIES = (1, 5, 10, 20, 30, 40, 50)
+figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+errors = []
+for (name, one), style in zip(networks.items(), ("C1s--", "C0o-")):
+    errors.append([rmse(direct(one, D, D(x0, t), t), x0) for t in SEVERITIES])
+    axes.plot(SEVERITIES, errors[-1], style)
+    axes.text(50.8, errors[-1][-1], name, va="center")
+axes.set(xlabel="severity t", ylabel="RMSE of one guess", ylim=(0, None), xlim=(0, 58),
+         title="One network, equally many images, two schedules")
+show(figure, "RMSE by severity: the even schedule is lower at small t, towards-T at large t.")
+small, large = ([line[k] for line in errors] for k in (1, -1))
+print("What you saw: RMSE, even and towards-T: {:.3f}, {:.3f} at t = 5".format(*small),
+      "and {:.3f}, {:.3f} at t = 50.".format(*large))
+assert settings.smoke or (small[0] < 0.95 * small[1] and large[1] < 0.97 * large[0])
 
 # %% [markdown]
-# **What you saw.** One seed and a few thousand images: differences of a few percent are chance, large ones are not. Without skip connections all that
-# the network adds has to pass through its narrow middle, 8 x 8 in size: what is fine in it is lost. Longer ablations with several seeds, where they were run:
+# **What you saw.** A schedule spends a budget. What is gained at $T$ is paid for at small $t$. Direct restoration asks the network only at $T$.
+# Algorithms 1 and 2 ask at every severity.
+#
+# ## 4 · Why is the network told t?
+# In our U-Net, $t$ becomes a vector. In each block this vector scales and shifts the channels $h$: $h \leftarrow h\,(1 + a(t)) + b(t)$. Is that
+# needed? A pixelated image shows its blocks.
+# **Predict.** We lie to a trained network. An image has blocks of 2 x 2 pixels ($t = 1$), and we say $t = 3$. What comes back? And if it has
+# blocks of 8 x 8 ($t = 3$), and we say $t = 1$?
 
 # %%
-import json
-from PIL import Image
+restore, pixelate, label = choose_model("superres", DATA, WEIGHTS, settings.runs, settings.data, NAMED)
+print(f"weights: superres, mnist: {label}")
+columns, wrong = {"$x_t$": torch.stack([pixelate(x0, t)[0] for t in (1, 2, 3)])}, {}
+for said in (1, 2, 3):
+    severity = torch.full((IMAGES,), said)
+    guesses = [restore(pixelate(x0, t), severity, severity).detach() for t in (1, 2, 3)]
+    columns[f"told {said}"] = torch.stack([guess[0] for guess in guesses])
+    wrong |= {(t, said): rmse(guess, x0) for t, guess in zip((1, 2, 3), guesses)}
+show(grid(columns, rows=["t = 1", "t = 2", "t = 3"], title="What the network is told"),
+     "A digit under three pixelations: only where the told severity is right, it comes back well.")
+for t in (1, 2, 3):
+    print(f"What you saw: t = {t}, told 1, 2, 3: RMSE", *(f"{wrong[t, u]:.3f}" for u in (1, 2, 3)))
 
-record = settings.home / "results" / "ablations" / "record.json"
-longer = json.loads(record.read_text()) if record.is_file() else None
-for variant in longer["variants"] if longer else []:
-    print(f"{variant['name']:24}{variant['parameters']:>10,} parameters   direct RMSE {variant['rmse_direct']:.4f}   Algorithm 2 {variant['rmse_algorithm2']:.4f}")
-print(f"{longer['images_seen']:,} images each" if longer else "longer ablations: not run (python -m studies run ablations)")
-if record.with_name("restored.png").is_file():
-    show(Image.open(record.with_name("restored.png")), "Eight digits restored by the whole network and by three simpler ones after a longer training.")
+# %% tags=["nbval-check-output"]
+assert wrong[3, 1] > rmse(pixelate(x0, 3), x0) > 1.5 * wrong[3, 3] and wrong[1, 3] > 3 * wrong[1, 1]
+print("ok: told too little, the network keeps the blocks; told too much, it throws detail away")
 
 # %% [markdown]
-# ## 5 · The long run
-# On Colab a runtime ends after some hours, and its disk with it. With `USE_DRIVE = True` above, runs go to your Google Drive: a training that was cut off goes on in the next
-# runtime with the same cell. (In every notebook the variable `COLDDIFF_NB="runs=/content/drive/MyDrive/colddiff"` does the same, once your Drive is mounted.)
+# **What you saw.** The severity says what to trust. Told $t = 1$, the network keeps 8 x 8 blocks as if they were measured detail. Its result is
+# worse than the pixelated image. Told $t = 3$, it keeps only block means and invents the rest. A hole shows its severity plainly. There a
+# network without $t$ loses little ([ablations](../results/details.md#three-seeds-and-the-network-without-its-parts)).
+#
+# ## 5 · What must a checkpoint hold?
+# The training of section 2 runs once more, in a process of its own. We kill it in the middle, without a warning, as when a Colab runtime is
+# taken away. Then the same call goes on from the newest checkpoint.
+# **Predict.** How far will its weights be from those of section 2, which nobody interrupted?
 
 # %%
-from colddiff_nb.notebook.settings import long_runs
+KILLED = RUNS / "killed"
+options = {"--task": "inpaint", "--dataset": DATA, "--steps": STEPS, "--rollout": 0,
+           "--evaluate-every": STEPS // 16, "--save-every": STEPS // 32,
+           "--run": KILLED.resolve(), "--data": settings.data.resolve()}
+words = [sys.executable, "-m", "colddiff_nb", "train", NAMED, *sum(options.items(), ())]
+def newest():  # the step of the newest checkpoint, 0 where there is none
+    return max([int(path.stem.split("-")[1]) for path in KILLED.glob("step-*.pt")], default=0)
+process = subprocess.Popen([*map(str, words)], cwd=settings.home, stdout=subprocess.DEVNULL)
+while newest() < STEPS // 3 and process.poll() is None:
+    time.sleep(0.02)
+process.kill()
 
+# %%
+process.wait()
+before, again = newest(), train(RECIPE, KILLED, **quiet).cpu()
+pairs = zip(again.state_dict().values(), network.state_dict().values())
+apart = max(float((a - b).abs().max()) for a, b in pairs)
+print(f"What you saw: killed after step {before}, resumed, and trained to step {STEPS}.\n"
+      f"  No weight differs by more than {apart:.2g} from the uninterrupted training.")
+
+# %% tags=["nbval-check-output"]
+assert 0 < before < STEPS and (apart == 0 or settings.device.type == "cuda")
+one, _, same = (draw_batch(RECIPE, D.degrade, 1_000, step) for step in (12, 13, 12))
+assert torch.equal(one.index, same.index) and torch.equal(one.t, same.t)
+print("ok: step 12 draws the same images and severities, whatever was drawn before")
+
+# %% [markdown]
+# **What you saw.** The difference is 0 on the same machine. (A GPU may add numbers in another order.) Two things make that so:
+# - The checkpoint holds not only weights, but also the **optimiser's state** (Adam's running means), averaged weights and the step.
+# - Each step draws its images and severities from (seed, step) alone. So there is no random generator to save.
+#
+# The course report that this project started from saved the weights alone. After each resume it scored the same step again.
+# **Predict.** Its worst resume came after 40,000 steps. How many more did it take to be back at the old score?
+
+# %% tags=["nbval-check-output"]
+report = pandas.read_csv(settings.home / "results" / "report" / "mnist.csv")
+worst = report.ssim.diff()[report.step.diff() == 0].idxmin()  # the largest fall at a resume
+back = report.step[worst:][report.ssim >= report.ssim[worst - 1]].iloc[0] - report.step[worst]
+assert report.step[worst] == 40_000 and back == 60_000
+print(f"ok: SSIM fell from {report.ssim[worst - 1]:.3f} to {report.ssim[worst]:.3f}, "
+      f"and took {back:,.0f} steps to come back")
+
+# %% [markdown]
+# ## 6 · What does a training cost?
+# Time is images divided by images a second. The recipe *quick* sees $450 \cdot 64 = 28{,}800$ images. At 900 images a second that takes 32
+# seconds. **Predict.** The paper's recipe sees 44.8 million images. How many days would it take on this machine?
+
+# %%
+def paper_rate(batch):
+    """Images a second of the paper's MNIST network here: one step, forward and backward."""
+    one, t = recipe("paper", "deblur", DATA), torch.ones(batch, dtype=torch.long)
+    x, t = torch.zeros(batch, 1, 32, 32).to(settings.device), t.to(settings.device)
+    large = one.build(one.degradation()).to(settings.device)
+    for _ in range(2):  # the first step only warms up
+        clock = time.perf_counter()
+        large(x, t, t).mean().backward()
+        float(next(large.parameters()).grad.sum())  # waits for a GPU
+    return batch / (time.perf_counter() - clock)
+
+# %%
+H100 = {"small": 3_563, "paper": 1_026}  # images a second, measured with batches of 64
+here = {"small": rate, "paper": paper_rate(settings.choose(8, 1))}
+rows = {name: recipe(name, "deblur", "mnist") for name in ("quick", "small", "report", "paper")}
+hours = {name: [one.images_seen / rates[one.network] / 3600 for rates in (here, H100)]
+         for name, one in rows.items()}
+print(f"What you saw: the paper's recipe would take {hours['paper'][0] / 24:,.0f} days here.")
+pandas.DataFrame(hours, ["hours here", "hours on an H100"]).T.round(2).assign(
+    images=[f"{one.images_seen:,}" for one in rows.values()])
+
+# %% [markdown]
+# **Read it with care.** Hours are images divided by a measured rate. Nobody ran the two long recipes. In batches of 1,024 the small network is
+# 16 times as fast on the H100 ([speed](../results/speed.md)). An A100, L4 or T4 was not measured. Run this notebook there, and the column
+# "hours here" is theirs. For the long run set `RUN_LONG`, and in Colab also `USE_DRIVE`. A training that was cut off then goes on in the next
+# runtime, by the same cell. In a terminal it is `python -m colddiff_nb train report --task deblur --dataset mnist`. For several GPUs, SLURM,
+# Kaggle and Modal see [larger machines](../examples/README.md).
+
+# %%
 folder, sentence = long_runs(settings, USE_DRIVE)
 print(sentence)
-
-# %% [markdown]
-# The report's recipe: the paper's network, 200,000 steps. On an A100 expect hours, not minutes: section 1 has an estimate, and the training prints its own rate every ten seconds. It resumes by itself.
-
-# %%
-LONG = recipe("report", "deblur", "mnist")
-print(f"{LONG.steps:,} steps of {LONG.batch} x {LONG.accumulate} images, a checkpoint every {LONG.save_every:,} steps")
-print("from a terminal: python -m colddiff_nb train report --task deblur --dataset mnist")
 if RUN_LONG:
-    from colddiff_nb.training.validation import validation_scores
-    train(LONG, folder / "report-deblur-mnist", data_root=settings.data, on_evaluate=validation_scores(LONG, settings.data))
-else:
-    print("RUN_LONG is False: nothing was started")
+    train(rows["report"], folder / "report-deblur-mnist", data_root=settings.data)
 
 # %% [markdown]
 # ## Exercises
-# ### 1 · Draws that survive a crash
-# Return the indices of the images of one step, such that a training that resumes at any step sees what an uninterrupted one sees. Use a `torch.Generator` of its own. A trap:
-# on the CPU `manual_seed` uses the lowest 32 bits of its number only.
+# ### 1 · The loss
+# Return the loss of one batch: degrade, tell the network the severity, let it guess, and compare.
 
-# %% tags=["exercise:indices"]
-def indices(seed, step, n_images, batch):
-    """int64 (batch,), each in 0..n_images - 1."""
+# %% tags=["exercise:loss"]
+def loss_of(R, D, x0, t):
+    """x0: (B, 1, H, W); t: (B,). D(x0, t) degrades, R(x_t, t) guesses. Returns one number."""
     return None  # todo: replace this line
 
-# %% tags=["check:indices"]
-def check_indices():
-    answers, state = {}, torch.get_rng_state()
-    for seed, step in ((0, 1), (0, 2), (1, 1), (1, 2), (0, 3), (0, 1_001)):
-        answers[seed, step] = indices(seed, step, 50, 200)
-        if answers[seed, step] is None:
-            return "todo: write indices(seed, step, n_images, batch)"
-    if any(answer.shape != (200,) or answer.dtype != torch.int64 or answer.min() < 0 or answer.max() > 49 for answer in answers.values()):
-        return "not yet: return 200 whole numbers (int64) of 0..49"
-    if not torch.equal(state, torch.get_rng_state()):
-        return "not yet: torch's own generator was used or seeded, and all that draws from it afterwards is changed; make one of your own"
-    torch.rand(7)
-    if not torch.equal(indices(0, 2, 50, 200), answers[0, 2]):
-        return "not yet: asked again for the same step, it must give the same; what else has been drawn meanwhile must not matter"
-    if len({tuple(answer.tolist()) for answer in answers.values()}) < len(answers):
-        return "not yet: two different (seed, step) gave the same images; seed 0 step 2 and seed 1 step 1 must differ, also seed 0 step 1,001"
-    return "ok: a resume needs no saved generator"
-print(check_indices())
+# %% tags=["check:loss"]
+def check_loss():
+    x0, t = torch.randn(4, 1, 8, 8), torch.tensor([1, 3, 5, 8])
+    D, R = (lambda x, t: x / (1 + t.view(4, 1, 1, 1))), (lambda x, t: x + t.view(4, 1, 1, 1) / 20)
+    answer, off = loss_of(R, D, x0, t), R(D(x0, t), t) - x0
+    if answer is None:
+        return "todo: write loss_of(R, D, x0, t)"
+    answer = torch.as_tensor(answer)
+    if torch.allclose(answer, off.square().mean()):
+        return "not yet: that is the squared error; the paper takes L1"
+    right = torch.allclose(answer, off.abs().mean())
+    return "ok: equation 1 of the paper" if right else "not yet: mean |R(x_t, t) - x0|"
+print(check_loss())
 
-# %% [markdown] tags=["solution:indices"]
+# %% [markdown] tags=["solution:loss"]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def indices(seed, step, n_images, batch):
-#     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)  # for fewer steps than that
-#     return torch.randint(n_images, (batch,), generator=generator)
+# def loss_of(R, D, x0, t):
+#     return (R(D(x0, t), t) - x0).abs().mean()
 # ```
 # </details>
 
 # %% [markdown]
-# ### 2 · The average of the weights
-# What is sampled is a running mean of the weights: average ← decay · average + (1 − decay) · weights, at every step. Which decay makes the influence of a step fall to one half after
-# `half_life` further steps?
+# ### 2 · A severity schedule
+# A schedule takes T with probability p. Otherwise it draws t evenly from 1..T. Which share of the images has severity t?
 
-# %% tags=["exercise:decay"]
-def decay_of(half_life):
-    """A number between 0 and 1."""
+# %% tags=["exercise:share"]
+def share_of(t, T, p):
+    """A number from 0 to 1, for one severity t in 1..T."""
     return None  # todo: replace this line
 
-# %% tags=["check:decay"]
-def check_decay():
-    for half_life in (1, 10, 250):
-        decay = decay_of(half_life)
-        if decay is None:
-            return "todo: write decay_of(half_life)"
-        influence = 1.0
-        for _ in range(half_life):
-            influence *= decay
-        if abs(influence - 0.5) > 1e-6:
-            return f"not yet: after {half_life} steps the influence is {influence:.3f} of what it was, not 0.5"
-    return "ok: after half_life steps half is left"
-print(check_decay())
+# %% tags=["check:share"]
+def check_share():
+    for T, p in ((4, 0.5), (50, 0.6), (20, 0.0)):
+        shares = [share_of(t, T, p) for t in range(1, T + 1)]
+        if shares[0] is None:
+            return "todo: write share_of(t, T, p)"
+        if abs(shares[-1] - p - (1 - p) / T) > 1e-9:
+            return "not yet: T is reached in two ways, also by the even draw"
+        if abs(sum(shares) - 1) > 1e-9 or abs(shares[0] - (1 - p) / T) > 1e-9:
+            return "not yet: every severity in 1..T has the same part of 1 - p"
+    return "ok: with T = 50 and p = 0.6, T is seen 30 times as often as with p = 0"
+print(check_share())
 
-# %% [markdown] tags=["solution:decay"]
+# %% [markdown] tags=["solution:share"]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def decay_of(half_life):
-#     return 0.5 ** (1 / half_life)
+# def share_of(t, T, p):
+#     return (1 - p) / T + p * (t == T)
 # ```
 # </details>
 
 # %% [markdown]
-# ### 3 · How often to save
-# A checkpoint costs `save` seconds, a step `step` seconds; killed at a random moment, you lose on average half of the steps since the last one. Runtimes live for about `life` seconds. Return
-# the number of steps between checkpoints that wastes least. (Per second of training the waste is about save / (n · step) + n · step / (2 · life).)
-
-# %% tags=["exercise:every"]
-def save_every(save, step, life):
-    """The best n, as a float."""
-    return None  # todo: replace this line
-
-# %% tags=["check:every"]
-def check_every():
-    for save, step, life in ((2.0, 0.1, 3600.0), (0.5, 0.02, 40_000.0), (10.0, 1.0, 7200.0)):
-        n = save_every(save, step, life)
-        if n is None:
-            return "todo: write save_every(save, step, life)"
-        waste = lambda n, save=save, step=step, life=life: save / (n * step) + n * step / (2 * life)
-        if n <= 0 or waste(n) > 1.001 * min(waste(n * factor) for factor in (0.5, 0.8, 0.95, 1, 1.05, 1.25, 2)):
-            return "not yet: another n wastes less; set the derivative with respect to n to zero"
-    return "ok: neither saving too often nor losing too much"
-print(check_every())
-
-# %% [markdown] tags=["solution:every"]
-# <details><summary>Solution</summary>
+# ## What you learnt
+# - The loss compares the guess with the original, in L1. The severity tells the network what of $x_t$ to trust.
+# - A severity schedule shares a budget between severities: more at $T$ is less elsewhere.
+# - A checkpoint needs the optimiser's state, and draws that depend on the step alone. Cost is images divided by a rate.
 #
-# ```python
-# def save_every(save, step, life):
-#     return (2 * save * life) ** 0.5 / step
-# ```
-# </details>
-
-# %% [markdown]
-# ## Quiz
-# <details><summary>1. What must a checkpoint hold besides the weights?</summary>
-#
-# The optimiser's state, the averaged weights (EMA), the step, and whatever decides the next random draws (here nothing: they follow from seed and step).
-# </details>
-#
-# <details><summary>2. Why can a resumed training be bit for bit the same here?</summary>
-#
-# Every step draws from (seed, step) alone, and the checkpoint has all else. (The same machine and number of threads are needed, too: sums of floats depend on their order.)
-# </details>
-#
-# <details><summary>3. A recipe needs 12.8 million images; your GPU does 500 images a second. How long?</summary>
-#
-# 25,600 seconds, about seven hours. An estimate, until somebody has run it.
-# </details>
-#
-# <details><summary>4. The report's SSIM fell at a resume. Why did it not fall at each of them?</summary>
-#
-# The file does not say. One plausible reason: without Adam's running means the first steps are of the wrong size, and how much that hurts depends on the gradients of that moment.
-# </details>
-#
-# <details><summary>5. The loss still falls, but slowly. Is more training the remedy?</summary>
-#
-# Perhaps not. A network with too few channels, or without skip connections, is behind the whole network after the same training (section 4). Notebook 04 extends the report's curve and asks the same.
-# </details>
+# **Next:** `03_sampling` uses trained networks. `04_metrics` asks what the loss does not see.
+# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), equation 1. Yen et al., *Cold
+# Diffusion for Speech Enhancement* ([2211.02527](https://arxiv.org/abs/2211.02527)): training on states that the sampler makes, as our recipes
+# do (`rollout`). Feucht, [Variational Cold Diffusion](https://github.com/MaxFeucht/VariationalColdDiffusion), which disturbs them.

@@ -1,54 +1,52 @@
-# %% wrong indices
-def indices(seed, step, n_images, batch):
-    return torch.randint(n_images, (batch,), generator=torch.Generator().manual_seed(seed + step))
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return (R(D(x0, t), t) - D(x0, t)).abs().mean()
 
-# %% wrong indices
-def indices(seed, step, n_images, batch):
-    torch.manual_seed(seed * 1_000_003 + step)
-    return torch.randint(n_images, (batch,))
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return (R(D(x0, t), t) - x0).square().mean()
 
-# %% wrong indices
-def indices(seed, step, n_images, batch):
-    return torch.randint(n_images, (batch,), generator=torch.Generator().manual_seed((seed << 32) + step))
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return (R(x0, t) - x0).abs().mean()
 
-# %% wrong indices
-def indices(seed, step, n_images, batch):
-    return torch.randint(n_images, (batch,), generator=torch.Generator().manual_seed(1_000 * seed + step))
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return torch.nn.functional.l1_loss(R(D(x0, t), t), x0, reduction="sum")
 
-# %% right indices
-def indices(seed, step, n_images, batch):
-    generator = torch.Generator()
-    generator.manual_seed(2 ** 20 * seed + step)
-    return (torch.rand(batch, generator=generator) * n_images).long()
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return (R(D(x0, t), t) - x0).mean().abs()
 
-# %% wrong decay
-def decay_of(half_life):
-    return 1 - 1 / (2 * half_life)
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return (R(D(x0, t), t.max().expand(len(t))) - x0).abs().mean()
 
-# %% wrong decay
-def decay_of(half_life):
-    return 2.718281828 ** (-1 / half_life)
+# %% wrong loss
+def loss_of(R, D, x0, t):
+    return (R(D(x0, t), t - 1) - x0).abs().mean()
 
-# %% wrong decay
-def decay_of(half_life):
-    return 0.5 ** half_life
+# %% right loss
+def loss_of(R, D, x0, t):
+    return torch.nn.functional.l1_loss(R(D(x0, t), t), x0)
 
-# %% right decay
-def decay_of(half_life):
-    return 2.0 ** (-1 / half_life)
+# %% wrong share
+def share_of(t, T, p):
+    return p if t == T else (1 - p) / T
 
-# %% wrong every
-def save_every(save, step, life):
-    return life / step / 100
+# %% wrong share
+def share_of(t, T, p):
+    return p if t == T else (1 - p) / (T - 1)
 
-# %% wrong every
-def save_every(save, step, life):
-    return (save * life) ** 0.5 / step
+# %% wrong share
+def share_of(t, T, p):
+    return (1 - p) / (T + 1) + p * (t == T)
 
-# %% wrong every
-def save_every(save, step, life):
-    return (2 * save * life) ** 0.5
+# %% wrong share
+def share_of(t, T, p):
+    return 1 / T
 
-# %% right every
-def save_every(save, step, life):
-    return round((2 * save * life / step ** 2) ** 0.5)
+# %% right share
+def share_of(t, T, p):
+    even = (1 - p) / T
+    return p + even if t == T else even

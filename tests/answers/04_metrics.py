@@ -10,6 +10,10 @@ def one_root(batches):
 def one_root(batches):
     return sum(float((x - x0).square().sum()) for x, x0 in batches) / sum(x.numel() for x, _ in batches)
 
+# %% wrong one_root
+def one_root(batches):
+    return (sum(float((x - x0).square().sum()) for x, x0 in batches) / sum(len(x) for x, _ in batches)) ** 0.5
+
 # %% right one_root
 def one_root(batches):
     x, x0 = (torch.cat(images) for images in zip(*batches))
@@ -27,22 +31,10 @@ def frechet_1d(a, b):
 def frechet_1d(a, b):
     return float((a.mean() - b.mean()) ** 2 + (a.std() - b.std()) ** 2) ** 0.5
 
+# %% wrong frechet
+def frechet_1d(a, b):
+    return float((a.mean() - b.mean()) ** 2 + (a.var() - b.var()) ** 2)
+
 # %% right frechet
 def frechet_1d(a, b):
     return (a.mean() - b.mean()) ** 2 + a.var() + b.var() - 2 * (a.var() * b.var()).sqrt()
-
-# %% wrong comparable
-def differing(a, b):
-    return sorted(name for name in a if name in b and a[name] != b[name])
-
-# %% wrong comparable
-def differing(a, b):
-    return sorted(name for name in a if a[name] != b.get(name))
-
-# %% wrong comparable
-def differing(a, b):
-    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
-
-# %% right comparable
-def differing(a, b):
-    return sorted({name for name, _ in a.items() ^ b.items()})
