@@ -83,9 +83,9 @@ train_images = load(DATA, "train", settings.data)
 unseen = load(DATA, "validation" if DATA == "mnist" else "test", settings.data)
 x0 = to_float(unseen.pixels[:IMAGES])  # (N, 1, 32, 32) in [-1, 1]
 D = RECIPE.degradation().draw(IMAGES, torch.Generator().manual_seed(0))
-x_T, T = D(x0, D.T), torch.full((IMAGES,), D.T)
-loss = (RECIPE.build(D.degrade)(x_T, T, T) - x0).abs().mean()
-assert torch.isclose(loss, (x_T - x0).abs().mean())
+x_T, t = D(x0, D.T), torch.full((IMAGES,), D.T)
+guess = RECIPE.build(D.degrade)(x_T, t, t)  # the second t: where a sampler would have started
+assert torch.isclose((guess - x0).abs().mean(), (x_T - x0).abs().mean())
 print("ok: the untrained network's loss is what the hole took")
 
 # %% [markdown]
@@ -140,10 +140,10 @@ networks = {"even": train(even, RUNS / "even", **quiet).cpu(), "towards-T": netw
 SEVERITIES = (1, 5, 10, 20, 30, 40, 50)
 figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
 errors = []
-for (name, one), style in zip(networks.items(), ("C1s--", "C0o-")):
+for (name, one), style, colour in zip(networks.items(), ("s--", "o-"), ("#d55e00", "#0072b2")):
     errors.append([rmse(direct(one, D, D(x0, t), t), x0) for t in SEVERITIES])
-    axes.plot(SEVERITIES, errors[-1], style)
-    axes.text(50.8, errors[-1][-1], name, va="center")
+    axes.plot(SEVERITIES, errors[-1], style, color=colour)
+    axes.text(50.8, errors[-1][-1], name, va="center", color=colour)
 axes.set(xlabel="severity t", ylabel="RMSE of one guess", ylim=(0, None), xlim=(0, 58),
          title="One network, equally many images, two schedules")
 show(figure, "RMSE by severity: the even schedule is lower at small t, towards-T at large t.")
@@ -294,7 +294,7 @@ def check_loss():
     if torch.allclose(answer, off.square().mean()):
         return "not yet: that is the squared error; the paper takes L1"
     right = torch.allclose(answer, off.abs().mean())
-    return "ok: equation 1 of the paper" if right else "not yet: mean |R(x_t, t) - x0|"
+    return "ok: equation 1 of the paper" if right else "not yet: R sees x_t and t; compare with x0"
 print(check_loss())
 
 # %% [markdown] tags=["solution:loss"]

@@ -16,8 +16,8 @@
 # - say why the lowest RMSE belongs to a blurry image, and the lowest FID to a sharp one that may be wrong,
 # - find out whether two published numbers may be compared.
 #
-# ($T$ is the largest severity. Neither $t$ in training nor $s$ in sampling occurs here.) Running takes two minutes on a CPU, reading about
-# ten. You need notebook 03, mean and covariance.
+# ($T$ is the largest severity. Neither $t$ in training nor $s$ in sampling occurs here.) Running takes two minutes on a CPU, reading about ten.
+# You need notebook 03, mean and covariance.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -86,15 +86,15 @@ def frechet(x):
 # *With numbers.* An even grey window gets noise of standard deviation 0.03. The means agree. The even window has no variance:
 # $0.0009 / (0.0009 + 0.0009) = 0.5$. Noise that you can hardly see halves SSIM there.
 #
-# The **Frechet distance** fits a Gaussian to the features of each set, and compares means $\mu$ and covariances $\Sigma$:
-# $|\mu_a - \mu_b|^2 + \operatorname{tr}(\Sigma_a + \Sigma_b - 2 (\Sigma_a \Sigma_b)^{1/2})$. *With numbers.* One feature has mean 2 and
-# standard deviation 1 in one set, 5 and 3 in the other: $(2 - 5)^2 + (1 - 3)^2 = 13$. **FID** is this distance in 2,048 features of a large
-# network, Inception. Here we take 64 features of a small network that reads digits.
+# A *feature* is a number that a network computes from an image. The **Frechet distance** fits a Gaussian to the features of each set, and
+# compares means $\mu$ and covariances $\Sigma$: $|\mu_a - \mu_b|^2 + \operatorname{tr}(\Sigma_a + \Sigma_b - 2 (\Sigma_a \Sigma_b)^{1/2})$.
+# *With numbers.* One feature has mean 2 and standard deviation 1 in one set, 5 and 3 in the other: $(2 - 5)^2 + (1 - 3)^2 = 13$. **FID** is
+# this distance in 2,048 features of a large network, Inception. Here we take 64 features of a small network that reads digits.
 #
 # ## 2 · What does each score see?
 # We spoil test digits in five ways, each in six strengths.
 # **Predict.** Which score will hate a blur? Which will hate a digit that is moved by one pixel? Which will forgive a small hole? Then choose a
-# distortion and drag the slider. (All pages are painted beforehand.) Below it stand all distortions on one page.
+# distortion and drag the slider. Below it stand all distortions on one page.
 
 # %%
 seed = torch.Generator().manual_seed(0)
@@ -108,8 +108,7 @@ scores = {name: [(rmse(x, x0), ssim(x, x0), frechet(x)) for x in steps]
           for name, steps in spoiled.items()}
 
 # %%
-def page(name, k):
-    """Four digits above their spoiled versions, and the scores of all digits."""
+def page(name, k):  # four digits above their spoiled versions, and the scores of all
     columns = {c: torch.stack([x0[i], spoiled[name][k][i]]) for i, c in enumerate("abcd")}
     told = "RMSE {:.3f}, SSIM {:.2f}, Frechet distance {:.1f}.".format(*scores[name][k])
     return png(grid(columns, 4, ["original", name])), f"{name}, strength {k}: {told}"
@@ -124,21 +123,22 @@ columns = {f"strength {k}": torch.stack([spoiled[name][k][0] for name in spoiled
 show(grid(columns, rows=list(spoiled), title="One digit, five distortions"),
      "A digit under noise, blur, less contrast, a shift and a hole, each in five strengths.")
 figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-for (name, points), marker in zip(scores.items(), "os^Dv"):
+colours = "#0072b2", "#d55e00", "#009e73", "#1a1a1a", "#cc79a7"
+for (name, points), marker, colour in zip(scores.items(), "os^Dv", colours):
     for panel, which in zip(panels, (1, 2)):
-        panel.plot([point[0] for point in points], [point[which] for point in points], marker + "-")
-        panel.text(points[-1][0] + 0.01, points[-1][which], name, va="bottom")
+        line = [(point[0], point[which]) for point in points]
+        panel.plot(*zip(*line), marker + "-", color=colour)
+        panel.text(*line[-1], f"  {name}", va="bottom", color=colour)
 for panel, label in zip(panels, ("SSIM", "Frechet distance")):
     panel.set(xlabel="RMSE", title=f"{label} against RMSE", xlim=(0, 0.49), ylim=(0, None))
 show(figure, "SSIM and Frechet distance against RMSE: five distortions take five different ways.")
 
 # %% tags=["nbval-check-output"]
-blur, gap, moved, grey = (scores[name][k] for name, k in zip(
-    ("blur", "hole", "moved", "less contrast"), (4, 4, 1, 2)))
+blur, gap = scores["blur"][4], scores["hole"][4]
+moved, grey = scores["moved"][1], scores["less contrast"][2]
 assert abs(blur[0] - gap[0]) < 0.015 and blur[2] > 10 * gap[2] and gap[1] > blur[1] + 0.05
 assert moved[0] > 1.4 * blur[0] and moved[2] < 0.1 * blur[2] and grey[1] < gap[1] - 0.15
-even = torch.zeros_like(x0)
-assert abs(ssim(even + 0.06 * grain, even) - 0.5) < 0.02  # 0.06 of [-1, 1] is 0.03 of [0, 1]
+assert abs(ssim(0.06 * grain, 0 * grain) - 0.5) < 0.02  # 0.06 of [-1, 1] is 0.03 of [0, 1]
 print("ok: noise of 0.03 on grey halves SSIM; a blur has ten times the distance of a hole")
 
 # %% [markdown]
@@ -161,8 +161,7 @@ print("ok: noise of 0.03 on grey halves SSIM; a blur has ten times the distance 
 # **Predict.** How will the mean of 100 such digits look, how their median, and which has the lowest RMSE to all of them?
 
 # %%
-def blocks(x):
-    """The 16 numbers that pixelation leaves of each image: (N, 16)."""
+def blocks(x):  # the 16 numbers that pixelation leaves of each image, (N, 16)
     return F.avg_pool2d(x, 8).flatten(1)
 known_blocks, one = blocks(known), x0[1:2]  # one test digit
 near = torch.cdist(blocks(one), known_blocks)[0].topk(100, largest=False).indices
@@ -239,10 +238,11 @@ print("ok: in the paper Algorithm 2 has more RMSE than direct in 6 pairs of 6, m
 
 # %% [markdown]
 # **What you saw.** No method wins both. The look-up has the best distance and the worst RMSE. Its digits are real, and some are the wrong
-# digit. That is the trade of *perception against distortion*. A table with RMSE alone would call Algorithm 2 useless. A caution before you
-# compare with the paper: our best scores start from float32, which no image file holds. From 8 bits, blurred digits (T = 20) have RMSE 0.189,
-# from float32 0.123, and in the paper 0.142. Digits restored from blur or pixelation have a lower RMSE from float32 than the paper's, but
-# several times its FID. [Our table beside the paper's](../results/details.md#against-the-paper).
+# digit. That is the trade of *perception against distortion*. A table with RMSE alone would call Algorithm 2 useless.
+#
+# A caution before you compare with the paper: our best scores start from float32, which no image file holds. From 8 bits, blurred digits (T =
+# 20) have RMSE 0.189, from float32 0.123, and in the paper 0.142. Digits restored from blur or pixelation have a lower RMSE from float32 than
+# the paper's, but several times its FID. [Our table beside the paper's](../results/details.md#against-the-paper).
 #
 # ## 5 · What else moves a number?
 # **Predict.** Take two sets of *original* digits. Both look perfectly real. How large is their Frechet distance with 50 images each? Then score
