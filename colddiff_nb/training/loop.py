@@ -7,6 +7,7 @@ global batch.
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -22,20 +23,19 @@ from colddiff_nb.degradations.tasks import measure
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.lock import lock
 from colddiff_nb.training.processes import (
-    Interrupts,
     any_process,
     check_same,
     in_turn,
+    interrupts,
     my_parts,
     start,
     together,
     without_settings_of_accelerate,
 )
-from colddiff_nb.training.progress import Progress
+from colddiff_nb.training.progress import progress, tracking
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.rollout import Batch
 from colddiff_nb.training.run import OnEvaluate, Run, flatten
-from colddiff_nb.training.validation import tracking
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed: each look waits for it
@@ -74,7 +74,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
     if images is None:
         images = in_turn(accelerator, lambda: load(recipe.dataset, "train", data_root, recipe.size))
     folder, stop = Path(folder), False
-    with (ExitStack() as held, Interrupts() as interrupts, runtime.true_float32(),
+    with (ExitStack() as held, interrupts() as signals, runtime.true_float32(),
           torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):
 
         # Take the folder, and go on from its newest checkpoint.
@@ -90,7 +90,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         with together():
             if main:
                 run.settle()
-            tracked = tracking(accelerator, folder.name, flatten(run.identity()), log)
+            tracked = tracking(accelerator, run, flatten(run.identity()))
             send = held.enter_context(tracked) if main else lambda row: None
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if recipe.compile:
@@ -98,7 +98,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         if run.scaler:
             accelerator.scaler.load_state_dict(run.scaler)
         parts, pixels = my_parts(accelerator, recipe), images.pixels.to(device)
-        progress = held.enter_context(Progress(run))
+        show = held.enter_context(progress(run))
 
         for step in range(run.step + 1, last + 1):
             # Draw images and severities, and degrade.
@@ -148,9 +148,8 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
 
             # Show, score, save; stop where a signal asked for it.
             if looking:
-                # All processes stop at the same step.
-                stop = any_process(accelerator, interrupts.received is not None)
-                progress.show()
+                stop = any_process(accelerator, bool(signals))  # all stop at the same step
+                show()
             saving |= stop
             with together() if scoring or saving else nullcontext():
                 if main and scoring:
@@ -165,9 +164,11 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         with together():
             if main and run.step == recipe.steps:
                 run.export()
-        if stop or interrupts.received:  # it may have come before the first step, or during the last save
+        if stop or signals:  # it may have come before the first step, or during the last save
             run.log(f"stopped at step {run.step} and saved: the same command goes on from there")
-            interrupts.end(f"stopped at step {run.step} and saved")
+            if signal.SIGINT in signals:
+                raise KeyboardInterrupt(f"stopped at step {run.step} and saved")
+            raise SystemExit(128 + signal.SIGTERM)
         return run.ema
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from colddiff_nb.storage import runtime
+from colddiff_nb.training.progress import check_tracker
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.run import differences
-from colddiff_nb.training.validation import check_tracker
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -73,13 +73,12 @@ def together() -> Iterator[None]:
     from accelerate import PartialState
     from accelerate.utils import gather_object
 
-    if PartialState().num_processes == 1:
-        yield
-        return
     failure = None
     try:
         yield
     except Exception as error:
+        if PartialState().num_processes == 1:
+            raise
         failure = error
     lines = gather_object([failure and " ".join(f"{type(failure).__name__}: {failure}".split())])
     if failure:
@@ -90,14 +89,10 @@ def together() -> Iterator[None]:
 
 
 def in_turn(accelerator: Accelerator, load: Callable[[], Loaded]) -> Loaded:
-    """Load in every process: first in one, which may download.
-
-    Then in one of each other machine, then in the rest.
-    """
-    turn = 0 if accelerator.is_main_process else 1 if accelerator.is_local_main_process else 2
-    for now in range(3):
+    """Load in one process of each machine, which may download, then in the rest."""
+    for turn in (True, False):
         with together():
-            if now == turn:
+            if turn == accelerator.is_local_main_process:
                 loaded = load()
     return loaded
 
@@ -113,38 +108,29 @@ def check_same(mine: dict[str, Any]) -> None:
                              "command, the same data, and a run folder that all of them see")
 
 
-class Interrupts:
-    """Ctrl-C, SIGTERM and a stopped notebook cell as a flag that the training loop reads between steps.
+@contextmanager
+def interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C, SIGTERM and a stopped notebook cell for the training loop, which looks between steps.
 
-    While the context is open, the first SIGINT or SIGTERM only sets `received`; a second one acts at once.
-
-    Handlers are put back on leaving. Outside the main thread nothing is changed.
+    The first signal is only noted; a second one acts at once. Handlers are put back on leaving. Outside the
+    main thread nothing is changed.
     """
+    received: list[int] = []
+    before: dict[int, Any] = {}
 
-    def __init__(self) -> None:
-        self.received: signal.Signals | None = None
-        self.before: dict[signal.Signals, object] = {}
+    def put_back() -> None:
+        while before:
+            number, handler = before.popitem()
+            signal.signal(number, handler or signal.SIG_DFL)
 
-    def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, self._note)
-        return self
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        put_back()
 
-    def _note(self, number: int, frame: object) -> None:
-        self.received = signal.Signals(number)
-        self._put_back()
-
-    def _put_back(self) -> None:
-        while self.before:
-            number, handler = self.before.popitem()
-            signal.signal(number, handler or signal.SIG_DFL)  # type: ignore[arg-type]
-
-    def __exit__(self, *error: object) -> None:
-        self._put_back()
-
-    def end(self, message: str) -> None:
-        """End as the signal asks, all being saved: KeyboardInterrupt for SIGINT, status 143 for SIGTERM."""
-        if self.received == signal.SIGINT:
-            raise KeyboardInterrupt(message)
-        raise SystemExit(128 + signal.SIGTERM)
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        put_back()

@@ -8,7 +8,7 @@ from survival import TINY, some_images
 
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.training import recipe, train
-from colddiff_nb.training.processes import Interrupts
+from colddiff_nb.training.processes import interrupts
 
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2})
 
@@ -51,7 +51,7 @@ def test_a_signal_at_any_moment_ends_saved_with_handlers_put_back(tmp_path, monk
 def test_handlers_are_put_back_without_a_signal_too(error):
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        with Interrupts():
+        with interrupts():
             assert signal.getsignal(signal.SIGTERM) is not handler
             if error:
                 raise error
@@ -63,9 +63,9 @@ def test_handlers_are_put_back_without_a_signal_too(error):
 def test_the_second_signal_acts_at_once():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
     try:
-        with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt), interrupts() as received:
             os.kill(os.getpid(), signal.SIGINT)
-            assert interrupts.received == signal.SIGINT
+            assert received == [signal.SIGINT]
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
