@@ -81,7 +81,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         with together():
             check_lock = held.enter_context(lock(folder)) if main else lambda: None
             said = log if main else lambda line: None
-            run = Run(recipe, images, folder, device, init, resume_from, said, check_lock)
+            run = Run(recipe, images, folder, device, init, resume_from, said, check_lock, accelerator.scaler)
         last = recipe.steps if until is None else min(until, recipe.steps)
         if accelerator.num_processes > 1:
             check_same(flatten(run.identity()) | {
@@ -95,8 +95,6 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if recipe.compile:
             network = torch.compile(network, dynamic=False)
-        if run.scaler:
-            accelerator.scaler.load_state_dict(run.scaler)
         parts, pixels = my_parts(accelerator, recipe), images.pixels.to(device)
         show = held.enter_context(progress(run))
 
@@ -156,7 +154,6 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, d
                     run.evaluate(on_evaluate)
                     send(run.rows[-1])
                 if main and saving:
-                    run.scaler = accelerator.scaler.state_dict() if accelerator.scaler else {}
                     run.save()
             if stop:
                 break

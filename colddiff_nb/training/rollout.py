@@ -37,8 +37,7 @@ class Batch:
 class Rollout:
     """Takes the first n places of every batch through Algorithm 2.
 
-    `state` is what a checkpoint keeps of them. Where each one is was decided on the CPU; only the images x_s
-    are on the device.
+    Where each one is was decided on the CPU; only the images x_s are on the device.
     """
 
     def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
@@ -47,7 +46,11 @@ class Rollout:
         self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing, "x_s": x_s,
                       "randomness": degrade.draw_randomness(n, torch.Generator())}
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a checkpoint keeps."""
+        return self.state
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from what a checkpoint kept."""
         self.state = {name: state[name].to(values.device) for name, values in self.state.items()}
 

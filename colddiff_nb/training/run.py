@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -33,11 +31,14 @@ OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 
 
 class Run:
-    """Holds the state of a training: network, optimiser, curve and what a checkpoint keeps of them."""
+    """Holds the state of a training: network, optimiser, curve and what a checkpoint keeps of them.
+
+    `parts` are what has a state_dict of its own; `scaler`, that of fp16, is one where it is given.
+    """
 
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device,
                  init: str | Path | None, resume_from: str | Path | None, log: Callable[[str], object],
-                 check_lock: Callable[[], None] = lambda: None):
+                 check_lock: Callable[[], None] = lambda: None, scaler: Any = None):
         n_channels, size = channels(recipe.dataset), recipe.size
         if images.pixels.shape[1:] != (n_channels, size, size):
             raise ValueError(f"images are (C, H, W) = {tuple(images.pixels.shape[1:])}, and the recipe's "
@@ -62,7 +63,9 @@ class Run:
         self.critic = Critic(n_channels, size, device, bfloat16) if recipe.realism else None
         places = round(recipe.rollout * recipe.images_per_step)
         self.rollout = Rollout(places, self.degrade, n_channels, device)
-        self.scaler: dict[str, Any] = {}
+        parts = {"network": self.network, "ema": self.ema, "optimizer": self.optimizer, "scaler": scaler,
+                 "critic": self.critic, "rollout": self.rollout}
+        self.parts: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
 
         # How far it is.
         self.step, self.rows = 0, []  # type: int, list[dict[str, float]]
@@ -109,15 +112,11 @@ class Run:
         step, state, folder = max(found, key=lambda item: item[0])
         self.check_same_training(folder, step, state)
         with usable(folder):
-            self.network.load_state_dict(state["network"])
-            self.ema.load_state_dict(state["ema"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.critic:
-                self.critic.load_state_dict(state["critic"])
-            self.rollout.load(state["rollout"] if "rollout" in state else state["walkers"])  # its older name
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
             self.loss_sum.copy_(state["loss_sum"])
             self.step, self.loss_count, self.rows = step, state["loss_count"], state["rows"]
-            self.scaler, self.seconds_before = state["scaler"], state["seconds"]
+            self.seconds_before = state["seconds"]
         self.moved = folder != self.folder
         self.log(f"resumed at step {step} from {folder}")
 
@@ -152,15 +151,13 @@ class Run:
 
         Where files cannot be written just now, training goes on: the next save works, or rescues the run.
         """
-        scores: dict[str, float] = {}
+        row = {"step": self.step, "images": self.step * self.recipe.images_per_step, "loss": self.mean_loss}
         try:
-            if on_evaluate:
-                scores = {name: float(value) for name, value in on_evaluate(self.step, self.ema).items()}
+            scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
+            row |= {name: float(value) for name, value in scores.items()}
         except OSError as error:
             self.log(f"no scores at step {self.step}, training goes on: {error}")
-        images = self.step * self.recipe.images_per_step
-        self.rows.append({"step": self.step, "images": images, "loss": self.mean_loss, **scores,
-                          "seconds": round(self.seconds, 1)})
+        self.rows.append(row | {"seconds": round(self.seconds, 1)})
         self.loss_sum.zero_()
         self.loss_count = 0
         self.log("  ".join(f"{name} {value:.4g}" for name, value in self.rows[-1].items()))
@@ -171,26 +168,21 @@ class Run:
 
     def write_curve(self) -> None:
         """The rows so far, and none that a killed run wrote after its last checkpoint."""
-        text, path = io.StringIO(), self.folder / "curve.csv"
-        columns = dict.fromkeys(name for row in self.rows for name in row)
-        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
+        import pandas
+
+        text, path = pandas.DataFrame(self.rows).to_csv(index=False), self.folder / "curve.csv"
         self.check_lock()
         with explained(self.folder, MEND):
             if self.rows:
-                replace(path, lambda file: file.write(text.getvalue().encode()))
+                replace(path, lambda file: file.write(text.encode()))
             else:
                 path.unlink(missing_ok=True)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: all that the next step depends on."""
-        return {"identity": self.identity(),
-                "network": self.network.state_dict(), "ema": self.ema.state_dict(),
-                "optimizer": self.optimizer.state_dict(), "scaler": self.scaler,
-                "critic": self.critic.state_dict() if self.critic else {},
-                "rollout": self.rollout.state, "rows": self.rows,
-                "loss_sum": self.loss_sum, "loss_count": self.loss_count, "seconds": self.seconds}
+        return {"identity": self.identity(), "rows": self.rows, "seconds": self.seconds,
+                "loss_sum": self.loss_sum, "loss_count": self.loss_count,
+                **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def save(self) -> None:
         """Write a checkpoint."""

@@ -242,7 +242,7 @@ commands = st.one_of(
 GOOD = [picture(mode, (32, 32), "PNG", 1, []) for mode in ("RGB", "RGBA", "P", "I;16")]
 DOORS: dict[str, tuple[st.SearchStrategy, Callable[[Files, Any], None]]] = {
     "checkpoint": (st.tuples(changes | st.just([]), st.booleans(), st.booleans()), checkpoint_door),
-    "resume": (st.tuples(one_of("identity", "network", "ema", "optimizer", "rows", "loss_sum", "loss_count", "seconds", "scaler"),
+    "resume": (st.tuples(one_of("identity", "network", "ema", "optimizer", "rows", "loss_sum", "loss_count", "seconds", "rollout"),
                          st.booleans(), plain), resume_door),
     "weights": (st.tuples(changes | st.just([]), st.booleans()), weights_door),
     "model": (st.tuples(one_of("recipe", "recipe", "size", "tensors", "images_seen", "init", "data"),
