@@ -1,9 +1,9 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 7 · Appendix: hot and cold
-# *Hot* diffusion damages images with noise. *Cold* diffusion damages them with anything else: blur, pixelation, holes. Which damage can
-# be undone? And from which can new images be made? Here five kinds of damage are compared under one recipe. A sixth you write yourself,
-# in fifteen lines. When you have finished, you will be able to
+# *Hot* diffusion damages images with noise, *cold* diffusion with anything else: blur, pixelation, holes. Which damage can be undone?
+# From which can new images be made? Five kinds are compared here under one recipe. A sixth you write yourself, in fifteen lines. When you
+# have finished, you will be able to
 #
 # - write a degradation of your own, have it checked, train it and restore from it,
 # - say what a measurement must hold for restoration, and what for generation,
@@ -105,8 +105,9 @@ print("ok: at T this share of the difference of two digits is left:",
 # *With numbers.* For $t = 1$ a white pixel (1) between two black ones (-1) becomes $(-1 + 1 - 1) / 3 = -0.33$.
 #
 # A subclass of `Degradation` gives `apply_at(x0, t, randomness)`. There `t` holds one severity for each image. What is random comes from
-# `draw_randomness`. Here that is the direction, sideways (1) or up and down (0). It is drawn once and kept for all severities.
-# `check_degradation` then tries D on random images. It returns what is wrong, in words.
+# `draw_randomness`. Here that is the direction, sideways (1) or up and down (0). It is drawn once and kept for all severities, else
+# Algorithm 2 would subtract one direction and add another. `check_degradation` then tries D on random images. It returns what is wrong,
+# in words.
 
 # %%
 class MotionBlur(Degradation):
@@ -275,8 +276,8 @@ assert beside.rmse["Algorithm 2"] < 0.7 * beside.rmse["DDRM, 100 steps"] and (be
 print(beside.round(3).to_string(na_rep=""))
 
 # %% [markdown]
-# **What you saw.** After a minute of training the specialist is nearer (0.134 against 0.245), with 3 calls instead of 100. DDRM's images
-# look like digits, but often like other ones. Would a longer training mend that? Not measured. (Seconds: 200 digits, a busy CPU.)
+# **What you saw.** After a minute of training the specialist is nearer (0.134 against 0.245), with 3 calls for 100. DDRM's images look
+# like digits, but often like other ones. Whether a longer training mends that was not measured. (Seconds: 200 digits, a busy CPU.)
 #
 # ## Exercises
 # ### 1 · Missing pixels
@@ -314,7 +315,7 @@ print(check_missing())
 
 # %% [markdown]
 # ### 2 · Sound
-# Samplers need no more than a call `D(x, t)` and a `D.T`. So x may be a sound, (B, 1, 1, N). Replace every $2^t$ samples by their mean.
+# Samplers need no more than a call `D(x, t)` and a `D.T`. So x may be a sound. Replace every $2^t$ samples by their mean.
 
 # %% tags=["exercise:sound"]
 def coarser(x, t):
