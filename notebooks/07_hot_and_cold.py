@@ -97,8 +97,7 @@ print("ok: at T this share of the difference of two digits is left:",
 # digit. So they can be restored from. Noise has another virtue. Its $x_T$ can be drawn without any image.
 #
 # ## 2 · Can you write one yourself?
-# A camera that moves while its shutter is open smears the image. Let it move $t$ pixels to either side. Then each pixel becomes the mean
-# of $2t + 1$ neighbours:
+# A camera that moves smears the image. If it moves $t$ pixels to either side, each pixel becomes the mean of $2t + 1$ neighbours:
 #
 # $$D(x_0, t)_{i,j} = \frac{1}{2t+1} \sum_{k=-t}^{t} x_{i,\,j+k}.$$
 #
@@ -106,8 +105,7 @@ print("ok: at T this share of the difference of two digits is left:",
 #
 # A subclass of `Degradation` gives `apply_at(x0, t, randomness)`. There `t` holds one severity for each image. What is random comes from
 # `draw_randomness`. Here that is the direction, sideways (1) or up and down (0). It is drawn once and kept for all severities, else
-# Algorithm 2 would subtract one direction and add another. `check_degradation` then tries D on random images. It returns what is wrong,
-# in words.
+# Algorithm 2 would subtract one direction and add another. `check_degradation` then tries D on random images and says what is wrong.
 
 # %%
 class MotionBlur(Degradation):
@@ -132,10 +130,10 @@ assert torch.allclose(D(x0[:10], 8).mean((1, 2, 3)), x0[:10].mean((1, 2, 3)), at
 print("ok: MotionBlur keeps the rules; it moves light about, and loses none")
 
 # %% [markdown]
-# Recipes, samplers and scores know a registered task by its name. The next cell trains a small network for a minute or two. A quarter of
-# its training states are made by the sampler (*rollouts*). So the network meets its own errors. Others came first: Yen et al. did this
-# for [speech](https://arxiv.org/abs/2211.02527). [Variational Cold Diffusion](https://github.com/MaxFeucht/VariationalColdDiffusion)
-# (Feucht) perturbs the states instead.
+# Recipes, samplers and scores know a registered task by its name. The next cell trains a small network. A quarter of its training states
+# are made by the sampler (*rollouts*). So it meets its own errors. Others came first: Yen et al. did this for
+# [speech](https://arxiv.org/abs/2211.02527). [Variational Cold Diffusion](https://github.com/MaxFeucht/VariationalColdDiffusion) (Feucht)
+# perturbs the states instead.
 #
 # **Predict.** Each pixel of $x_T$ is the mean of seventeen. Which way restores best: direct, Algorithm 1 or Algorithm 2?
 
@@ -160,7 +158,8 @@ print(f"What you saw: RMSE on {len(x0)} test digits:",
 assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 
 # %% [markdown]
-# **What you saw.** Direct leaves about a third of the error. Algorithm 1 does worst: it smears each guess again and forgets $x_T$.
+# **What you saw.** After a minute or two of training, direct leaves a third of the error. Algorithm 1 does worst: it smears each guess
+# again and forgets $x_T$.
 #
 # ## 3 · Noise beside blur and pixelation: which is easier to undo?
 # **First, what this cannot show.** All networks below were trained by cold diffusion's loss (L1 on $x_0$) for 600 steps. Hot diffusion is
@@ -355,5 +354,4 @@ print(check_sound())
 #
 # **Next:** `08_generation` draws $x_T$ in better ways. [RELATED.md](../RELATED.md) lists the field around.
 #
-# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 3. The others are linked
-# above.
+# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 3. The others: above.

@@ -267,8 +267,7 @@ print("ok: rounded to 8 bits, most greys with a noise of 0.0002 are even again")
 # digits. Diversity alone is not quality. Such a noise needs float32: 8 bits round it away, and no level helps there as much.
 #
 # Does noise always help? Only where the draw has too little randomness. On sixteen numbers from ten Gaussians it does no good:
-# [noise of 0.01 or more makes them worse](../results/details.md#generation). There you also find three trainings, twice as long. Here the
-# seeds are of the draws alone.
+# [noise of 0.01 or more makes them worse](../results/details.md#generation). There you also find longer trainings, from three seeds.
 #
 # ## Exercises
 # ### 1 · Draw sixteen numbers
@@ -349,5 +348,4 @@ print(check_inuse())
 # **Next:** `07_hot_and_cold` compares generation from noise, blur, pixelation and masks. `04_metrics` explains Frechet distances and FID.
 #
 # **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 5: generation. Rissanen
-# et al., *Inverse Heat Dissipation* ([arXiv 2206.13397](https://arxiv.org/abs/2206.13397)), which generates from blur with a little
-# noise.
+# et al., *Inverse Heat Dissipation* ([arXiv 2206.13397](https://arxiv.org/abs/2206.13397)), which generates from blur with noise.
