@@ -1,63 +1,79 @@
 """`check_degradation`: what is wrong with a degradation of your own, in words."""
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
+from colddiff_nb.degradations.contract import Degradation
+
+MIXED = "t is a LongTensor (B,), use t.view(-1, 1, 1, 1)"
 
 
 def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = True) -> list[str]:
-    """Try a degradation on three random images, and return what is wrong with it, a sentence each.
+    """Use a degradation as trainings and samplers do, and return what is wrong with it, a sentence each.
 
     Args:
-        channels: of the images.
+        channels: of the four random images that it is tried on.
         bounded: False lets D leave [-1, 1], as noise does.
     """
-    T = degrade.T
-    shape = (3, channels, degrade.size, degrade.size)
-    x0 = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    mixed = torch.tensor([1, T, (T + 1) // 2])
+    T, size = degrade.T, degrade.size
+    x0 = torch.rand(4, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    mixed = torch.tensor([1, T, (T + 1) // 2, 0])
 
-    def draw() -> DrawnDegradation:
-        return degrade.draw(3, torch.Generator().manual_seed(0))
+    def D(t: int | Tensor, images: Tensor = x0, first: int = 0) -> Tensor:
+        """Degrade a copy of images, which are those numbered from first."""
+        drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+        return drawn[first:first + len(images)](images.clone(), t)
 
     def same(a: Tensor, b: Tensor, atol: float = 0) -> bool:
         return torch.allclose(a, b, rtol=0, atol=atol, equal_nan=True)
 
+    def left_alone() -> bool:
+        given = x0.clone()
+        degrade.draw(len(x0), torch.Generator().manual_seed(0))(given, T)
+        return torch.equal(given, x0)
+
+    def one_by_one() -> Tensor:
+        return torch.cat([D(mixed[i:i + 1], x0[i:i + 1], i) for i in range(5)])  # the last batch is empty
+
     def in_bfloat16() -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            return drawn(x0, T)
+            return D(T)
 
-    drawn = draw()
     checks: dict[str, Callable[[], bool]] = {
         "D(x0, 0) is not x0, bit for bit: leave `forward` and `degrade` as they are, and give `apply_at`":
-            lambda: torch.equal(drawn(x0, 0), x0) and torch.equal(drawn(x0, 0 * mixed), x0),
+            lambda: torch.equal(D(0), x0) and torch.equal(D(0 * mixed), x0),
+        "x0 is changed in place: make new tensors, or begin with x0 = x0.clone()": left_alone,
         "D(x0, t) is not a float32 tensor of the shape of x0":
-            lambda: drawn(x0, T).dtype == torch.float32 and drawn(x0, T).shape == x0.shape,
+            lambda: D(T).dtype == torch.float32 and D(T).shape == x0.shape,
         f"D(x0, {T}) is x0: the largest severity changes nothing":
-            lambda: not torch.equal(drawn(x0, T), x0),
-        "a batch with one t for each image differs from its images one by one: t is a LongTensor (B,), "
-        "use t.view(-1, 1, 1, 1)":
-            lambda: same(drawn(x0, mixed), torch.cat(
-                [drawn[i:i + 1](x0[i:i + 1], t) for i, t in enumerate(mixed.tolist())]), atol=1e-5),
+            lambda: not torch.equal(D(T), x0),
+        f"a batch with one t for each image differs from its images one by one: {MIXED}":
+            lambda: same(D(mixed), one_by_one(), atol=1e-5),
         "two calls differ: take what is random from `draw_randomness(n, generator)`, not inside `apply_at`":
-            lambda: same(drawn(x0, T), draw()(x0, T)),
+            lambda: same(D(T), D(T)),
+        "it takes no images in float64, in which trainings keep the states of Algorithm 2: "
+        "give kernels and tables their type, kernel.to(x0)":
+            lambda: D(mixed, x0.double()).shape == x0.shape,
+        "on a GPU it fails or leaves images on the CPU: keep tensors by `register_buffer`, "
+        "or move them where they are used, kernel.to(x0)":
+            lambda: _works_on_a_gpu(degrade, x0, mixed),
         "values are not finite":
-            lambda: all(bool(drawn(x0, t).isfinite().all()) for t in range(T + 1)),
+            lambda: all(bool(D(t).isfinite().all()) for t in range(T + 1)),
         "values leave [-1, 1], where 8 bits cut them off; if that is meant: "
         "check_degradation(D, bounded=False)":
-            lambda: not bounded or all(drawn(x0.sign(), t).abs().max() <= 1 + 1e-5 for t in range(T + 1)),
+            lambda: not bounded or all(D(t, x0.sign()).abs().max() <= 1 + 1e-5 for t in range(T + 1)),
         "inside torch.autocast the result differs: `apply_at` must not switch autocast on":
-            lambda: same(in_bfloat16(), drawn(x0, T)) or not same(drawn(x0, T), drawn(x0, T)),
+            lambda: same(in_bfloat16(), D(T)) or not same(D(T), D(T)),
     }
     try:
-        drawn(x0, T)
-    except Exception as error:  # one sentence instead of eight
-        return [f"D(x0, {T}) fails for three images: {_said(error)}; t is a LongTensor (B,), mostly used as "
-                "t.view(-1, 1, 1, 1)"]
+        D(T)
+    except Exception as error:  # one sentence instead of many
+        return [f"D(x0, {T}) fails for four images: {_said(error)}; {MIXED}"]
     wrong = []
     for sentence, holds in checks.items():
         try:
@@ -66,6 +82,21 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
         except Exception as error:  # an `apply_at` of the reader's may fail in any way
             wrong.append(f"{sentence} ({_said(error)})")
     return wrong
+
+
+def _works_on_a_gpu(degrade: Degradation, x0: Tensor, t: Tensor) -> bool:
+    """Whether images on a GPU stay there. Without one, torch pretends, and follows devices but no values."""
+    from torch._subclasses import FakeTensorMode
+
+    randomness, moved = degrade.draw(len(x0), torch.Generator()).randomness, copy.deepcopy(degrade)
+    with nullcontext() if torch.cuda.is_available() else FakeTensorMode(allow_non_fake_inputs=True):
+        try:
+            x_t = moved.to("cuda").apply_at(x0.to("cuda"), t.to("cuda"), randomness.to("cuda"))
+        except RuntimeError as error:
+            if "device" in str(error):
+                raise
+            return True  # it looks at values, and a pretended GPU has none
+        return x_t.device.type == "cuda"
 
 
 def _said(error: Exception) -> str:

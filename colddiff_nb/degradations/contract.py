@@ -36,9 +36,18 @@ class Degradation(nn.Module):
         super().__init__()
         self.T, self.size, self.options = T, size, options
         self.task: str = options["task"]
+        self.register_buffer("place", torch.empty(0), persistent=False)  # moves with D where it has no other
+
+    @property
+    def device(self) -> torch.device:
+        """Where D was moved to."""
+        return next(self.buffers()).device
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        """Degrade x0 (B, C, size, size) with severities t (B,) and a randomness (B, ...) that was drawn."""
+        """Degrade x0 (B, C, size, size) with severities t (B,) and a randomness (B, ...) that was drawn.
+
+        It never gets an empty batch, but mixed severities, 0 among them, and images in float64.
+        """
         raise NotImplementedError(f"{type(self).__name__} gives no apply_at(x0, t, randomness)")
 
     def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor,
@@ -47,7 +56,7 @@ class Degradation(nn.Module):
         raise ValueError(f"{self.task} has no projection: nothing of x0 can be read off its x_t for certain")
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
-        """Draw what is random for n images: (n, ...)."""
+        """Draw what is random for n images, 1 or more: (n, ...)."""
         return torch.zeros(n, 0)
 
     def share(self, t: Tensor, x0: Tensor) -> Tensor:
@@ -57,12 +66,12 @@ class Degradation(nn.Module):
     @property
     def random(self) -> bool:
         """Whether D must be drawn before it is called."""
-        return self.draw_randomness(0, None).shape[1:] != (0,)
+        return self.draw_randomness(1, torch.Generator()).shape[1:] != (0,)
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> DrawnDegradation:
         """Fix the randomness for n images: Algorithm 2 needs the same draw at s and s - 1."""
         check_whole(n, 0, 2 ** 24, f"n = {n!r}: give the number of images, 0 or more and at most {2 ** 24:,}")
-        return DrawnDegradation(self, self.draw_randomness(n, generator))
+        return DrawnDegradation(self, self.draw_randomness(max(n, 1), generator)[:n])
 
     def undrawn(self, x0: Tensor) -> DrawnDegradation:
         """Return the draw of a deterministic degradation; raise ValueError if it is random."""
@@ -83,7 +92,7 @@ class Degradation(nn.Module):
     def degrade(self, x0: Tensor, t: int | Tensor, randomness: Tensor) -> Tensor:
         """Check x0 and t, then degrade with a randomness (B, ...) that was drawn."""
         severity = self.check(x0, t).to(x0.device)
-        if isinstance(t, int) and t == 0:
+        if len(x0) == 0 or isinstance(t, int) and t == 0:
             return x0
         with torch.autocast(x0.device.type, enabled=False):  # autocast would turn D into bfloat16
             x0 = x0 if x0.dtype == torch.float64 else x0.float()

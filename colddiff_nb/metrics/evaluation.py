@@ -69,7 +69,7 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
              measurement_precision: str = "float32", judges: Judges = NO_JUDGES,
              n: int | None = None, seed: int = 0, batch: int = 100,
              log: Callable[[str], object] = print) -> dict[str, Any]:
-    """Score methods on a split, on the device of D's buffers.
+    """Score methods on a split, on D's device.
 
     A cell in metrics.json of the same provenance is not computed again. Without a checksum of the weights,
     only the degraded one can be known to be the same.
@@ -163,7 +163,7 @@ class _Scorer:
                  seed: int, batch: int, judges: Judges):
         self.restore, self.measurement_precision = restore, measurement_precision
         self.seed, self.batch, self.judges = seed, batch, judges
-        self.device = next((buffer.device for buffer in degrade.buffers()), torch.device("cpu"))
+        self.device = degrade.device
         self.drawn: DrawnDegradation = degrade.draw(n, torch.Generator().manual_seed(seed))
         chosen = images.spread(n)
         self.pixels, self.labels = images.pixels[chosen], images.labels[chosen]

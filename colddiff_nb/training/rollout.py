@@ -44,7 +44,7 @@ class Rollout:
         nothing = torch.zeros(n, dtype=torch.long)
         x_s = torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)
         self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing, "x_s": x_s,
-                      "randomness": degrade.draw_randomness(n, torch.Generator())}
+                      "randomness": degrade.draw(n, torch.Generator()).randomness}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps."""

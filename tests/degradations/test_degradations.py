@@ -11,7 +11,10 @@ from colddiff_nb.degradations import Degradation, check_degradation, make, measu
 from colddiff_nb.degradations import tasks as degradations
 from colddiff_nb.degradations.bases import cosines, haar, waves
 from colddiff_nb.degradations.contract import PRECISIONS
-from colddiff_nb.weights import load_pretrained
+from colddiff_nb.metrics.evaluation import evaluate
+from colddiff_nb.training import recipe, train
+from colddiff_nb.training.validation import validation_scores
+from colddiff_nb.weights import load_model, load_pretrained
 
 RECURSIVE = [("deblur", "mnist", {}), ("deblur", "mnist", {"T": 20}), ("deblur", "cifar10", {}), ("superres", "mnist", {}),
          ("superres", "cifar10", {"pooling": "bicubic"}), ("superres", "cifar10", {"size": 64}), ("inpaint", "mnist", {}),
@@ -198,13 +201,16 @@ class Fade(Degradation):
         return x0 * (1 - self.share(t, x0))
 
 
+KERNEL = torch.full((1, 1, 1, 1), 0.5)
+
+
 def flawed(apply_at, **others):
     return type("Flawed", (Fade,), {"apply_at": apply_at, **others})(32, {"task": "flawed"}, 10)
 
 
 @pytest.mark.parametrize("degrade, sentence", [
     (flawed(lambda self, x0, t, r: x0 * (1 - int(t[0]) / 10)), "use t.view"),
-    (flawed(lambda self, x0, t, r: x0 * (1 - t / 10)), "^D\\(x0, 10\\) fails for three images: RuntimeError: The size of tensor.*t.view"),
+    (flawed(lambda self, x0, t, r: x0 * (1 - t / 10)), "^D\\(x0, 10\\) fails for four images: RuntimeError: The size of tensor.*t.view"),
     (flawed(lambda self, x0, t, r: x0.double() * (1 - t / 10).view(-1, 1, 1, 1)), "not a float32 tensor"),
     (flawed(lambda self, x0, t, r: torch.rand_like(x0)), "take what is random from `draw_randomness"),
     (flawed(lambda self, x0, t, r: x0 / 0), "values are not finite"),
@@ -212,10 +218,63 @@ def flawed(apply_at, **others):
     (flawed(lambda self, x0, t, r: x0), "the largest severity changes nothing"),
     (flawed(lambda self, x0, t, r: x0, degrade=lambda self, x0, t, r: x0 * 0.5), "D\\(x0, 0\\) is not x0"),
     (flawed(lambda self, x0, t, r: x0, degrade=lambda self, x0, t, r: x0 @ x0 if torch.is_autocast_enabled("cpu") else x0), "autocast"),
+    (flawed(lambda self, x0, t, r: x0.mul_(0.5)), r"x0 is changed in place: .*x0\.clone\(\)"),
+    (flawed(lambda self, x0, t, r: F.conv2d(x0, torch.full((1, 1, 1, 1), 0.5))), r"no images in float64.*kernel\.to\(x0\)"),
+    (flawed(lambda self, x0, t, r: F.conv2d(x0, KERNEL.to(x0.dtype))), "on a GPU it fails.*register_buffer.*same device"),
+    (flawed(lambda self, x0, t, r: x0 * torch.linspace(1, 0, 11)[t].view(-1, 1, 1, 1)), "on a GPU it fails.*same device"),
+    (flawed(lambda self, x0, t, r: x0 * [None, 0.5, 0.2, 0.1][min(3, t.tolist()[-1])]), "one t for each image .*TypeError"),
+    (flawed(lambda self, x0, t, r: x0 * (1 - t / 10).view(-1, 1, 1, 1) if len(x0) > 1 else x0[:, :, 1:]), "one t for each image"),
 ])
 def test_a_flaw_is_said_in_words(degrade, sentence):
     found = check_degradation(degrade)
     assert re.search(sentence, " ".join(found)) and not any("\n" in line for line in found)
+
+
+def test_each_new_flaw_gets_its_own_sentence_alone():
+    for apply_at in (lambda self, x0, t, r: F.conv2d(x0, KERNEL.to(x0.dtype)),
+                     lambda self, x0, t, r: F.conv2d(x0, KERNEL.to(x0.device))):
+        assert len(check_degradation(flawed(apply_at))) == 1
+
+
+class Motion(Degradation):
+    """A newcomer's: each image by itself is smeared along its rows by 1 + t pixels, with kernels in a plain list."""
+
+    def __init__(self, size, options, T):
+        super().__init__(size, options, T)
+        self.kernels = [torch.ones(1, 1, 1, 1 + t) / (1 + t) for t in range(T + 1)]
+
+    def draw_randomness(self, n, generator):
+        return torch.stack([torch.randint(2, (1,), generator=generator) for _ in range(n)])  # to the left or the right
+
+    def apply_at(self, x0, t, mirrored):
+        smeared = []
+        for image, severity, other_way in zip(x0, t.tolist(), mirrored):
+            image = image.flip(-1) if other_way else image
+            padded = F.pad(image.unsqueeze(1), (0, severity, 0, 0), mode="replicate")
+            moved = F.conv2d(padded, self.kernels[severity].to(x0)).squeeze(1)
+            smeared.append(moved.flip(-1) if other_way else moved)
+        return torch.stack(smeared)
+
+
+@pytest.mark.parametrize("rollout", [0.0, 0.5])
+def test_a_looped_motion_blur_of_a_newcomer_trains_and_evaluates(rollout, tmp_path, monkeypatch):
+    monkeypatch.setitem(degradations.MAKERS, "motion", None)  # taken out again afterwards
+    degradations.register("motion", Motion, T=6)
+    assert check_degradation(make("motion")) == [] and check_degradation(make("motion", "photos"), channels=3) == []
+    choice = recipe("smoke", "motion", "mnist5k", steps=3, batch=4, widths=(8, 8, 8), rollout=rollout)
+    train(choice, tmp_path, until=1, log=lambda line: None)
+    train(choice, tmp_path, on_evaluate=validation_scores(choice, n=2), log=lambda line: None)
+    model = load_model(tmp_path / "weights.safetensors")
+    cells = evaluate(model, load("mnist5k", "test"), n=4, log=lambda line: None)["cells"]
+    assert len(cells) == 4 and cells[0]["rmse"] > 0.05
+
+
+def test_no_images_are_no_trouble_and_a_degradation_knows_its_device():
+    degrade, nothing = Motion(32, {"task": "motion"}, 6), torch.zeros(0, 1, 32, 32)
+    assert degrade.draw(0)(nothing, 3).shape == nothing.shape == degrade.draw(0)(nothing, torch.zeros(0, dtype=torch.long)).shape
+    assert degrade.random and degrade.device.type == "cpu" and degrade.to("meta").device.type == "meta"
+    before = torch.get_rng_state()
+    assert degrade.random and torch.equal(before, torch.get_rng_state()), "to ask costs no draw of the reader's"
 
 
 @pytest.mark.parametrize("parameters", CASES, ids=str)
