@@ -50,7 +50,7 @@ figures: .venv/ready
 results: .venv/ready
 	$(BIN)/python -m studies report
 
-.venv/ready: requirements.txt tools/environment.sh
+.venv/ready: requirements.txt pyproject.toml tools/environment.sh
 	PYTHON="$(PYTHON)" TORCH="$(TORCH)" sh tools/environment.sh
 
 .PHONY: run test check suite colab soak bench lab notebooks badges site class figures results

@@ -33,8 +33,8 @@ class Train:
     """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE where it is not 32.
 
     For folder:PATH it bears a checksum of the images."""
-    data: Path = Path("data")
-    """Where the data sets are, or are downloaded to."""
+    data: Path | None = None
+    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
     init: Path | None = None
     """Weights file to start from."""
     resume_from: Path | None = None
@@ -65,7 +65,7 @@ class Evaluate:
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
-    data: Path = Path("data")
+    data: Path | None = None
     dataset: str | None = None
     """By default the set it was trained on."""
     split: Literal["test", "validation"] = "test"
@@ -82,6 +82,8 @@ class Evaluate:
     batch: int = 100
 
     def __call__(self) -> None:
+        import pandas  # noqa: F401  (the table needs it: better missed now than after the scoring)
+
         from colddiff_nb.metrics import load_inception
         from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
         from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
@@ -112,7 +114,7 @@ class Table:
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
     degraded: bool = False
     """Degraded test images of mnist and cifar10, scored anew."""
-    data: Path = Path("data")
+    data: Path | None = None
 
     def __call__(self) -> None:
         from colddiff_nb.metrics.evaluation import degraded_rows, markdown, table
@@ -153,6 +155,9 @@ def main(arguments: list[str] | None = None) -> int:
         command()
     except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f'error: {error}: pip install "colddiff_nb[cli]"', file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

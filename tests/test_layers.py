@@ -42,7 +42,7 @@ def test_no_arrow_of_imports_runs_up():
 
 
 def test_the_house_has_a_dozen_entries_and_a_room_nine_files():
-    entries = [path for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__main__.py", "__pycache__")]
+    entries = [path for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__main__.py", "__pycache__", "py.typed")]
     assert {path.stem for path in entries} <= set(FLOOR) and len(entries) <= 12
     assert [path.name for path in entries if len(list(path.glob("*.py"))) > 9] == []
 

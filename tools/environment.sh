@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with everything in requirements.txt. An installed torch and torchvision are used as they are.
+# Makes .venv with everything in requirements.txt and, editable, the package. An installed torch and torchvision are used as they are.
 set -e
 said=$($PYTHON -B -c "import colddiff_nb" 2>&1) || { echo "$said" | tail -n 1 >&2; exit 1; }  # no such Python, or the package finds it too old
 if $PYTHON -c "import torch, torchvision" 2>/dev/null; then
@@ -13,5 +13,7 @@ else
     echo "the disk. Without an NVIDIA GPU a CPU build is smaller: stop here, install one (https://pytorch.org/get-started/locally),"
     echo "and call make again: it will be used."
 fi
-.venv/bin/pip install --quiet --disable-pip-version-check -c .venv/constraints.txt ${TORCH:-} -r requirements.txt
+install="install --quiet --disable-pip-version-check"
+.venv/bin/pip $install -c .venv/constraints.txt ${TORCH:-} -r requirements.txt
+.venv/bin/pip $install --no-deps --no-build-isolation --editable .
 touch .venv/ready

@@ -21,7 +21,7 @@ def at_least_1(**numbers: int | None) -> None:
 
 
 def images_for(metadata: dict[str, Any], weights: Path | str, dataset: str | None, split: str,
-               data: Path, size: int) -> Images:
+               data: Path | None, size: int) -> Images:
     """Load the images to restore; raise ValueError first for weights of another colour."""
     from colddiff_nb.data.loading import load
     trained_on = metadata["recipe"]["dataset"]

@@ -56,7 +56,7 @@ class Restore:
     """Of what is random in a degradation."""
     output: Path | None = None
     """Folder for what is written; by default that of the picture, or the working folder."""
-    data: Path = Path("data")
+    data: Path | None = None
     """Where the data sets are, or are downloaded to."""
 
     def __call__(self) -> None:

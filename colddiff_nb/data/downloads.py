@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from colddiff_nb.data.finder import find_files, read_folder
-from colddiff_nb.data.own_image import open_image, to_x0
 from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize, sha256, to_uint8
 from colddiff_nb.storage.files import check_mounted, replace
 
@@ -76,6 +75,8 @@ def _png_records(root: Path, part: str) -> Tensor:
 
 
 def _decode(folder: Path) -> Pair:
+    from colddiff_nb.data.own_image import open_image, to_x0
+
     def read(file: Path) -> Tensor:
         image = open_image(file)
         if image.size != (32, 32):

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from colddiff_nb.data.downloads import published
 from colddiff_nb.data.names import PREFIX, check_whole, data_set
-from colddiff_nb.data.own_folder import own_folder
 from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize, sha256
+from colddiff_nb.storage.places import data_folder
 
 SPLITS = ("train", "validation", "test")
 
@@ -49,8 +48,10 @@ class Images:
         return torch.arange(n) * len(self) // n
 
 
-def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Images:
+def load(name: str, split: str, root: str | Path | None = None, size: int = 32) -> Images:
     """Return the images of one split, resized to size x size.
+
+    root: where data sets are kept; by default data/ in a clone, else the user's data folder.
 
     name      train  validation    test  source
     mnist    55,000       5,000  10,000  `root`/MNIST, downloaded when absent
@@ -74,11 +75,12 @@ def load(name: str, split: str, root: str | Path = "data", size: int = 32) -> Im
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     check_whole(size, 8, 128, f"size {size!r} is no whole number in 8..128")
     if name.startswith(PREFIX):
+        from colddiff_nb.data.own_folder import own_folder
         pixels, labels = own_folder(name.removeprefix(PREFIX), split, size)
     elif name in ("mnist5k", "photos"):
         pixels, labels = (mnist5k if name == "mnist5k" else photos)(split, size)
     else:
-        pixels, labels = published(name, split, Path(root), size)
+        pixels, labels = published(name, split, Path(root or data_folder()), size)
     return Images(pixels, labels, name, split, sha256(pixels))
 
 
@@ -107,6 +109,8 @@ def mnist5k(split: str, size: int) -> Pair:
 
 def photos(split: str, size: int) -> Pair:
     """Return square crops of photographs, resized: two photographs for test, three for the other splits."""
+    from PIL import Image
+
     generator = torch.Generator().manual_seed(SPLITS.index(split))
     crops, labels = [], []
     for name in PHOTOGRAPHS[3:] if split == "test" else PHOTOGRAPHS[:3]:

@@ -226,7 +226,7 @@ def _variant(options: Mapping[str, Any]) -> str:
     return ", ".join([f"T = {options['T']}", *others])
 
 
-def degraded_rows(root: str | Path = "data", names: Sequence[str] = ("mnist", "cifar10"),
+def degraded_rows(root: str | Path | None = None, names: Sequence[str] = ("mnist", "cifar10"),
                   log: Callable[[str], object] = print) -> Any:
     """Score D(x0, T) of the full test splits: a `table`."""
     cells = []

@@ -24,7 +24,7 @@ class Chosen(NamedTuple):
 
 
 def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | Path = "runs",
-                 data_root: str | Path = "data", named: str = "quick") -> Chosen:
+                 data_root: str | Path | None = None, named: str = "quick") -> Chosen:
     """Find the model of a task and a data set.
 
     weights: "shipped" takes the shipped ones, else the reader's own; "mine" the other way round.

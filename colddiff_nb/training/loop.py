@@ -42,8 +42,9 @@ LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed: each lo
 
 
 @without_settings_of_accelerate()
-def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None, data_root: str | Path = "data",
-          init: str | Path | None = None, resume_from: str | Path | None = None, until: int | None = None,
+def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
+          data_root: str | Path | None = None, init: str | Path | None = None,
+          resume_from: str | Path | None = None, until: int | None = None,
           on_evaluate: OnEvaluate | None = None, tracker: str | None = None,
           log: Callable[[str], object] = print) -> nn.Module:
     """Train a recipe in a run folder, or go on from the newest checkpoint there.

@@ -17,7 +17,7 @@ from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.run import OnEvaluate
 
 
-def validation_scores(recipe: Recipe, data_root: str | Path = "data", n: int = 100) -> OnEvaluate:
+def validation_scores(recipe: Recipe, data_root: str | Path | None = None, n: int = 100) -> OnEvaluate:
     """Return on_evaluate for `training.train`: RMSE and SSIM of up to n validation images."""
     @cache
     def validation() -> tuple[Tensor, Degradation]:

@@ -15,7 +15,7 @@ from colddiff_nb.metrics.evaluation import degraded_rows
 from colddiff_nb.notebook.model_choice import choose_model, own_weights
 from colddiff_nb.training import recipe
 from colddiff_nb.weights import load_pretrained
-from colddiff_nb.weights.pretrained import pretrained_folder
+from colddiff_nb.weights.pretrained import pretrained_file
 
 CHECKSUMS = {
     ("mnist5k", "train"): "3a2885411ccf762d96b96352b22fd5240a8ea744448558e18e9971da57118469",
@@ -351,7 +351,7 @@ UNKNOWN = [
     lambda: own_weights("superres", "MNIST", "."),
     lambda: choose_model("superres", "MNIST", "mine"),
     lambda: channels("MNIST"),
-    lambda: pretrained_folder("superres", "MNIST"),
+    lambda: pretrained_file("superres", "MNIST"),
     lambda: degraded_rows(names=["MNIST"]),
 ]
 

@@ -32,9 +32,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository of the project, whose package needs one thing more than is installed: "stranger"."""
     folder = tmp_path_factory.mktemp("address")
     shutil.copytree(HOME / "colddiff_nb", folder / "colddiff_nb", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(HOME / "results", folder / "results")
-    with open(folder / "colddiff_nb" / "notebook" / "settings.py", "a") as source:
-        source.write('\nNEEDED["stranger"] = "stranger>=1"\n')
+    project = (HOME / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(project.replace('\nnotebooks = [', '\nnotebooks = ["stranger>=1",'))
     commit(folder, VERSION)
     return folder
 

@@ -83,7 +83,7 @@ def test_a_page_says_how_to_measure_what_is_not_there(tmp_path):
     assert nothing(Published(tmp_path)) == "7 rows"
 
 
-def test_every_study_is_found_by_its_file_and_shows_its_options():
+def test_every_study_is_found_by_its_file_and_shows_its_options(tmp_path):
     files = {path.stem for path in (HOME / "studies").glob("*.py")}
     found = {name for name in all_studies() if name in files}
     assert found >= {"leaks", "steps", "models", "realism", "course_report"}
@@ -93,6 +93,7 @@ def test_every_study_is_found_by_its_file_and_shows_its_options():
     def said(*arguments):
         return subprocess.run([sys.executable, "-m", "studies", *arguments], cwd=HOME, capture_output=True, text=True)
     assert "--rollout FLOAT" in said("run", "curves", "--help").stdout
-    wrong = said("run", "leaks", "--data", "nowhere", "--again")
+    (tmp_path / "nowhere").touch()
+    wrong = said("run", "leaks", "--data", tmp_path / "nowhere", "--again")
     assert wrong.returncode and "Traceback" not in wrong.stderr and "nowhere" in wrong.stderr
     assert "python -m studies report" in said().stderr

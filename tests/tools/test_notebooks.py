@@ -163,6 +163,11 @@ def test_settings() -> None:
             package.read(wrong)
 
 
+def need_also(monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
+    needed = package.needed()
+    monkeypatch.setattr(package, "needed", lambda: [*needed, wish])
+
+
 def test_setup_installs_only_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     calls = []
 
@@ -178,7 +183,7 @@ def test_setup_installs_only_what_is_missing(monkeypatch: pytest.MonkeyPatch, ca
     package.setup()
     assert not calls
     assert capsys.readouterr().out.count("\n") == 1
-    monkeypatch.setitem(package.NEEDED, "a_module_that_is_not_there", "not-there>=1")
+    need_also(monkeypatch, "not-there>=1")
     package.setup()
     (command, constraints), = calls
     assert command[-1] == "not-there>=1" and "torch" not in command
@@ -189,7 +194,7 @@ def test_setup_installs_only_what_is_missing(monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_setup_says_why_pip_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(package.NEEDED, "a_module_that_is_not_there", "not-there>=1")
+    need_also(monkeypatch, "not-there>=1")
     for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-color"), ("PIP_NO_INDEX", "1")):  # the first two are so in every kernel
         monkeypatch.setenv(name, value)
     with pytest.raises(RuntimeError, match=r"install not-there>=1 \(ERROR: No matching distribution found for not-there>=1\)"):
@@ -220,10 +225,9 @@ def test_setup_pins_each_name_once_in_the_version_that_python_finds_first(tmp_pa
         assert versions[name] == importlib.metadata.version(name) not in ("1.21.5", "1.26.0", "21.3", "2.0.1")
 
 
-def test_what_setup_asks_for_is_what_the_requirements_say() -> None:
-    lines = {line.split("#")[0].strip() for line in (HOME / "requirements.txt").read_text().splitlines()}
-    assert set(package.NEEDED.values()) <= lines
-    assert not any("mlxtend" in requirement for requirement in package.NEEDED.values())
+def test_setup_asks_for_what_notebooks_import_and_leaves_the_runtime_alone() -> None:
+    names = {Requirement(wish).name for wish in package.needed()}
+    assert {"torch", "torchmetrics", "torch-fidelity", "ipywidgets"} <= names and not {"mlxtend", "ipykernel", "jupyterlab"} & names
 
 
 def test_colab_meets_every_requirement() -> None:
