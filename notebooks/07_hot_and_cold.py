@@ -130,10 +130,9 @@ assert torch.allclose(D(x0[:10], 8).mean((1, 2, 3)), x0[:10].mean((1, 2, 3)), at
 print("ok: MotionBlur keeps the rules; it moves light about, and loses none")
 
 # %% [markdown]
-# Recipes, samplers and scores know a registered task by its name. The next cell trains a small network. A quarter of its training states
-# are made by the sampler (*rollouts*). So it meets its own errors. Others came first: Yen et al. did this for
-# [speech](https://arxiv.org/abs/2211.02527). [Variational Cold Diffusion](https://github.com/MaxFeucht/VariationalColdDiffusion) (Feucht)
-# perturbs the states instead.
+# Recipes and samplers know a registered task by its name. The next cell trains a small network. A quarter of its training states are made
+# by the sampler (*rollouts*). So it meets its own errors. Yen et al. did this first, for [speech](https://arxiv.org/abs/2211.02527).
+# [Variational Cold Diffusion](https://github.com/MaxFeucht/VariationalColdDiffusion) (Feucht) perturbs the states instead.
 #
 # **Predict.** Each pixel of $x_T$ is the mean of seventeen. Which way restores best: direct, Algorithm 1 or Algorithm 2?
 
@@ -158,8 +157,7 @@ print(f"What you saw: RMSE on {len(x0)} test digits:",
 assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 
 # %% [markdown]
-# **What you saw.** After a minute or two of training, direct leaves a third of the error. Algorithm 1 does worst: it smears each guess
-# again and forgets $x_T$.
+# **What you saw.** After two minutes of training, direct leaves a third of the error. Algorithm 1 does worst: it smears each guess anew.
 #
 # ## 3 · Noise beside blur and pixelation: which is easier to undo?
 # **First, what this cannot show.** All networks below were trained by cold diffusion's loss (L1 on $x_0$) for 600 steps. Hot diffusion is
@@ -174,12 +172,11 @@ assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 # | blur with noise (hybrid) | 20 | less than blur: noise of six grey levels covers the last digits |
 #
 # Each was trained three times, from three seeds, and saw 38,400 images out of the same 4,000 digits. One thing was not equal. The
-# networks for blur and pixelation are also shown a linear estimate of $x_0$ (notebook 01, section 2), as in the whole project.
-# [All rows](../results/details.md#hot-against-cold) are stored. There are two jobs, and a score for each:
+# networks for blur and pixelation are also shown a linear estimate of $x_0$ (notebook 01, section 2).
+# [All rows](../results/details.md#hot-against-cold) are stored. There are two jobs:
 #
 # - **Restoration** starts from degraded test digits, with about the same RMSE for all five. From noise alone nothing can be restored, so
-#   noise starts at $s = 8$. Score: the RMSE, $\sqrt{\mathrm{mean}\,(\hat x_0 - x_0)^2}$ on [0, 1]. If all pixels are off by 0.1, it is
-#   0.1.
+#   noise starts at $s = 8$. Score: the RMSE, $\sqrt{\mathrm{mean}\,(\hat x_0 - x_0)^2}$ on [0, 1]. All pixels off by 0.1 give 0.1.
 # - **Generation** starts from an $x_T$ drawn without an image, from a Gaussian with the mean and covariance of training $x_T$. For noise
 #   that is exact. Score: the **Frechet distance** of the made digits to real ones. A classifier turns images into features. Each set of
 #   features gets a mean $\mu$ and a covariance $\Sigma$. Then
@@ -237,10 +234,9 @@ for job, scores in best.items():
 # $$z = (x_s - a_s\, \hat x_0) / b_s, \qquad x_{s-1} = a_{s-1}\, \hat x_0 + b_{s-1}\, z.$$
 #
 # This rule is [**DDIM**](https://arxiv.org/abs/2010.02502) (Song et al.). With this $z$, $D(\hat x_0, s) = x_s$. Algorithm 2 is
-# $x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. Its first two terms cancel, and DDIM is left.
-#
-# *With numbers.* $a_s = 0.8$, $b_s = 0.6$, $x_s = 1$ and $\hat x_0 = 0.5$ give $z = (1 - 0.4) / 0.6 = 1$. With $a_{s-1} = 0.9$ and
-# $b_{s-1} = 0.44$ the next state is $0.45 + 0.44 = 0.89$.
+# $x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. Its first two terms cancel, and DDIM is left. *With numbers.* $a_s = 0.8$, $b_s = 0.6$,
+# $x_s = 1$ and $\hat x_0 = 0.5$ give $z = (1 - 0.4) / 0.6 = 1$. With $a_{s-1} = 0.9$ and $b_{s-1} = 0.44$ the next state is
+# $0.45 + 0.44 = 0.89$.
 
 # %% tags=["nbval-check-output"]
 noise, guess = make("noise", DATA, T=20), x0[:4].flip(0)
@@ -289,11 +285,10 @@ def apply_at(self, x0, t, order):
 
 # %% tags=["check:missing"]
 def check_missing():
-    def draw(self, n, generator):
-        return torch.rand(n, 1, 32, 32, generator=generator)
-    own = type("Missing", (Degradation,), {"apply_at": apply_at, "draw_randomness": draw})
+    own = type("Missing", (Degradation,), {"apply_at": apply_at, "draw_randomness":
+               lambda self, n, g: torch.rand(n, 1, 32, 32, generator=g)})
     D, t = own(32, {"task": "missing"}, 16), torch.tensor([4, 8, 16])
-    order, images = draw(D, 3, None), x0[:3] + 0.5
+    order, images = D.draw_randomness(3, None), x0[:3] + 0.5
     if D.apply_at(images[:1], t[:1], order[:1]) is None:
         return "todo: write apply_at(self, x0, t, order)"
     if said := check_degradation(D):
@@ -352,6 +347,5 @@ print(check_sound())
 # - DDIM is Algorithm 2 with the noise estimated anew in each step.
 # - A comparison holds for its loss, its budget and its task, and for no more.
 #
-# **Next:** `08_generation` draws $x_T$ in better ways. [RELATED.md](../RELATED.md) lists the field around.
-#
-# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 3. The others: above.
+# **Next:** `08_generation` draws $x_T$ in better ways. [RELATED.md](../RELATED.md) lists the field around. **References.** Bansal et al.,
+# *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 3. The others: above.
