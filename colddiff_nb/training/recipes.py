@@ -65,24 +65,16 @@ class Recipe:
                 raise ValueError(f"{field} = {value!r}: it must be {self.__annotations__[field]}")
         object.__setattr__(self, "dataset", data_set(self.dataset))
         object.__setattr__(self, "widths", tuple(self.widths))
-        positive = ("batch", "accumulate", "learning_rate", "evaluate_every", "save_every")
-        asked = {field: (getattr(self, field) > 0, "it must be positive") for field in positive} | {
-            "steps": (0 < self.steps < 2 ** 32, f"it must be positive and below {2 ** 32}"),
-            "size": (self.size in range(8, 129, 8), "it must be a multiple of 8, from 8 to 128"),
-            "widths": (all(width >= 8 and width % 8 == 0 for width in self.widths),
-                       "each must be a multiple of 8"),
-            "data_consistency": (self.data_consistency == "state" or self.network == "small",
-                                 "only network = 'small' is told where a sampler started; set it to 'state'"),
-            "clip": (self.clip >= 0, "give the largest norm of the gradient, or 0 for no limit"),
-            "realism": (self.realism >= 0, "give the weight of the critic's opinion, or 0 for no critic"),
-            "ema_half_life": (0 < self.ema_half_life <= 1,
-                              "it is a share of the steps so far, above 0 and at most 1"),
-            "rollout": (0 <= self.rollout <= 1, "it is a share of the batch, 0..1"),
-            # Above, draws would repeat.
-            "seed": (0 <= self.seed < 2 ** 25, f"give a seed in 0..{2 ** 25 - 1}")}
-        for field, (right, mend) in asked.items():
-            if not right:
-                raise ValueError(f"{field} = {getattr(self, field)!r}: {mend}")
+        for field, (least, most) in LIMITS.items():
+            if not least <= getattr(self, field) <= most:
+                raise ValueError(f"{field} = {getattr(self, field)!r}: it must lie in {least:,}..{most:,}")
+        for field, sides, most in (("size", (self.size,), 128), ("widths", self.widths, 4096)):
+            if not all(side in range(8, most + 1, 8) for side in sides):
+                raise ValueError(f"{field} = {getattr(self, field)!r}: "
+                                 f"it must be a multiple of 8, from 8 to {most}")
+        if self.data_consistency != "state" and self.network != "small":
+            raise ValueError(f"data_consistency = {self.data_consistency!r}: only network = 'small' is told "
+                             "where a sampler started; set it to 'state'")
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Recipe:
@@ -118,18 +110,24 @@ class Recipe:
         return build(self.network, degrade, channels(self.dataset), time=self.time_input, **options)
 
 
+COUNTS = "steps", "batch", "accumulate", "evaluate_every", "save_every"
+LIMITS: dict[str, tuple[float, float]] = dict.fromkeys(COUNTS, (1, 2 ** 32 - 1)) | {
+    "learning_rate": (1e-12, 1e3), "clip": (0, 1e30), "realism": (0, 1e30), "ema_half_life": (1e-9, 1),
+    "rollout": (0, 1), "seed": (0, 2 ** 25 - 1)}  # above, draws would repeat
+
+
 @cache
 def _kinds() -> dict[str, Any]:
     return get_type_hints(Recipe)
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of a field's type. A bool is no number, and a number is finite."""
+    """Whether a value is of a field's type; a bool is no number."""
     if isinstance(kind, UnionType):
         return any(_fits(value, part) for part in get_args(kind))
     if get_origin(kind) is tuple:
         return isinstance(value, list | tuple) and len(value) == 3 and all(map(_fits, value, get_args(kind)))
-    return type(value) in (int, float) and abs(value) <= 1e30 if kind is float else type(value) is kind
+    return type(value) in ((int, float) if kind is float else (kind,))
 
 
 PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant",
