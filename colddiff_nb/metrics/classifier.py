@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.data.loading import Images
-from colddiff_nb.data.pixels import to_float
+from colddiff_nb.data import Images, to_float
 from colddiff_nb.storage.checkpoint import export_weights, load_weights
 from colddiff_nb.storage.files import usable
 from colddiff_nb.storage.runtime import has_bf16

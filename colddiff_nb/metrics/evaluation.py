@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from colddiff_nb import metrics
-from colddiff_nb.data.loading import Images, load
-from colddiff_nb.data.names import PREFIX, channels, check_whole
-from colddiff_nb.data.pixels import to_float
-from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
-from colddiff_nb.degradations.tasks import MAKERS, make, measure
+from colddiff_nb.data import Images, channels, load, to_float
+from colddiff_nb.data.names import PREFIX, check_whole
+from colddiff_nb.degradations import Degradation, DrawnDegradation, make, measure
+from colddiff_nb.degradations.tasks import MAKERS
 from colddiff_nb.metrics.records import fid_protocol, markdown, record, recorded, table
 from colddiff_nb.sampling import SAMPLERS, Restore
 from colddiff_nb.storage.runtime import true_float32

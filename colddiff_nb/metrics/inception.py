@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from colddiff_nb.data.pixels import to_uint8
+from colddiff_nb.data import to_uint8
 from colddiff_nb.metrics.scores import to_unit
 from colddiff_nb.storage.files import make_folder, replace
 from colddiff_nb.storage.runtime import true_float32

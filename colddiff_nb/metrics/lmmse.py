@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colddiff_nb.data.loading import Images
-from colddiff_nb.data.pixels import to_float
+from colddiff_nb.data import Images, to_float
+from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.degradations.bases import Linear
-from colddiff_nb.degradations.contract import Degradation
-from colddiff_nb.degradations.tasks import Bicubic, Masks, measure
+from colddiff_nb.degradations.tasks import Bicubic, Masks
 from colddiff_nb.metrics.scores import rmse
 
 # Tried, times the measured noise variance. That need not be the best: the error is no white noise, and with

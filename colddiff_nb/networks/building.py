@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.degradations import Degradation
 from colddiff_nb.networks.convnext import ConvNextUNet
 from colddiff_nb.networks.inputs import check_images
 from colddiff_nb.networks.resnet import ResNetUNet

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from colddiff_nb.degradations import Degradation
 from colddiff_nb.degradations.bases import Separable
-from colddiff_nb.degradations.contract import Degradation
 
 # Standard deviation of the rounding of x_T: what float32 leaves after D, and that of 256 levels in [-1, 1]. A
 # preconditioner made for float32 reads details that 8 bits have erased, and takes rounding for signal.

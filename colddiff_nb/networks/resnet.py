@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +13,12 @@ from colddiff_nb.networks.inputs import check_images, severity_embedding
 class ResNetBlock(nn.Module):
     """Two rounds of norm, SiLU and 3x3 convolution, the time added between them, beside a shortcut."""
 
-    def __init__(self, inputs: int, outputs: int, time_width: int, dropout: float):
+    def __init__(self, inputs: int, outputs: int, time_width: int):
         super().__init__()
         self.norm1, self.norm2 = nn.GroupNorm(32, inputs, eps=1e-6), nn.GroupNorm(32, outputs, eps=1e-6)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.temb_proj, self.dropout = nn.Linear(time_width, outputs), nn.Dropout(dropout)
+        self.temb_proj, self.dropout = nn.Linear(time_width, outputs), nn.Dropout(0.1)
         self.nin_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
@@ -47,10 +45,10 @@ class Attention(nn.Module):
 class ResNetLevel(nn.Module):
     """The blocks of one resolution, with attention after each or none; inputs: the blocks' input channels."""
 
-    def __init__(self, inputs: Sequence[int], outputs: int, time_width: int, attention: bool, dropout: float,
+    def __init__(self, inputs: list[int], outputs: int, time_width: int, attention: bool,
                  downsample: nn.Module | None = None, upsample: nn.Module | None = None):
         super().__init__()
-        self.block = nn.ModuleList(ResNetBlock(width, outputs, time_width, dropout) for width in inputs)
+        self.block = nn.ModuleList(ResNetBlock(width, outputs, time_width) for width in inputs)
         self.attn = nn.ModuleList(Attention(outputs) if attention else nn.Identity() for _ in inputs)
         self.downsample, self.upsample = downsample, upsample
 
@@ -64,14 +62,14 @@ class ResNetLevel(nn.Module):
 
 
 class ResNetUNet(nn.Module):
-    """The paper's CIFAR-10 network.
+    """The paper's CIFAR-10 network, for images of size x size.
 
     A level has width * its multiplier channels, multiples of 32 (at 32 itself the norms remove the time), and
-    `blocks` blocks; attention follows every block at the resolutions attention_at of images of size x size.
+    two blocks, three on the way up. At 16 x 16 attention follows each of them.
     """
 
-    def __init__(self, channels: int = 3, width: int = 128, multipliers: Sequence[int] = (1, 2, 2, 2),
-                 blocks: int = 2, attention_at: Sequence[int] = (16,), dropout: float = 0.1, size: int = 32):
+    def __init__(self, channels: int = 3, width: int = 128, multipliers: tuple[int, ...] = (1, 2, 2, 2),
+                 size: int = 32):
         super().__init__()
         self.channels, self.width, time_width = channels, width, 4 * width
         widths = [width * multiplier for multiplier in multipliers]
@@ -82,25 +80,21 @@ class ResNetUNet(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, below = [width], widths[-1]  # channels: of what waits for the way up, and of the level below
 
-        def level_of(level: int, inputs: list[int], outputs: int, **resample: Any) -> ResNetLevel:
-            attention = size >> level in attention_at
-            return ResNetLevel(inputs, outputs, time_width, attention, dropout, **resample)
-
         for level, outputs in enumerate(widths):
-            inputs = [skips[-1]] + [outputs] * (blocks - 1)
             pad = nn.ZeroPad2d((0, 1, 0, 1))  # right and bottom
             conv = nn.Conv2d(outputs, outputs, 3, stride=2)
             down = nn.Sequential(OrderedDict(pad=pad, conv=conv)) if level < len(widths) - 1 else None
-            self.down.append(level_of(level, inputs, outputs, downsample=down))
-            skips += [outputs] * (blocks + (down is not None))
+            inputs, attention = [skips[-1], outputs], size >> level == 16
+            self.down.append(ResNetLevel(inputs, outputs, time_width, attention, downsample=down))
+            skips += [outputs] * (3 if down else 2)
         self.mid = nn.ModuleDict({
-            "block_1": ResNetBlock(below, below, time_width, dropout), "attn_1": Attention(below),
-            "block_2": ResNetBlock(below, below, time_width, dropout)})
+            "block_1": ResNetBlock(below, below, time_width), "attn_1": Attention(below),
+            "block_2": ResNetBlock(below, below, time_width)})
         for level, outputs in reversed(list(enumerate(widths))):
-            inputs = [features + skips.pop() for features in [below] + [outputs] * blocks]
             nearest, conv = nn.Upsample(scale_factor=2), nn.Conv2d(outputs, outputs, 3, padding=1)
             up = nn.Sequential(OrderedDict(nearest=nearest, conv=conv)) if level > 0 else None
-            self.up.insert(0, level_of(level, inputs, outputs, upsample=up))
+            inputs = [features + skips.pop() for features in (below, outputs, outputs)]
+            self.up.insert(0, ResNetLevel(inputs, outputs, time_width, size >> level == 16, upsample=up))
             below = outputs
         self.norm_out = nn.GroupNorm(32, below, eps=1e-6)
         self.conv_out = nn.Conv2d(below, channels, 3, padding=1)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.degradations import Degradation
 from colddiff_nb.networks.inputs import check_images, severity_embedding
 from colddiff_nb.networks.preconditioner import Preconditioner
 

@@ -16,10 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.data.loading import Images, load
-from colddiff_nb.data.pixels import to_float
-from colddiff_nb.degradations.contract import Degradation
-from colddiff_nb.degradations.tasks import measure
+from colddiff_nb.data import Images, load, to_float
+from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.lock import lock
 from colddiff_nb.training.processes import (

@@ -8,10 +8,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from torch import nn
 
-from colddiff_nb.data.names import channels, data_set
-from colddiff_nb.degradations.contract import Degradation
-from colddiff_nb.degradations.tasks import MAKERS, make
-from colddiff_nb.networks.building import OWN_NETWORKS, build
+from colddiff_nb.data import channels
+from colddiff_nb.data.names import data_set
+from colddiff_nb.degradations import Degradation, make
+from colddiff_nb.degradations.tasks import MAKERS
+from colddiff_nb.networks import build
+from colddiff_nb.networks.building import OWN_NETWORKS
 from colddiff_nb.storage.aliases import current_names
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
+from colddiff_nb.degradations import Degradation, DrawnDegradation
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from colddiff_nb.data.loading import Images
-from colddiff_nb.data.names import PREFIX, channels
-from colddiff_nb.data.pixels import to_float
+from colddiff_nb.data import Images, channels, to_float
+from colddiff_nb.data.names import PREFIX
 from colddiff_nb.storage import checkpoint, runtime
 from colddiff_nb.storage.files import MEND, CheckpointError, explained, replace, usable
 from colddiff_nb.training.critic import Critic

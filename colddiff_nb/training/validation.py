@@ -8,10 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from colddiff_nb import metrics
-from colddiff_nb.data.loading import load
-from colddiff_nb.data.pixels import to_float
-from colddiff_nb.degradations.contract import Degradation
-from colddiff_nb.degradations.tasks import measure
+from colddiff_nb.data import load, to_float
+from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.run import OnEvaluate

@@ -21,8 +21,8 @@ PAPER = {"convnext_mnist": (ConvNextUNet, 56_612_916), "resnet_cifar10": (ResNet
 SMALL = {
     "convnext": lambda: ConvNextUNet(dim=8, multipliers=(1, 2, 3), channels=2),
     "convnext flat": lambda: ConvNextUNet(dim=8, multipliers=(1,), channels=1),
-    "resnet": lambda: ResNetUNet(channels=1, width=64, multipliers=(1, 2), attention_at=(16,)),
-    "resnet one block": lambda: ResNetUNet(channels=2, width=32, multipliers=(2, 1, 3), blocks=1, attention_at=(32, 8)),
+    "resnet": lambda: ResNetUNet(channels=1, width=64, multipliers=(1, 2)),
+    "resnet of other images": lambda: ResNetUNet(channels=2, width=32, multipliers=(2, 1, 3), size=16),
 }
 
 
