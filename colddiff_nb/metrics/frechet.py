@@ -8,8 +8,8 @@ from torch import Tensor
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     """Return the Frechet distance of the Gaussians fitted to two sets of features, in float64.
 
-    |mean_a - mean_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)). With R = S_a^(1/2) the last trace is that of
-    (R S_b R)^(1/2), whose argument is symmetric: its eigenvalues are real, also where fewer images than
+    |mean_a - mean_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)). With S_a = R R^T the last trace is that of
+    (R^T S_b R)^(1/2), whose argument is symmetric: its eigenvalues are real, also where fewer images than
     dimensions make both covariances singular.
 
     Args:
@@ -24,15 +24,16 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
         raise ValueError(f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}: "
                          "give (N, d) and (M, d), at least 2 of each")
     covariance_a, covariance_b = (torch.cov(x.mT).reshape(x.shape[1], -1) for x in (a, b))
-    root = _square_root(covariance_a)
-    cross = torch.linalg.eigvalsh(root @ covariance_b @ root).clamp(min=0).sqrt().sum()
+    root = square_root(covariance_a)
+    cross = torch.linalg.eigvalsh(root.mT @ covariance_b @ root).clamp(min=0).sqrt().sum()
     shift = (a.mean(0) - b.mean(0)).square().sum()
     return max((shift + covariance_a.trace() + covariance_b.trace() - 2 * cross).item(), 0.0)
 
 
-def _square_root(covariance: Tensor) -> Tensor:
+def square_root(covariance: Tensor) -> Tensor:
+    """Return an R (d, d) with R R^T = covariance."""
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.mT
+    return vectors * values.clamp(min=0).sqrt()
 
 
 def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
 
     A bootstrap of the distance itself is biased: resamples have fewer different images, and so larger
     distances. These are the distance plus its first-order change with the weight of each pair (its influence
-    function). With A = S_a^(1/2) and T = A (A S_b A)^(-1/2) A, which maps one Gaussian to the other, the
+    function). With S_a = R R^T and T = R (R^T S_b R)^(-1/2) R^T, which maps one Gaussian to the other, the
     gradients in S_b and S_a are I - T and I - T^-1.
 
     Args:
@@ -62,7 +63,7 @@ def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
 
 def _covariance_changes(a: Tensor, b: Tensor) -> Tensor:
     """b_i^T (I - T) b_i for centred features (N, d), without the directions in which T is unbounded."""
-    root = _square_root(a.mT @ a / len(a))
-    values, vectors = torch.linalg.eigh(root @ (b.mT @ b / len(b)) @ root)
+    root = square_root(a.mT @ a / len(a))
+    values, vectors = torch.linalg.eigh(root.mT @ (b.mT @ b / len(b)) @ root)
     kept = values > 1e-12 * values[-1]
     return b.square().sum(1) - ((b @ root @ vectors[:, kept]).square() / values[kept].sqrt()).sum(1)

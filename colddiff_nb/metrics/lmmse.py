@@ -17,6 +17,7 @@ from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.degradations.bases import Linear
 from colddiff_nb.degradations.tasks import Bicubic, Masks
+from colddiff_nb.metrics.frechet import square_root
 from colddiff_nb.metrics.scores import rmse
 
 # Tried, times the measured noise variance. That need not be the best: the error is no white noise, and with
@@ -42,13 +43,8 @@ def statistics(images: Images) -> Statistics:
         total += x0.sum(0)
         products += x0.mT @ x0
     mean = total / len(images)
-    root = _root(products / len(images) - mean.outer(mean))
+    root = square_root(products / len(images) - mean.outer(mean))
     return Statistics(mean.view(images.pixels.shape[1:]), root, images.provenance)
-
-
-def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp(min=0).sqrt()
 
 
 class LMMSE:

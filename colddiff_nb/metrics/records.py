@@ -19,9 +19,9 @@ METRICS = {  # the better end, and the digits shown
     "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "class_accuracy": (max, 3), "Frechet": (min, 2),
     "gain": (max, 2)}
 SHARED = ["task", "data", "variant", "measurement_precision", "n"]  # by methods that are compared
-COLUMNS = {name: name for name in ("task", "data", "variant", "method", "measurement_precision")} | {
-    "RMSE": "rmse", "SSIM": "ssim", "FID": "fid", "resize": "resize", "class_accuracy": "class_accuracy",
-    "Frechet": "frechet", "gain": "gain", "n": "n"}
+COLUMNS = ["task", "data", "variant", "method", "measurement_precision", "rmse", "ssim", "fid", "resize",
+           "class_accuracy", "frechet", "gain", "n"]
+TITLES = {"rmse": "RMSE", "ssim": "SSIM", "fid": "FID", "frechet": "Frechet"}
 
 
 def read(folder: str | Path) -> list[dict[str, Any]]:
@@ -90,8 +90,8 @@ def table(sources: Iterable[str | Path | Mapping[str, Any]]) -> Any:
         sources: run folders that hold a metrics.json, or what `evaluate` returned.
 
     Returns:
-        Columns as in COLUMNS; resize, class_accuracy and Frechet where some cell has them. FID is a number,
-        or a text that begins with "not run"; the split stands beside the data set unless it is test.
+        Columns as in COLUMNS with TITLES; resize, class_accuracy and Frechet where some cell has them. FID is
+        a number, or a text that begins with "not run". The data set's split is named unless it is test.
 
     Raises:
         FileNotFoundError: a folder has no scores.
@@ -105,9 +105,8 @@ def table(sources: Iterable[str | Path | Mapping[str, Any]]) -> Any:
                                     "score a model into this folder first")
         for cell in cells:
             split = "" if cell["split"] == "test" else f" {cell['split']}"
-            shown = cell | {"data": cell["data"] + split, "resize": fid_protocol(cell)}
-            rows.append({column: shown.get(name) for column, name in COLUMNS.items()})
-    frame = pandas.DataFrame(rows)
+            rows.append(cell | {"data": cell["data"] + split, "resize": fid_protocol(cell)})
+    frame = pandas.DataFrame(rows).reindex(columns=COLUMNS).rename(columns=TITLES)
     optional = ("resize", "class_accuracy", "Frechet")
     return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
 
