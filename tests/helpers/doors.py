@@ -25,12 +25,11 @@ from survival import TINY, some_images
 from colddiff_nb import __main__, data, sampling
 from colddiff_nb.data import downloads, own_image
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.metrics import evaluation as results
+from colddiff_nb.metrics import evaluation
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.files import CheckpointError
-from colddiff_nb.training import Recipe, recipe
-from colddiff_nb.training import loop as training
+from colddiff_nb.training import Recipe, loop, recipe
 from colddiff_nb.training.run import Run
 from colddiff_nb.weights import load_model
 
@@ -45,13 +44,13 @@ class Files:
         self.temporary = tempfile.TemporaryDirectory()
         self.folder, self.images = Path(self.temporary.name), some_images()
         self.recipe = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 2, "evaluate_every": 2})
-        training.train(self.recipe, self.folder / "run", images=self.images, log=quiet)
+        loop.train(self.recipe, self.folder / "run", images=self.images, log=quiet)
         self.step, self.state = checkpoint.newest(self.folder / "run", log=quiet) or (0, {})
         self.whole = (self.folder / "run/step-00000002.pt").read_bytes()[:-checkpoint.FOOTER]
         self.weights = (self.folder / "run/weights.safetensors").read_bytes()
         self.state_dict, self.metadata = checkpoint.load_weights(self.folder / "run/weights.safetensors")
         (self.folder / "case").mkdir()
-        results.evaluate((None, self.recipe.degradation(), {}), self.images, self.folder / "run", methods=("degraded",), log=quiet)
+        evaluation.evaluate((None, self.recipe.degradation(), {}), self.images, self.folder / "run", methods=("degraded",), log=quiet)
         self.record = (self.folder / "run/metrics.json").read_text()
 
     def resume(self) -> None:
@@ -123,8 +122,8 @@ def record_door(files: Files, case: tuple[list, str, Any]) -> None:
     if name:
         record["cells"][0][name] = value
     (files.folder / "case/metrics.json").write_bytes(mutate(json.dumps(record, default=repr).encode(), mutations))
-    results.markdown(results.table(files.folder / "case"))
-    results.evaluate((None, files.recipe.degradation(), {}), files.images, files.folder / "case", methods=("degraded",), log=quiet)
+    evaluation.markdown(evaluation.table(files.folder / "case"))
+    evaluation.evaluate((None, files.recipe.degradation(), {}), files.images, files.folder / "case", methods=("degraded",), log=quiet)
 
 
 def image_folder_door(files: Files, case: list[bytes]) -> None:
@@ -161,8 +160,8 @@ def sampler_door(files: Files, case: dict[str, Any]) -> None:
 def recipe_door(files: Files, case: tuple[dict, dict]) -> None:
     first, changed = case
     made = recipe(**first, **changed)
-    training.draw_batch(Recipe(**{**vars(made), "batch": 2, "accumulate": 1}), made.degradation(), 3, step=made.steps)
-    assert 0 <= training.learning_rate(made, made.steps - 1) <= made.learning_rate
+    loop.draw_batch(Recipe(**{**vars(made), "batch": 2, "accumulate": 1}), made.degradation(), 3, step=made.steps)
+    assert 0 <= loop.learning_rate(made, made.steps - 1) <= made.learning_rate
 
 
 def pixels_door(files: Files, case: Any) -> None:
@@ -187,7 +186,7 @@ def image_door(files: Files, case: tuple[bytes, int, bool]) -> None:
 def command_line_door(files: Files, case: list[str]) -> None:
     """Every word but the trainings themselves, which are checked for as far as their first line."""
     here, output, errors = os.getcwd(), io.StringIO(), io.StringIO()
-    real, training.train = training.train, lambda *arguments, **options: None  # type: ignore[assignment]
+    real, loop.train = loop.train, lambda *arguments, **options: None  # type: ignore[assignment]
     os.chdir(files.folder / "case")
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
@@ -200,7 +199,7 @@ def command_line_door(files: Files, case: list[str]) -> None:
                 raise AssertionError(f"the command line let through: {error!r}") from error
     finally:
         os.chdir(here)
-        training.train = real  # type: ignore[assignment]
+        loop.train = real  # type: ignore[assignment]
     lines = errors.getvalue().strip().splitlines()
     assert status == 0 or status == 2 and lines[-1].startswith("error: "), (status, lines)
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from colddiff_nb.storage import checkpoint
-from colddiff_nb.training import loop as training
+from colddiff_nb.training import loop
 
 KILLS = ("at any time", "before a save", "after a save", "in a half-written file", "before fsync", "after fsync", "before a rename",
          "after a rename", "before a deletion", "between optimiser and EMA")
@@ -89,15 +89,15 @@ def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None
         "before a rename": lambda: at_call(os, "replace", 2 * moment, before=die),
         "after a rename": lambda: at_call(os, "replace", 2 * moment, after=die),
         "before a deletion": lambda: at_call(Path, "unlink", 2 * moment, before=die),
-        "between optimiser and EMA": lambda: at_call(training, "update_ema", 3 * moment, before=die),
+        "between optimiser and EMA": lambda: at_call(loop, "update_ema", 3 * moment, before=die),
         "disk full": lambda: at_call(os, "fsync", moment, before=fail(errno.ENOSPC)),
-        "no write": lambda: at_call(training, "draw_batch", 2 * moment, before=starve),
+        "no write": lambda: at_call(loop, "draw_batch", 2 * moment, before=starve),
         "read-only": lambda: at_call(os, "replace", moment, before=fail(errno.EROFS)),
         "input/output error": lambda: at_call(torch, "save", moment, before=fail(errno.EIO)),
-        "folder gone": lambda: at_call(training, "draw_batch", 2 * moment, before=unmount),
-        "Ctrl-C": lambda: at_call(training, "draw_batch", 2 * moment, before=send(signal.SIGINT)),
-        "SIGTERM": lambda: at_call(training, "draw_batch", 2 * moment, before=send(signal.SIGTERM)),
-        "not a number": lambda: at_call(training, "to_float", 2 * moment, after=poison),
+        "folder gone": lambda: at_call(loop, "draw_batch", 2 * moment, before=unmount),
+        "Ctrl-C": lambda: at_call(loop, "draw_batch", 2 * moment, before=send(signal.SIGINT)),
+        "SIGTERM": lambda: at_call(loop, "draw_batch", 2 * moment, before=send(signal.SIGTERM)),
+        "not a number": lambda: at_call(loop, "to_float", 2 * moment, after=poison),
     }
     actions.get(event, lambda: None)()
 

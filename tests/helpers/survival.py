@@ -25,8 +25,7 @@ from events import DAMAGE, KILLS, arm, at_call, damage
 from colddiff_nb.data import Images
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.files import TEMPORARY
-from colddiff_nb.training import Recipe, recipe
-from colddiff_nb.training import loop as training
+from colddiff_nb.training import Recipe, loop, recipe
 
 TINY: dict[str, Any] = {"steps": 24, "batch": 4, "widths": (8, 8, 8), "save_every": 3, "evaluate_every": 4, "learning_rate": 1e-3}
 TRAININGS = (
@@ -102,11 +101,11 @@ def live(choice: Recipe, images: Images, folder: Path, event: str, seed: int, re
         tempfile.tempdir = str(folder.parent)
         handler = signal.signal(signal.SIGTERM, lambda *ignored: None)
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        at_call(training, "draw_batch", 1, before=started)
+        at_call(loop, "draw_batch", 1, before=started)
         arm(event, random.Random(seed), folder, tell)
         until = None if event not in DAMAGE else max([0, *map(checkpoint._step, folder.glob("step-*"))]) + 2
         try:
-            training.train(choice, folder, images=images, resume_from=resume_from, until=until, on_evaluate=weight,
+            loop.train(choice, folder, images=images, resume_from=resume_from, until=until, on_evaluate=weight,
                            log=lambda line: tell(line=line))
             tell(finished=until is None)
         except BaseException as error:
@@ -154,7 +153,7 @@ def chain(base: Path, choice: Recipe, events: list[str], chance: random.Random, 
     images = some_images()
     shutil.rmtree(base, ignore_errors=True)
     began = time.monotonic()
-    training.train(choice, base / "whole", images=images, on_evaluate=weight, log=lambda line: None)
+    loop.train(choice, base / "whole", images=images, on_evaluate=weight, log=lambda line: None)
     seconds = time.monotonic() - began
     _, whole = checkpoint.newest(base / "whole") or (0, {})
     folder, rescue, safe, life = base / "run", None, 0, Life()

@@ -11,7 +11,7 @@ import torch
 
 from colddiff_nb import degradations
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.metrics import evaluation as results
+from colddiff_nb.metrics import evaluation
 from colddiff_nb.metrics.evaluation import Judges, degraded_rows, evaluate
 from colddiff_nb.storage import files
 from colddiff_nb.training import recipe
@@ -239,7 +239,7 @@ def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_pat
     assert run(degrade=degradations.make("superres", pooling="bicubic"))
     assert run(images=some_images(checksum="other pixels"))
     assert run(weights=None) and run(weights=None), "without a checksum nobody knows that these are the same weights"
-    places = [tuple(row) for row in results.table(tmp_path)[["variant", "measurement_precision", "n"]].values.tolist()]
+    places = [tuple(row) for row in evaluation.table(tmp_path)[["variant", "measurement_precision", "n"]].values.tolist()]
     assert sorted(places) == [("T = 3", "8bit", 30), ("T = 3", "float32", 20), ("T = 3", "float32", 30),
                               ("T = 3, pooling bicubic", "float32", 30)], "a newer cell takes the place of the older"
 
@@ -256,7 +256,7 @@ def test_a_record_with_older_names_is_read(images, degrade, tmp_path):
 def test_samplers_of_ones_own_are_scored_by_their_names(images, degrade):
     methods = {"grey": lambda restore, degrade, x_T: torch.zeros_like(x_T)}
     cell, = evaluate((identity, degrade, {}), images, methods=methods, log=quiet)["cells"]
-    assert cell["method"] == "grey" and cell["rmse"] > 0 and "grey" not in results.METHODS
+    assert cell["method"] == "grey" and cell["rmse"] > 0 and "grey" not in evaluation.METHODS
 
 
 def test_a_damaged_record_is_named(images, degrade, tmp_path):
@@ -265,7 +265,7 @@ def test_a_damaged_record_is_named(images, degrade, tmp_path):
         evaluate((identity, degrade, {}), images, tmp_path)
     assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="score a model into this folder first"):
-        results.table(tmp_path / "nothing")
+        evaluation.table(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(("trained", "scored", "allowed"), [
@@ -346,7 +346,7 @@ def test_class_accuracy_and_frechet_with_a_classifier(images, degrade):
     assert low < cells["direct"]["frechet"] < high
     assert cells["degraded"]["frechet"] == pytest.approx(0, abs=1e-6), "pooling keeps the means of the quarters"
     assert cells["direct"]["provenance"]["classifier"] == "always-3"
-    frame = results.table([{"cells": list(cells.values())}])
+    frame = evaluation.table([{"cells": list(cells.values())}])
     assert frame["class_accuracy"].tolist() == pytest.approx([0.1, 0.1]) and "Frechet" in frame
 
 
@@ -374,9 +374,9 @@ def test_fid_caches_the_originals_and_is_kept(images, degrade, tmp_path):
     inception.name = "quarters, bfloat16"
     for _ in range(2):
         evaluate(model, images, tmp_path, judges=judges, **run)
-    assert results.table(tmp_path)["resize"].tolist() == ["none", "none, bfloat16"], "each Inception keeps its cell"
+    assert evaluation.table(tmp_path)["resize"].tolist() == ["none", "none, bfloat16"], "each Inception keeps its cell"
     evaluate((lambda x, t, start: x / 3, degrade, {"checksum": "def"}), images, tmp_path, **run)
-    assert results.table(tmp_path)["FID"].tolist() == ["not run: it was not asked for"], "other weights replace both"
+    assert evaluation.table(tmp_path)["FID"].tolist() == ["not run: it was not asked for"], "other weights replace both"
 
 
 def test_fid_that_cannot_be_had_says_why(images, degrade):
@@ -384,7 +384,7 @@ def test_fid_that_cannot_be_had_says_why(images, degrade):
     judges = Judges(why="no weights, no internet")
     evaluated = evaluate((identity, degrade, {}), images, methods=("direct",), judges=judges, log=quiet)
     assert evaluated["cells"][0]["fid"] == "not run: no weights, no internet"
-    shown = results.markdown(results.table(evaluated))
+    shown = evaluation.markdown(evaluation.table(evaluated))
     assert "| not run |" in shown and shown.endswith("FID not run: no weights, no internet.")
 
 
@@ -436,10 +436,10 @@ def cell(method, rmse, ssim, fid, data="mnist", **others):
 def test_the_table_marks_the_best_of_each_metric(tmp_path):
     (tmp_path / "metrics.json").write_text(json.dumps({"cells": [dict(one, provenance={}) for one in (
         cell("direct", 0.114, 0.823, 4.05, resize="half-pixel bilinear"), cell("algorithm2", 0.115, 0.820, 3.33, resize="half-pixel bilinear"))]}))
-    frame = results.table([tmp_path, {"cells": [cell("direct", 0.05, 0.9, "not run: why", data="cifar10") | {"split": "validation"}]}])
+    frame = evaluation.table([tmp_path, {"cells": [cell("direct", 0.05, 0.9, "not run: why", data="cifar10") | {"split": "validation"}]}])
     assert list(frame.columns) == ["task", "data", "variant", "method", "measurement_precision", "RMSE", "SSIM", "FID", "resize", "gain", "n"]
     assert frame["RMSE"].tolist() == [0.114, 0.115, 0.05] and frame["data"].tolist() == ["mnist", "mnist", "cifar10 validation"]
-    rows = [[field.strip() for field in line.split("|")[1:-1]] for line in results.markdown(frame).splitlines() if line.startswith("|")]
+    rows = [[field.strip() for field in line.split("|")[1:-1]] for line in evaluation.markdown(frame).splitlines() if line.startswith("|")]
     assert rows[2] == ["superres", "mnist", "T = 3", "direct", "float32", "**0.1140**", "**0.8230**", "4.05", "half-pixel bilinear", "**2.02**", "100"]
     assert rows[3][5:8] == ["0.1150", "0.8200", "**3.33**"]
     assert rows[4][5:10] == ["0.0500", "0.9000", "not run", "", "4.60"], "a row alone has no best"

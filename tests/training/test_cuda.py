@@ -14,8 +14,7 @@ from colddiff_nb.data import load
 from colddiff_nb.degradations import make
 from colddiff_nb.networks.small import Block
 from colddiff_nb.storage import runtime
-from colddiff_nb.training import loop as training
-from colddiff_nb.training import recipe, train
+from colddiff_nb.training import loop, recipe, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
@@ -112,7 +111,7 @@ def test_ten_steps_and_ten_more_are_twenty_and_a_cpu_goes_on_from_a_gpu(digits, 
 
 
 def test_a_training_step_waits_for_nothing_between_two_looks(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "LOOK_EVERY", 1_000)
+    monkeypatch.setattr(loop, "LOOK_EVERY", 1_000)
 
     def waits(steps):
         choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"steps": steps, "evaluate_every": steps, "save_every": steps})

@@ -20,8 +20,7 @@ from colddiff_nb.data.own_image import open_image
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.files import CheckpointError
 from colddiff_nb.storage.lock import lock
-from colddiff_nb.training import loop as training
-from colddiff_nb.training import recipe, train
+from colddiff_nb.training import loop, recipe, train
 
 ROOT = Path(__file__).parents[2]
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2, "precision": "float32"})
@@ -180,8 +179,8 @@ def test_a_smaller_micro_batch_is_the_same_training(tmp_path):
 def test_what_is_not_finite_reaches_neither_ema_nor_checkpoint(tmp_path, monkeypatch, poison, save_every):
     choice, real, averaged, calls = replace(CHOICE, save_every=save_every, clip=0.0), {}, [], []
     for name in ("to_float", "learning_rate", "update_ema"):
-        real[name] = getattr(training, name)
-    real["l1"] = training.LOSSES["l1"]
+        real[name] = getattr(loop, name)
+    real["l1"] = loop.LOSSES["l1"]
 
     def at_step_six(value, bad):
         calls.append(1)
@@ -192,12 +191,12 @@ def test_what_is_not_finite_reaches_neither_ema_nor_checkpoint(tmp_path, monkeyp
         return at_step_six(loss, loss + (loss - loss.detach()).sqrt())
 
     if poison == "image":  # of a step: the call at the start fits the preconditioner elsewhere
-        monkeypatch.setattr(training, "to_float", lambda x: at_step_six(real["to_float"](x), torch.full((4, 1, 32, 32), torch.nan)))
+        monkeypatch.setattr(loop, "to_float", lambda x: at_step_six(real["to_float"](x), torch.full((4, 1, 32, 32), torch.nan)))
     elif poison == "gradient":
-        monkeypatch.setitem(training.LOSSES, "l1", infinite_slope)
+        monkeypatch.setitem(loop.LOSSES, "l1", infinite_slope)
     else:
-        monkeypatch.setattr(training, "learning_rate", lambda *arguments: at_step_six(real["learning_rate"](*arguments), 1e30))
-    monkeypatch.setattr(training, "update_ema", lambda recipe, ema, network, step: (
+        monkeypatch.setattr(loop, "learning_rate", lambda *arguments: at_step_six(real["learning_rate"](*arguments), 1e30))
+    monkeypatch.setattr(loop, "update_ema", lambda recipe, ema, network, step: (
         averaged.append(step), real["update_ema"](recipe, ema, network, step)))
     message = refused(FloatingPointError, tmp_path, choice)
     assert "not finite at step 6" in message and "learning_rate below 0.001" in message
@@ -213,7 +212,7 @@ def test_too_little_gpu_memory_names_the_micro_batch_to_try(tmp_path, monkeypatc
     def exhausted(*arguments):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
 
-    monkeypatch.setitem(training.LOSSES, "l1", exhausted)
+    monkeypatch.setitem(loop.LOSSES, "l1", exhausted)
     message = refused(ValueError, tmp_path, replace(CHOICE, batch=batch, accumulate=accumulate))
     assert f"batch = {batch} does not fit into the GPU's memory; try {mend}" in message
 
