@@ -3,6 +3,7 @@
 `HOME` lists the names that a reader imports from here; each comes from its room when it is first used.
 """
 import sys
+from typing import Any
 
 if sys.version_info < (3, 10):  # noqa: UP036 (whoever has an older one reads this line; it has to run there)
     found = "Python %d.%d" % sys.version_info[:2]  # noqa: UP031
@@ -18,7 +19,7 @@ HOME = {
 __all__ = list(HOME)
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     """Import a name when it is asked for: the check above must run where torch is not installed yet."""
     if name not in HOME:
         raise AttributeError("module 'colddiff_nb' has no attribute %r" % name)  # noqa: UP031

@@ -4,8 +4,6 @@
     python -m studies run --help              the studies; run NAME --help: what one measures, and its options
     python -m studies report                  the pages of results/ and the models' cards
 """
-from __future__ import annotations
-
 import sys
 
 import tyro

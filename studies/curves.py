@@ -2,8 +2,6 @@
 
 The training stops at each step, its EMA network is scored on the same validation images, and it goes on.
 """
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -11,14 +9,15 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from colddiff_nb.data import load
+from colddiff_nb import evaluate, load, recipe, train
 from colddiff_nb.metrics import Inception
-from colddiff_nb.metrics.evaluation import Judges, evaluate
-from colddiff_nb.training import Recipe, recipe, train
+from colddiff_nb.metrics.evaluation import Judges
+from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
+from studies.plot import panels
 from studies.published import METHODS, PAIRS, Published
 from studies.study import Fields, Study, each
-from studies.tables import markdown, section
+from studies.tables import by_pair, markdown, section
 
 POINTS = 8  # each at twice the steps of the one before
 METRICS = {"rmse": ("RMSE", "RMSE", 4), "ssim": ("SSIM", "SSIM", 4),  # name in tables and in figures, digits
@@ -51,8 +50,8 @@ class Curves(Study):
         images, validation = (load(self.dataset, split, self.data) for split in ("train", "validation"))
         ema = train(choice, folder, images=images, until=step)
         model = ema, choice.degradation(), {"data": images.provenance, "checksum": f"step {step}"}
-        inception = Inception() if self.fid else None
-        judges = Judges(shipped_classifier(self.dataset), inception, self.runs / "features")
+        judges = Judges(shipped_classifier(self.dataset), Inception() if self.fid else None,
+                        self.runs / "features")
         cells = evaluate(model, validation, folder / f"at-{step}", methods=tuple(LINES), n=self.n,
                          judges=judges, measurement_precision=choice.scored_from)["cells"]
         yield {"step": step, "images": step * choice.batch} | {
@@ -71,38 +70,33 @@ def draw(rows: list[Fields]) -> Figure:
     """A panel for each metric, over the images seen."""
     frame = pd.DataFrame(rows)
     shown = [metric for metric in METRICS if f"{metric}_direct" in frame]
-    figure = Figure(figsize=(3.6 * len(shown), 3.4), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown):
+    figure, found = panels(len(shown), (3.6 * len(shown), 3.4))
+    for axes, metric in zip(found, shown):
         for method, (colour, line) in LINES.items():
             axes.plot(frame["images"], frame[f"{metric}_{method}"], line, color=colour, marker="o",
                       label=METHODS[method])
-        axes.set(xscale="log", xlabel="images seen", title=METRICS[metric][1])
-        if metric in ("frechet", "fid"):
-            axes.set_yscale("log")
-        axes.grid(color="#d4d4d4")
+        axes.set(xscale="log", yscale="log" if metric in ("frechet", "fid") else "linear",
+                 xlabel="images seen", title=METRICS[metric][1])
     axes.legend()
     return figure
 
 
 @section
 def curves(published: Published) -> str:
-    parts = []
+    parts = {}
     for pair, title in PAIRS.items():
-        record = published.read(f"curves/{pair}.json")
-        if not record:
+        if not (published.folder / f"curves/{pair}.json").is_file():
             continue
+        record = published.read(f"curves/{pair}.json")
         frame = pd.DataFrame(record["rows"])
-        shown = pd.DataFrame({"images seen": frame["images"].map("{:,}".format)})
-        for metric, (name, _, digits) in METRICS.items():
-            for method in LINES:
-                if f"{metric}_{method}" in frame:
-                    scores = frame[f"{metric}_{method}"]
-                    shown[f"{name}, {METHODS[method]}"] = scores.map(f"{{:.{digits}f}}".format)
+        shown = {"images seen": frame["images"].map("{:,}".format)} | {
+            f"{name}, {METHODS[method]}": frame[f"{metric}_{method}"].map(f"{{:.{digits}f}}".format)
+            for metric, (name, _, digits) in METRICS.items() for method in LINES
+            if f"{metric}_{method}" in frame}
         since = published.images_since(pair, record)
         further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
-        parts += [f"### {title}",
-                  f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}",
-                  markdown(shown),
-                  f"![{title}: scores of direct reconstruction and Algorithm 2 against the images "
-                  f"seen](curves/{pair}.png)"]
-    return "\n\n".join(parts) or "Not run yet: `python -m studies run curves`."
+        parts[title] = (
+            f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}\n\n"
+            f"{markdown(pd.DataFrame(shown))}\n\n![{title}: scores of direct reconstruction and Algorithm 2 "
+            f"against the images seen](curves/{pair}.png)")
+    return by_pair(parts)

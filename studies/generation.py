@@ -4,8 +4,6 @@ Restored from drawn block means by the shipped super-resolution network, three s
 one grey by networks trained here, three seeds of training and draw. Which noise is best is chosen against
 training digits and told against test digits.
 """
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +12,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from colddiff_nb.data import load, to_float
+from colddiff_nb import algorithm2, load, load_pretrained, recipe, to_float, train
 from colddiff_nb.metrics.generation import gaussian_like, generation_scores
-from colddiff_nb.sampling import algorithm2
-from colddiff_nb.training import Recipe, recipe, train
-from colddiff_nb.weights import load_model, load_pretrained, shipped_classifier
+from colddiff_nb.training import Recipe
+from colddiff_nb.weights import load_model, shipped_classifier
 from studies.published import Published
 from studies.study import Fields, Study, each
-from studies.tables import markdown, section_of
+from studies.tables import markdown, over_seeds, section
 
 IMAGES = 500
 LEVELS = {"one grey": (0, 0.00005, 0.0001, 0.0002, 0.0004, 0.001),  # noise on x_T, in [-1, 1]
           "one Gaussian": (0, 0.001, 0.01), "ten Gaussians": (0, 0.001, 0.01, 0.05, 0.1)}
 BUDGET: dict[str, Any] = {"steps": 800, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 800}
+SHOWN = {"test.frechet": ("Frechet, to test digits", 1), "test.digits": ("digits in use", 1),
+         "spread": ("spread", 3)}
 
 
 def trained_on_greys(seed: int) -> Recipe:
@@ -46,37 +45,36 @@ class Generation(Study):
 
     def measure(self, seed: int) -> Iterator[Fields]:
         classifier = shipped_classifier("mnist")
-        digits, test = load("mnist5k", "train"), load("mnist5k", "test")
+        digits, test = load("mnist5k", "train"), to_float(load("mnist5k", "test").pixels)
         x0, labels = to_float(digits.pixels), digits.labels
-        references = {"train": every(x0), "test": every(to_float(test.pixels))}
+        references = {"train": every(x0), "test": every(test)}
 
-        def row(start: str, noise: float, images: Tensor) -> Fields:
-            images = images.clamp(-1, 1)
-            scores = {name: generation_scores(images, real, classifier) for name, real in references.items()}
-            return {"x_T": start, "noise": noise, "seed": seed, "weights": shipped["checksum"],
-                    "spread": images.flatten(1).std(0).mean().item()} | scores
-
+        # What x_T is, and what is restored from it.
         restore, pixelate, shipped = load_pretrained("superres", "mnist5k")
-        grain = torch.randn(IMAGES, 1, 32, 32, generator=torch.Generator().manual_seed(1_000 + seed))
         blocks = pixelate(x0, pixelate.T)
         of_each_digit = [gaussian_like(blocks[labels == k], IMAGES // 10, 10 * seed + k) for k in range(10)]
         draws = {"one Gaussian": gaussian_like(blocks, IMAGES, seed),
                  "clamped": gaussian_like(blocks, IMAGES, seed).clamp(-1, 1),
                  "ten Gaussians": torch.cat(of_each_digit).clamp(-1, 1),
                  "real x_T": pixelate(every(x0, seed + 1), pixelate.T)}
-        for name, draw in draws.items():
-            for level in LEVELS.get(name, (0,)):
-                yield row(name, level, algorithm2(restore, pixelate, draw + level * grain))
+        models = {name: (restore, pixelate, draw) for name, draw in draws.items()}
         folder = self.runs / "generation" / f"grey-{seed}"
         train(trained_on_greys(seed), folder, images=digits)
         from_grey, blur, _ = load_model(folder / "weights.safetensors")
-        greys = gaussian_like(blur(x0, blur.T), IMAGES, seed)
-        for level in LEVELS["one grey"]:
-            yield row("one grey", level, algorithm2(from_grey, blur, greys + level * grain))
-        yield row("no network: a Gaussian of whole digits", 0, gaussian_like(x0, IMAGES, seed))
-        yield row("training digits", 0, every(x0, seed + 1))
+        models["one grey"] = from_grey, blur, gaussian_like(blur(x0, blur.T), IMAGES, seed)
+
+        grain = torch.randn(IMAGES, 1, 32, 32, generator=torch.Generator().manual_seed(1_000 + seed))
+        made = {(name, level): algorithm2(network, degrade, x_T + level * grain)
+                for name, (network, degrade, x_T) in models.items() for level in LEVELS.get(name, (0,))}
+        made["no network: a Gaussian of whole digits", 0] = gaussian_like(x0, IMAGES, seed)
+        made["training digits", 0] = every(x0, seed + 1)
         if seed == 0:
-            yield row("test digits", 0, references["test"])
+            made["test digits", 0] = references["test"]
+        for (name, level), images in made.items():
+            images = images.clamp(-1, 1)
+            scores = {data: generation_scores(images, real, classifier) for data, real in references.items()}
+            yield {"x_T": name, "noise": level, "seed": seed, "weights": shipped["checksum"],
+                   "spread": images.flatten(1).std(0).mean().item()} | scores
 
 
 def every(images: Tensor, first: int = 0) -> Tensor:
@@ -84,30 +82,22 @@ def every(images: Tensor, first: int = 0) -> Tensor:
     return images[first::len(images) // IMAGES][:IMAGES]
 
 
-@section_of("generation.json")
-def generation(record: Fields, published: Published) -> str:
+@section
+def generation(published: Published) -> str:
+    record = published.read("generation.json")
     rows = pd.json_normalize(record["rows"])
-    shown = {"test.frechet": ("Frechet, to test digits", 1), "test.digits": ("digits in use", 1),
-             "spread": ("spread", 3)}
-    order = {start: place for place, start in enumerate(rows["x_T"].unique())}
     lines = []
-    for (_, start, noise), group in rows.groupby([rows["x_T"].map(order), "x_T", "noise"]):
-        scores = {name: over_seeds(group[score], digits) for score, (name, digits) in shown.items()}
+    for (start, noise), group in rows.groupby(["x_T", "noise"], sort=False):
+        scores = {name: over_seeds(group[score], digits) for score, (name, digits) in SHOWN.items()}
         lines.append({"x_T": start, "noise on x_T": f"{noise:g}" if noise else "–"} | scores)
     grey = rows[rows["x_T"] == "one grey"]
     chosen = grey.loc[grey.groupby("seed")["train.frechet"].idxmin()]
     levels = ", ".join(f"{noise:g}" for noise in chosen["noise"])
-    return "\n\n".join([
-        f"{record['n']:,} generated images a row; the networks of *one grey* saw {record['images_seen']:,} "
-        f"images of {record['data']} each, their seeds are of training and draw; block means are restored by "
-        "the shipped super-resolution network, seeds are of the draw.",
-        markdown(pd.DataFrame(lines)),
-        f"From one grey, with the noise that is best against *training* digits ({levels} for the networks of "
-        f"the seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "
-        f"{over_seeds(grey[grey['noise'] == 0]['test.frechet'], 1)} without noise."])
-
-
-def over_seeds(scores: pd.Series, digits: int) -> str:
-    """Mean over the seeds, ± half the range between them."""
-    spread = f" ± {(scores.max() - scores.min()) / 2:.{digits}f}" if len(scores) > 1 else ""
-    return f"{scores.mean():.{digits}f}{spread}"
+    return (f"{record['n']:,} generated images a row; the networks of *one grey* saw "
+            f"{record['images_seen']:,} images of {record['data']} each, their seeds are of training and "
+            "draw; block means are restored by the shipped super-resolution network, seeds are of the "
+            "draw.\n\n"
+            f"{markdown(pd.DataFrame(lines))}\n\n"
+            f"From one grey, with the noise that is best against *training* digits ({levels} for the "
+            f"networks of the seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "
+            f"{over_seeds(grey[grey['noise'] == 0]['test.frechet'], 1)} without noise.")

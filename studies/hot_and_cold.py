@@ -3,11 +3,8 @@
 Fifteen trainings of about a minute. Restoration is of test images, from a severity whose damage is like the
 others'. Generation: x_T is drawn from the Gaussian with the mean and covariance of degraded training images.
 """
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +12,23 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from colddiff_nb import metrics
-from colddiff_nb.data import load, to_float
-from colddiff_nb.degradations import Degradation, make, register
+from colddiff_nb import algorithm1, algorithm2, direct, load, make, recipe, rmse, ssim, to_float, train
+from colddiff_nb.degradations import Degradation, register
 from colddiff_nb.degradations.others import Noise
 from colddiff_nb.metrics.generation import gaussian_like, generation_scores
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.samplers import ddim
-from colddiff_nb.sampling import algorithm1, algorithm2, direct
-from colddiff_nb.training import recipe, train
 from colddiff_nb.weights import load_model, shipped_classifier
-from studies.generation import every, over_seeds
+from studies.generation import every
 from studies.published import Published
 from studies.study import Fields, Study, each
-from studies.tables import markdown, section_of
+from studies.tables import markdown, over_seeds, section
 
 BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 600, "save_every": 200}
 DAMAGE = 0.26  # RMSE of what noise is restored from, about that of the others' x_T
 TASKS = {"noise": ("noise", 20), "blur": ("deblur", 20), "pixelation": ("superres", 3),
-         "masks": ("middle", 20),
-         "blur with noise": ("blur-with-noise", 20)}  # task and T
+         "masks": ("middle", 20), "blur with noise": ("blur-with-noise", 20)}  # task and T
 SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "class_accuracy": ("class accuracy", 3),
                           "frechet": ("Frechet", 1)},
           "generation": {"frechet": ("Frechet", 1), "digits": ("digits in use", 1)}}
@@ -73,51 +66,45 @@ class HotAndCold(Study):
         return each(seed=(0, 1, 2), degradation=TASKS)
 
     def measure(self, degradation: str, seed: int) -> Iterator[Fields]:
-        task, T = TASKS[degradation]
-        folder = self.folder(degradation, seed)
-        train(recipe("quick", task, "mnist5k", seed=seed, T=T, **BUDGET), folder)
-        restore, degrade, metadata = load_model(folder / "weights.safetensors")
+        (task, T), path = TASKS[degradation], self.weights(degradation, seed)
+        train(recipe("quick", task, "mnist5k", seed=seed, T=T, **BUDGET), path.parent)
+        restore, degrade, metadata = load_model(path)
         test, classifier = load("mnist5k", "test"), shipped_classifier("mnist")
         x0, labels = every(to_float(test.pixels)), every(test.labels)
-        t = severity(degrade, x0)
+        t, start = severity(degrade, x0), drawn_start(degrade, seed, len(x0))
         x_t = degrade.draw(len(x0), torch.Generator().manual_seed(1))(x0, t)
-        start = drawn_start(degrade, seed, len(x0))
         for name, sample in samplers(degrade).items():
             restored, made = (sample(restore, degrade, x, s).clamp(-1, 1) for x, s in ((x_t, t), (start, T)))
             read = classifier(restored).argmax(1) == labels
             row = {"degradation": degradation, "seed": seed, "sampler": name, "n": len(x0),
                    "images_seen": metadata["images_seen"]}
-            yield row | {"job": "restoration", "from": t, "rmse": metrics.rmse(restored, x0),
-                         "ssim": metrics.ssim(restored, x0), "class_accuracy": read.float().mean().item(),
+            yield row | {"job": "restoration", "from": t, "rmse": rmse(restored, x0),
+                         "ssim": ssim(restored, x0), "class_accuracy": read.float().mean().item(),
                          **generation_scores(restored, x0, classifier)}
             yield row | {"job": "generation", "from": T, **generation_scores(made, x0, classifier)}
 
     def finish(self, rows: list[Fields]) -> None:
         """Draw what the networks of seed 0 generate, where they are still there."""
+        if not all(self.weights(name, 0).is_file() for name in TASKS):
+            return
         made = []
         for name in TASKS:
-            if not (path := self.folder(name, 0) / "weights.safetensors").is_file():
-                return
-            restore, degrade, _ = load_model(path)
+            restore, degrade, _ = load_model(self.weights(name, 0))
             *_, sample = samplers(degrade).values()
             made.append(sample(restore, degrade, drawn_start(degrade, 0), degrade.T)[:8].clamp(-1, 1))
         # Letters: numbers would look like the digits that are meant.
-        columns = {letter: torch.stack([images[i] for images in made]) for i, letter in enumerate("abcdefgh")}
+        columns = dict(zip("abcdefgh", torch.stack(made, 1)))
         picture = grid(columns, rows=list(TASKS), scale=2, title="Generated after a minute of training")
         picture.save(self.path().with_suffix(".png"))
 
-    def folder(self, degradation: str, seed: int) -> Path:
-        return self.runs / "hot_and_cold" / f"{degradation.replace(' ', '-')}-{seed}"
-
-
-@cache
-def training_digits() -> Tensor:
-    return to_float(load("mnist5k", "train").pixels)
+    def weights(self, degradation: str, seed: int) -> Path:
+        name = f"{degradation.replace(' ', '-')}-{seed}"
+        return self.runs / "hot_and_cold" / name / "weights.safetensors"
 
 
 def drawn_start(degrade: Degradation, seed: int, n: int = 500) -> Tensor:
     """x_T for generation, like that of degraded training digits."""
-    x0 = training_digits()
+    x0 = to_float(load("mnist5k", "train").pixels)
     drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
     return gaussian_like(drawn(x0, degrade.T), n, seed)
 
@@ -139,17 +126,16 @@ def severity(degrade: Degradation, x0: Tensor) -> int:
     if type(degrade) is not Noise:
         return degrade.T
     drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
-    return min(range(1, degrade.T), key=lambda t: abs(metrics.rmse(drawn(x0, t), x0) - DAMAGE))
+    return min(range(1, degrade.T), key=lambda t: abs(rmse(drawn(x0, t), x0) - DAMAGE))
 
 
-@section_of("hot_and_cold.json")
-def hot_and_cold(record: Fields, published: Published) -> str:
+@section
+def hot_and_cold(published: Published) -> str:
+    record = published.read("hot_and_cold.json")
     row, seeds = record["rows"][0], {row["seed"] for row in record["rows"]}
-    parts = [f"Seeds: {len(seeds)}; each network saw {row['images_seen']:,} images of {record['data']} and "
-             f"is scored on {row['n']:,} test images."]
-    for job in SCORES:
-        parts.append(f"### {job.capitalize()}\n\n{table_of(record, job)}")
-    return "\n\n".join(parts)
+    tables = "\n\n".join(f"### {job.capitalize()}\n\n{table_of(record, job)}" for job in SCORES)
+    return (f"Seeds: {len(seeds)}; each network saw {row['images_seen']:,} images of {record['data']} and "
+            f"is scored on {row['n']:,} test images.\n\n{tables}")
 
 
 def table_of(record: Fields, job: str) -> str:

@@ -3,18 +3,16 @@
 Hidden is a pixel that the mask leaves less than half a grey level of, so that 8 bits keep at most its sign:
 mid-grey lies between the levels 127 and 128.
 """
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from colddiff_nb import metrics
-from colddiff_nb.degradations import make, measure
+from colddiff_nb import make, rmse
+from colddiff_nb.degradations import measure
 from studies.published import PAIRS, Published
 from studies.study import DATASETS, Fields, Study, each
-from studies.tables import FROM, MISSING, printed_score, section_of, table
+from studies.tables import FROM, MISSING, printed_score, section, table
 
 HALF_A_LEVEL = 1 / 255  # in [-1, 1]
 SHARES = {"hidden": "hidden pixels",
@@ -34,10 +32,10 @@ class Leaks(Study):
         return each(dataset=DATASETS)
 
     def measure(self, dataset: str) -> Iterator[Fields]:
-        _, x0 = self.spread(dataset, "validation", self.n)
+        x0 = self.spread(dataset, "validation", self.n)
         drawn = make("inpaint", dataset).draw(self.n, torch.Generator().manual_seed(0))
         mask, x_T = drawn(torch.ones_like(x0), drawn.T), drawn(x0, drawn.T)
-        rounded, hidden = measure(x_T, "8bit"), mask < HALF_A_LEVEL
+        rounded, hidden, dark = measure(x_T, "8bit"), mask < HALF_A_LEVEL, x0 < 0
         divided, at_127 = torch.where(mask > 0, x_T / mask, 0), rounded < 0
 
         def share(what: torch.Tensor, of: torch.Tensor) -> float:
@@ -45,32 +43,28 @@ class Leaks(Study):
         yield {
             "dataset": dataset, "split": "validation", "n": self.n, "hidden": hidden.double().mean().item(),
             "hidden_recovered_float32": share((divided - x0).abs() < HALF_A_LEVEL, hidden),
-            "rmse_degraded_float32": metrics.rmse(x_T, x0), "rmse_degraded_8bit": metrics.rmse(rounded, x0),
-            "rmse_divided_float32": metrics.rmse(divided, x0),
-            "rmse_divided_8bit": metrics.rmse(torch.where(hidden, 0, rounded / mask), x0),
-            "hidden_negative": share(x0 < 0, hidden), "negative_at_127": share(at_127, hidden & (x0 < 0)),
-            "at_127_negative": share(x0 < 0, hidden & at_127),
-            "at_128_negative": share(x0 < 0, hidden & ~at_127)}
+            "rmse_degraded_float32": rmse(x_T, x0), "rmse_degraded_8bit": rmse(rounded, x0),
+            "rmse_divided_float32": rmse(divided, x0),
+            "rmse_divided_8bit": rmse(torch.where(hidden, 0, rounded / mask), x0),
+            "hidden_negative": share(dark, hidden), "negative_at_127": share(at_127, hidden & dark),
+            "at_127_negative": share(dark, hidden & at_127), "at_128_negative": share(dark, hidden & ~at_127)}
 
 
-@section_of("leaks.json")
-def leaks(record: Fields, published: Published) -> str:
+@section
+def leaks(published: Published) -> str:
     shares, scores = [], []
-    for row in record["rows"]:
-        pair = f"inpaint-{row['dataset']}"
+    for row in published.read("leaks.json")["rows"]:
+        pair, images = f"inpaint-{row['dataset']}", f"{row['split']}, {row['n']:,}"
         shares.append((PAIRS[pair], *(f"{row[key]:.1%}" for key in SHARES)))
         for precision, shown in FROM.items():
-            wanted = pair, "direct", precision, row["split"], row["n"]
+            wanted = pair, images, ("direct", precision)
             direct = [f"{other.cell['rmse']:.4f}" for other in published.rows
-                      if (other.pair, *other.key[1:], other.cell["split"], other.cell["n"]) == wanted]
+                      if (other.pair, other.images, other.key[1:]) == wanted]
             ours = (f"{row[f'rmse_{what}_{precision}']:.4f}" for what in ("degraded", "divided"))
             theirs = printed_score(published.paper["pairs"][pair]["direct"], "RMSE")
             scores.append((PAIRS[pair], shown, *ours, direct[0] if direct else MISSING, theirs))
-    row = record["rows"][0]
-    return "\n\n".join([
-        f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of the "
-        "pixel.",
-        table(" | ".join(["pair", *SHARES.values()]), shares),
-        "RMSE on the same images; the paper's is of the test split:",
-        table("pair | from | degraded | divided by the mask, no network | the network, direct | "
-              "the paper, direct", scores)])
+    return (f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of "
+            f"the pixel.\n\n{table(' | '.join(['pair', *SHARES.values()]), shares)}\n\n"
+            "RMSE on the same images; the paper's is of the test split:\n\n"
+            + table("pair | from | degraded | divided by the mask, no network | the network, direct | "
+                    "the paper, direct", scores))

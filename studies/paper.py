@@ -1,14 +1,14 @@
-"""The paper's figures beside ours: the summary, a table for each pair, and which sampler is best."""
-from __future__ import annotations
+"""The paper's figures beside ours: the summary, every row, and which sampler is best."""
+from collections.abc import Iterator
 
 from colddiff_nb.metrics.evaluation import fid_protocol
-from studies.fid import bfloat16, fid_margin
-from studies.published import METHODS, PAIRS, Published, Row
+from studies.published import METHODS, NAMES, PAIRS, Published, Row
 from studies.tables import (
     FROM,
     MISSING,
     SCORES,
     bold,
+    by_pair,
     cases,
     compare,
     least_to_most,
@@ -22,20 +22,38 @@ from studies.tables import (
 PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
 BOTH = ("direct", "algorithm2")  # what the paper prints of restorations
 SAMPLED = ("direct", "algorithm1", "algorithm2")
+METRICS = SCORES | {"Frechet": ("frechet", 1, -1)}
+SHOWN = {"rmse": 4, "ssim": 4, "fid": 2, "class_accuracy": 3, "frechet": 1, "gain": 3}  # digits
+# An FID this near to the paper's is a tie: the largest gap of degraded images that are scored as the paper's,
+# what rounding changes on restorations, what bfloat16 changes, and half an interval, together.
+FID_TIE = 0.085
+BFLOAT16 = 0.03  # what Inception in bfloat16 changed FID by at most
 
 
 def against_paper(published: Published, row: Row | None, metric: str) -> str:
-    """The verdict on a score beside the paper's; "–" where one of the two is missing.
+    """The verdict on a score beside the paper's; "" where one of the two is missing.
 
-    A tie is not further from the printed figure than half the interval and half its last digit, or for FID
-    than `fid_margin`, a share of it.
+    A tie is not further from the printed figure than half the interval and half its last digit.
     """
     key, _, sign = SCORES[metric]
     if row is None or row.number(key) is None or row.key[1] not in BOTH:
-        return "–"
+        return ""
     printed = published.paper["pairs"][row.pair][PAPER_METHODS[row.key[1]]][metric]
-    near = fid_margin(published) * printed + 0.005 if metric == "FID" else row.half_interval(key) + 0.0005
+    near = FID_TIE * printed + 0.005 if metric == "FID" else row.half_interval(key) + 0.0005
     return compare(row.cell[key], printed, near, sign)
+
+
+def among_ours(row: Row, other: Row, metric: str) -> str:
+    """The verdict on a score beside another of ours on the same images.
+
+    A tie is as printed, or not further away than half the other's interval, or for FID where Inception ran in
+    bfloat16 than what that changed at most.
+    """
+    key, digits, sign = METRICS[metric]
+    theirs, near = other.cell[key], other.half_interval(key)
+    if key == "fid" and (row.fid_in_bfloat16 or other.fid_in_bfloat16):
+        near = BFLOAT16 * theirs
+    return compare(row.cell[key], theirs, max(near, 0.5 * 10 ** -digits), sign)
 
 
 @section
@@ -46,56 +64,62 @@ def summary(published: Published) -> str:
         shown = []
         for metric, (key, digits, _) in SCORES.items():
             for method in BOTH:
-                ours = []
-                for precision in FROM:
-                    row = published.best(pair, method, precision, variant, key)
-                    text = number(row, key, digits - (metric != "FID"))
-                    ours.append(bold(text, against_paper(published, row, metric) == "better"))
+                found = [published.best(pair, method, precision, variant, key) for precision in FROM]
+                ours = [bold(number(row, key, digits - (metric != "FID")),
+                             against_paper(published, row, metric) == "better") for row in found]
                 theirs = printed_score(published.paper["pairs"][pair][PAPER_METHODS[method]], metric)
                 shown.append(f"{', '.join(ours)} / {theirs}")
         rows.append((titled(pair, variant), published.share(pair), *shown))
-    head = (f"{metric}, {METHODS[method]}" for metric in SCORES for method in BOTH)
-    return table(" | ".join(["pair", "budget", *(name.replace(", ", " of ") for name in head)]), rows)
+    head = [f"{metric} of {METHODS[method]}" for metric in SCORES for method in BOTH]
+    return table(" | ".join(["pair", "budget", *head]), rows)
 
 
 @section
-def paper(published: Published) -> str:
-    parts = []
+def rows(published: Published) -> str:
+    """Every row beside the paper's, the full test split first, and those of the stage before the last."""
+    earlier = [Row(name.removesuffix("-8bit"), f"earlier/{name}", cell)
+               for name in NAMES for cell in published.cells(f"earlier/{name}.json")]
+    tables = {}
     for pair, variant, _ in cases(published):
-        printed, rows = published.paper["pairs"][pair], []
-        for method in ("degraded", "lmmse", *BOTH):
-            theirs = printed.get(PAPER_METHODS.get(method, ""), {})
-            for metric, (key, digits, _) in SCORES.items():
-                ours = [published.best(pair, method, precision, variant, key) for precision in FROM]
-                if not theirs and not ours[0]:
-                    continue
-                shown = [text for row in ours for text in
-                         (number(row, key, digits, True), against_paper(published, row, metric))]
-                shares = dict.fromkeys(published.share(row.folder) for row in ours if row)
-                taken = f", {fid_protocol(ours[0].cell)}" if ours[0] and key == "fid" else ""
-                rows.append((METHODS[method], metric, printed_score(theirs, metric) if theirs else "–",
-                             *shown,
-                             "; ".join(shares) or "–" if method in SAMPLED else "none needed",
-                             ours[0].images + taken if ours[0] else "–"))
-        head = "method | metric | paper | ours from float32 | it is | from 8 bits | it is | budget | images"
-        parts.append(f"### {titled(pair, variant)}\n\n{table(head, rows)}")
-    return "\n\n".join(parts)
+        found = [row for row in [*published.rows, *earlier] if (row.pair, row.key[0]) == (pair, variant)]
+        with_fid = {place(row) for row in found if row.number("fid") is not None}
+        found = [row for row in found if row.number("fid") is not None or place(row) not in with_fid]
+        found.sort(key=lambda row: (not row.full, list(METHODS).index(row.key[1]), row.key[2] != "float32",
+                                    row.folder.startswith("earlier")))
+        tables[titled(pair, variant)] = table(
+            "method | from | RMSE | SSIM | FID | FID taken of | class accuracy | Frechet | gain | images",
+            [*paper_rows(published, pair), *(score_row(published, row) for row in found)])
+    return by_pair(tables)
+
+
+def place(row: Row) -> tuple:
+    """What tells a row from others, but for how its FID was taken."""
+    return row.key, row.images, row.key[1] == "degraded" or row.folder
+
+
+def paper_rows(published: Published, pair: str) -> Iterator[tuple[str, ...]]:
+    for method, column in PAPER_METHODS.items():
+        printed = published.paper["pairs"][pair][column]
+        shown = (printed_score(printed, metric) for metric in SCORES)
+        yield f"*the paper*, {METHODS[method]}", "–", *shown, "as they are", "–", "–", "–", "test, 10,000"
+
+
+def score_row(published: Published, row: Row) -> tuple[str, ...]:
+    """A row's scores, bold where those of the full split are better than the paper's."""
+    verdicts = {key: against_paper(published, row, metric)
+                for metric, (key, *_) in SCORES.items() if row.full}
+    shown = {key: number(row, key, digits, True).removesuffix(f" ({row.images})")
+             + " (tie)" * (verdicts.get(key) == "tie") for key, digits in SHOWN.items()}
+    rmse, ssim, fid, *others = (bold(text, verdicts.get(key) == "better") for key, text in shown.items())
+    of = " (8-bit model)" * (row.folder.endswith("-8bit") and row.key[1] != "degraded")
+    of += ", stage before" * row.folder.startswith("earlier")
+    taken = fid_protocol(row.cell) or "–"
+    return METHODS[row.key[1]] + of, FROM[row.key[2]], rmse, ssim, fid, taken, *others, row.images
 
 
 @section
 def paper_notes(published: Published) -> str:
     return "\n".join(f"({mark}) {text}  " for mark, text in published.paper["notes"].items())
-
-
-@section
-def misprint(published: Published) -> str:
-    rows = {variant: published.best("deblur-mnist", "degraded", variant=variant)
-            for variant in published.variants("deblur-mnist")}
-    measured = ", ".join(f"{row.cell['ssim']:.4f} ({variant})" for variant, row in rows.items() if row)
-    printed = published.paper["pairs"]["deblur-mnist"]["degraded"]
-    return ("**A misprint in the paper.** For degraded MNIST deblurring it prints an SSIM of "
-            f"{printed['SSIM']}, the same digits as its RMSE ({printed['RMSE']}). Measured: "
-            f"{measured or MISSING}.")
 
 
 @section
@@ -106,52 +130,21 @@ def budgets(published: Published) -> str:
 
 
 @section
-def worse_than_input(published: Published) -> str:
-    """The pairs whose restorations have more RMSE in the paper than its degraded images."""
-    lines = []
-    for pair, title in PAIRS.items():
-        printed = published.paper["pairs"][pair]
-        degraded, direct, sampled = (printed[method]["RMSE"] for method in PAPER_METHODS.values())
-        if min(direct, sampled) > degraded:
-            lines.append(f"- {title}: in the paper restored images have more RMSE ({direct:.3f}, sampled "
-                         f"{sampled:.3f}) than the degraded ones ({degraded:.3f}): by RMSE they are worse "
-                         "than no restoration.")
-    return "\n".join(lines)
-
-
-def among_ours(published: Published, row: Row, other: Row, metric: str) -> str:
-    """The verdict on a score beside another of ours on the same images.
-
-    A tie is as printed, or not further away than half the other's interval, or for FID where Inception ran in
-    bfloat16 than what that changed at most.
-    """
-    key, digits, sign = METRICS[metric]
-    theirs, near = other.cell[key], other.half_interval(key)
-    if key == "fid" and (row.fid_in_bfloat16 or other.fid_in_bfloat16):
-        near = bfloat16(published) * theirs
-    return compare(row.cell[key], theirs, max(near, 0.5 * 10 ** -digits), sign)
-
-
-METRICS = SCORES | {"Frechet": ("frechet", 1, -1)}
-
-
-@section
 def best(published: Published) -> str:
     """Our samplers from float32: bold is the best and what ties with it. The paper has no Algorithm 1."""
     rows = []
     for pair, variant, title in cases(published):
         printed = published.paper["pairs"][pair]
         for metric, (key, digits, sign) in METRICS.items():
-            found = published.together(pair, variant, BOTH, key)
-            here = among_ours(published, found["algorithm2"], found["direct"], metric) if found else "–"
-            naive = published.best(pair, "algorithm1", variant=variant, metric=key)
-            if found and naive and naive.images == found["direct"].images:
-                found.setdefault("algorithm1", naive)  # its FID may be by another precision than theirs
+            found = {method: row for method in SAMPLED
+                     if (row := published.best(pair, method, variant=variant, metric=key))}
             winner = max(found.values(), key=lambda row: sign * row.cell[key], default=None)
-            shown = (bold(number(row, key, digits), among_ours(published, row, winner, metric) == "tie")
-                     if winner and (row := found.get(method)) else MISSING for method in SAMPLED)
-            direct, sampled = (printed[method].get(metric) for method in ("direct", "sampled"))
-            theirs = "–" if metric == "Frechet" else compare(sampled, direct, 0, sign)
+            shown = [bold(number(row, key, digits), among_ours(row, winner, metric) == "tie")
+                     if winner and (row := found.get(method)) else MISSING for method in SAMPLED]
+            both = set(BOTH) <= set(found)
+            here = among_ours(found["algorithm2"], found["direct"], metric) if both else "–"
+            theirs = "–" if metric == "Frechet" else compare(
+                printed["sampled"][metric], printed["direct"][metric], 0, sign)
             rows.append((title, metric, *shown, here, theirs))
     return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | Algorithm 2 beside direct | "
                  "in the paper", rows)

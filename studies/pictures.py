@@ -1,17 +1,14 @@
 """Pictures of the best and worst restorations of the shipped models. A minute or two."""
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import torch
 
+from colddiff_nb import algorithm1, algorithm2, direct, load_pretrained
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import squared_errors
 from colddiff_nb.notebook.pictures import grid
-from colddiff_nb.sampling import algorithm1, algorithm2, direct
-from colddiff_nb.weights import load_pretrained
 from studies.published import PAIRS, Published
-from studies.study import DATASETS, Fields, Study, each
+from studies.study import DATASETS, Study, each
 from studies.tables import section
 
 SHOWN = 3
@@ -23,16 +20,13 @@ class Pictures(Study):
 
     file = "pictures/{task}-{dataset}.png"
 
-    def cases(self) -> list[Fields]:
-        return each(dataset=DATASETS, task=TASKS)
-
     def run(self) -> None:
-        for case in self.cases():
+        for case in each(dataset=DATASETS, task=TASKS):
             if self.again or not self.path(**case).is_file():
                 self.draw(**case)
 
     def draw(self, task: str, dataset: str) -> None:
-        _, x0 = self.spread(dataset, "test", self.n)
+        x0 = self.spread(dataset, "test", self.n)
         restore, degrade, _ = load_pretrained(task, dataset)
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         x_T = drawn(x0, degrade.T)
@@ -46,12 +40,11 @@ class Pictures(Study):
         labels = ["best"] * SHOWN + ["worst"] * SHOWN
         path = self.path(task=task, dataset=dataset)
         path.parent.mkdir(parents=True, exist_ok=True)
-        grid(columns,
-             rows=[f"{label}, {error:.3f}" for label, error in zip(labels, errors[shown])]).save(path)
+        rows = [f"{label}, {error:.3f}" for label, error in zip(labels, errors[shown])]
+        grid(columns, rows=rows).save(path)
 
 
 @section
 def pictures(published: Published) -> str:
-    shown = [f"{title}:\n\n![{title}: best and worst of 1,000 test images](pictures/{pair}.png)"
-             for pair, title in PAIRS.items() if (published.folder / "pictures" / f"{pair}.png").is_file()]
-    return "\n\n".join(shown) or "Not drawn yet: `python -m studies run pictures`."
+    return "\n\n".join(f"{title}:\n\n![{title}: best and worst of 1,000 test images](pictures/{pair}.png)"
+                       for pair, title in PAIRS.items())

@@ -3,28 +3,23 @@
 The end scores the whole test split, FID included. What was found is in RUNS/longer/NAME.json, the weights
 beside.
 """
-from __future__ import annotations
-
-import time
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-from torch import nn
-
-from colddiff_nb import metrics
-from colddiff_nb.data import load
+from colddiff_nb import load, recipe
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.storage import runtime
-from colddiff_nb.training import recipe, train
 from colddiff_nb.weights import shipped_classifier
-from colddiff_nb.weights.pretrained import SHIPPED
-from studies.realism import curve, device_name, scorer, steps_in
-from studies.study import Study, score, write
+from colddiff_nb.weights.pretrained import pretrained_file
+from studies.models import inception
+from studies.published import METHODS, Published
+from studies.realism import on_this_machine, scorer, train_for
+from studies.study import Fields, Study, score, severities, write
+from studies.tables import FROM, MISSING, section, table
 
 POINTS = (1, 2, 4, 8, 16, 32, 48, 64)  # 64ths of the training that are scored
+FOLDERS = {"made for RMSE": "superres-mnist", "made for realism": "realism/superres-mnist"}
+SHOWN = {"rmse": 4, "ssim": 4, "fid": 2, "frechet": 1, "class_accuracy": 3}  # digits
 
 
 @dataclass
@@ -40,45 +35,62 @@ class RealismLonger(Study):
     widths: tuple[int, int, int] | None = None  # by default, go on from the shipped weights
 
     def run(self) -> None:
-        pair, runs = f"{self.task}-{self.dataset}", self.runs / "longer"
-        name = f"{pair}, realism {self.realism:g}, widths {self.widths or 'as shipped'}"
-        shipped = None if self.widths else SHIPPED / f"{pair}.safetensors"
+        asked, runs = asdict(self), self.runs / "longer"
+        name = f"{self.task}-{self.dataset}, realism {self.realism:g}, widths {self.widths or 'as shipped'}"
         options: dict[str, Any] = {"measurement_precision": "both"} if self.task != "deblur" else {}
-        if self.widths:
-            options["widths"] = self.widths
+        options |= {"widths": self.widths} if self.widths else {}
         choice = recipe("small", self.task, self.dataset, realism=self.realism, batch=self.batch,
-                        learning_rate=self.rate,
-                        **options)
-        run = partial(train, images=load(self.dataset, "train", self.data), init=shipped)
-        choice = replace(choice, steps=steps_in(self.seconds, choice, run, runs / f"{name}, probe"))
-        part = choice.steps // 64
-        choice = replace(choice, evaluate_every=part, save_every=choice.steps)
-        scored = scorer(choice, load(self.dataset, "validation", self.data), runs, self.n,
-                       self.measurement_precision)
+                        learning_rate=self.rate, **options)
+        images, validation, test = (load(self.dataset, split, self.data)
+                                    for split in ("train", "validation", "test"))
+        scores = scorer(choice, validation, runs, self.n, self.measurement_precision)
+        found = train_for(self.seconds, choice, runs / name, scores, POINTS, images=images,
+                          init=None if self.widths else pretrained_file(self.task, self.dataset))
+        changes = {key: asked[key] for key in asked if key not in ("data", "runs", "results", "again")}
+        kept = {key: asked[key] for key in ("task", "dataset", "measurement_precision", "n")}
+        write(runs / f"{name}.json", kept | {"changes": changes} | found)
 
-        def on_evaluate(step: int, network: nn.Module) -> dict[str, float]:
-            return scored(step, network) if step // part in POINTS else {}
-        began = time.monotonic()
-        run(choice, runs / name, on_evaluate=on_evaluate)
-        changes = {option: value
-                   for option, value in asdict(self).items()
-                   if option not in ("data", "runs", "results", "again")}
-        write(runs / f"{name}.json", {
-            "task": self.task, "dataset": self.dataset, "measurement_precision": self.measurement_precision,
-            "n": self.n, "changes": changes,
-            "images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1),
-            "device": device_name(),
-            "curve": curve(runs / name)})
-        score_test(runs / name, self.task, self.dataset, self.data)
+        # Both of the paper's methods on the whole test split, into metrics.json beside the weights.
+        judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception(on_this_machine()))
+        for T in severities(self.task, self.dataset):
+            for precision in ("float32",) if self.task == "deblur" else ("8bit", "float32"):
+                score(runs / name / "weights.safetensors", test, runs / name, T, judges=judges, batch=500,
+                      methods=("direct", "algorithm2"), measurement_precision=precision)
 
 
-def score_test(folder: Path, task: str, dataset: str, root: Path) -> None:
-    """Every method of the paper on the whole test split, into the folder's metrics.json."""
-    device, test = runtime.device(), load(dataset, "test", root)
-    inception: Any = metrics.Inception(
-        device=device, dtype=torch.float32 if device.type == "cuda" else torch.bfloat16)
-    for T in (20, 40) if (task, dataset) == ("deblur", "mnist") else (None,):
-        for precision in ("float32",) if task == "deblur" else ("8bit", "float32"):
-            score(folder / "weights.safetensors", test, folder, T, methods=("direct", "algorithm2"),
-                  measurement_precision=precision, batch=500,
-                  judges=Judges(shipped_classifier(dataset).to(device), inception))
+@section
+def realism_table(published: Published) -> str:
+    """Super-resolved digits, the full test split, by both models. Of a row scored twice the last is shown."""
+    lines = [(model, FROM[precision], METHODS[method], *last_scores(published, folder, method, precision))
+             for precision in FROM for method in ("direct", "algorithm2")
+             for model, folder in FOLDERS.items()]
+    return table("model | from | method | RMSE | SSIM | FID | Frechet | class accuracy", lines)
+
+
+@section
+def realism_finding(published: Published) -> str:
+    """FID and RMSE of direct reconstruction from 8 bits, before and after."""
+    before, after = (last_scores(published, folder, "direct", "8bit") for folder in FOLDERS.values())
+    paper = published.paper["pairs"]["superres-mnist"]["direct"]["FID"]
+    return (f"Its FID from 8 bits went from {before[2]} to {after[2]}, its RMSE from {before[0]} to "
+            f"{after[0]}. The paper's FID is {paper}.")
+
+
+def last_scores(published: Published, folder: str, method: str, precision: str) -> list[str]:
+    """Of the last scored cell of the test split."""
+    found: Fields = {}
+    for cell in published.cells(f"{folder}/metrics.json"):
+        if (cell["split"], cell["method"], cell["measurement_precision"]) == ("test", method, precision):
+            found = cell
+    return [f"{found[key]:.{digits}f}" if isinstance(found.get(key), float) else MISSING
+            for key, digits in SHOWN.items()]
+
+
+@section
+def realism_curve(published: Published) -> str:
+    """The course of the training on validation digits."""
+    record = published.read("realism/superres-mnist.json")
+    lines = [(f"{row['images']:,.0f}", f"{row['fid_direct']:.1f}", f"{row['frechet_direct']:.1f}",
+              f"{row['rmse_direct']:.4f}", f"{row['sharpness_direct']:.2f}") for row in record["curve"]]
+    return (f"{record['n']:,} validation digits, direct, {record['device']}, {record['seconds']:.0f} s with "
+            f"scoring.\n\n{table('images seen | FID | Frechet | RMSE | fine detail', lines)}")

@@ -1,10 +1,8 @@
 """Builds the pages of results/ from what lies there: no score is typed by hand."""
-from __future__ import annotations
-
 from pathlib import Path
 
 from benchmarks.findings import tables as benchmark_tables
-from studies import goals, overview, paper, plot, quick, realism_results  # noqa: F401  (their sections)
+from studies import overview, paper, plot  # noqa: F401  (their sections)
 from studies.models import card
 from studies.published import Published
 from studies.study import RESULTS, all_studies
@@ -22,15 +20,14 @@ def bench(published: Published) -> str:
 @section
 def reliability(published: Published) -> str:
     """What make soak survived, in a sentence."""
-    soak = published.read("reliability.json")
-    if not soak:
+    if not (published.folder / "reliability.json").is_file():
         return "Not run yet: `make soak`."
+    soak = published.read("reliability.json")
     return ("`make soak` (seed {seed}, {seconds:,} s on {versions[system]}, PyTorch {versions[torch]}) "
             "survived {kills_survived:,} kills and {faults_injected:,} faults in "
             "{trainings_equal_bit_for_bit} tiny trainings, each equal to an uninterrupted one bit for bit at "
             "its end; {cases_fuzzed:,} cases of odd input at {doors} doors gave a valid result or one clear "
-            "line. [By kind](reliability.json)."
-            ).format(**soak, doors=len(soak["cases"]))
+            "line. [By kind](reliability.json).").format(**soak, doors=len(soak["cases"]))
 
 
 def build(results: Path = RESULTS) -> dict[str, str]:

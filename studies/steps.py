@@ -3,20 +3,18 @@
 The shipped weights and the same validation images in all rows. Calls are spread at equal ratios from start
 to 1.
 """
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
-from colddiff_nb import metrics
-from colddiff_nb.sampling import algorithm2
-from colddiff_nb.weights import load_pretrained, shipped_classifier
+from colddiff_nb import algorithm2, load_pretrained, rmse, ssim
+from colddiff_nb.metrics import bootstrap, frechet_distance, squared_errors
+from colddiff_nb.weights import shipped_classifier
 from studies.published import PAIRS, Published
 from studies.samplers import fewer
 from studies.study import DATASETS, Fields, Study, each
-from studies.tables import section_of, table
+from studies.tables import by_pair, section, table
 
 CALLS = (1, 2, 3, 5, 10, 20)
 
@@ -35,33 +33,33 @@ class Steps(Study):
 
     def measure(self, task: str, dataset: str) -> Iterator[Fields]:
         restore, degrade, metadata = load_pretrained(task, dataset)
-        classifier, (_, x0) = shipped_classifier(dataset), self.spread(dataset, "validation", self.n)
+        classifier, x0 = shipped_classifier(dataset), self.spread(dataset, "validation", self.n)
         drawn, features = degrade.draw(self.n, torch.Generator().manual_seed(0)), classifier.features(x0)
-        for start in sorted({degrade.T * quarter // 4 for quarter in range(1, 5)}, reverse=True):
+        parts = [slice(i, i + 100) for i in range(0, self.n, 100)]
+        for start in (degrade.T * quarter // 4 for quarter in (4, 3, 2, 1)):
             few = [fewer(start, calls) for calls in (CALLS if start == degrade.T else CALLS[:1])]
             for visited in [*few, list(range(start, 0, -1))]:
-                parts = (slice(i, i + 100) for i in range(0, self.n, 100))
                 restored = torch.cat([algorithm2(restore, drawn[part], drawn[part](x0[part], start), visited)
                                       for part in parts]).clamp(-1, 1)
-                low, high = metrics.bootstrap(metrics.squared_errors(restored, x0))
+                low, high = bootstrap(squared_errors(restored, x0))
                 yield {"task": task, "dataset": dataset, "start": start, "T": degrade.T, "visited": visited,
-                       "weights": metadata["checksum"], "rmse": metrics.rmse(restored, x0),
-                       "rmse_interval": [low ** 0.5, high ** 0.5], "ssim": metrics.ssim(restored, x0),
-                       "frechet": metrics.frechet_distance(features, classifier.features(restored))}
+                       "weights": metadata["checksum"], "rmse": rmse(restored, x0),
+                       "rmse_interval": [low ** 0.5, high ** 0.5], "ssim": ssim(restored, x0),
+                       "frechet": frechet_distance(features, classifier.features(restored))}
 
 
-@section_of("steps.json")
-def steps(record: Fields, published: Published) -> str:
-    parts = [f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over "
-             "images."]
-    for pair, title in PAIRS.items():
-        lines = []
-        for row in (row for row in record["rows"] if f"{row['task']}-{row['dataset']}" == pair):
-            start, calls, (low, high) = row["start"], len(row["visited"]), row["rmse_interval"]
-            visited = f"{calls}: {', '.join(map(str, row['visited']))}"
-            shown = {1: "1 (direct)", start: f"{start} (all)"}.get(calls, visited)
-            lines.append((start, shown, f"{row['rmse']:.4f} ± {(high - low) / 2:.4f}", f"{row['ssim']:.4f}",
-                          f"{row['frechet']:.1f}"))
-        if lines:
-            parts.append(f"### {title}\n\n{table('from severity | calls | RMSE | SSIM | Frechet', lines)}")
-    return "\n\n".join(parts)
+@section
+def steps(published: Published) -> str:
+    record = published.read("steps.json")
+    lines: dict[str, list[tuple]] = {}
+    for row in record["rows"]:
+        start, calls, (low, high) = row["start"], len(row["visited"]), row["rmse_interval"]
+        visited = f"{calls}: {', '.join(map(str, row['visited']))}"
+        shown = {1: "1 (direct)", start: f"{start} (all)"}.get(calls, visited)
+        lines.setdefault(f"{row['task']}-{row['dataset']}", []).append(
+            (start, shown, f"{row['rmse']:.4f} ± {(high - low) / 2:.4f}", f"{row['ssim']:.4f}",
+             f"{row['frechet']:.1f}"))
+    head = "from severity | calls | RMSE | SSIM | Frechet"
+    return (f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over "
+            "images.\n\n" + by_pair({title: table(head, lines[pair])
+                                     for pair, title in PAIRS.items() if pair in lines}))

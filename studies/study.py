@@ -1,6 +1,4 @@
 """What all studies share: their options, and a file in results/ that holds their rows."""
-from __future__ import annotations
-
 import importlib
 import itertools
 import json
@@ -14,15 +12,15 @@ import torch
 from torch import Tensor
 
 import studies
-from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.degradations import make
-from colddiff_nb.metrics.evaluation import evaluate
+from colddiff_nb import evaluate, load, make, to_float
+from colddiff_nb.data import Images
 from colddiff_nb.storage import files, runtime
 from colddiff_nb.weights import load_model
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 DATASETS = ("mnist", "cifar10")
 Fields = dict[str, Any]
+STUDIES: dict[str, type["Study"]] = {}  # by the name of their file
 
 
 def each(**choices: Iterable[Any]) -> list[Fields]:
@@ -41,6 +39,9 @@ class Study:
 
     file: ClassVar[str] = ""  # in `results`; may name options and fields of a case, such as {dataset}
     rows: ClassVar[str] = "rows"  # their name in the file
+
+    def __init_subclass__(cls) -> None:
+        STUDIES[cls.__module__.rpartition(".")[2]] = cls
 
     def cases(self) -> Iterable[Fields]:
         """Name what is measured, each by the fields that tell its rows from others."""
@@ -72,11 +73,10 @@ class Study:
             if known and not self.again:
                 print(f"recorded in {path}: {brief(case)}", flush=True)
                 continue
-            new = [{**row} for row in self.measure(**case)]
-            kept = [row for row in kept if row not in known] + json.loads(json.dumps(new))
+            new = json.loads(json.dumps([*self.measure(**case)]))
+            kept = [row for row in kept if row not in known] + new
             write(path, record | {self.rows: kept, "torch": torch.__version__})
-            for row in new:
-                print(brief(row), flush=True)
+            print(*map(brief, new), sep="\n", flush=True)
         self.finish(kept)
 
     def path(self, **case: Any) -> Path:
@@ -94,10 +94,10 @@ class Study:
                                  "write to another folder with --results, or remove the file")
         return record
 
-    def spread(self, dataset: str, split: str, n: int) -> tuple[Images, Tensor]:
-        """A split, and n of its images in [-1, 1], spread over it."""
+    def spread(self, dataset: str, split: str, n: int) -> Tensor:
+        """n images of a split in [-1, 1], spread over it."""
         images = load(dataset, split, self.data)
-        return images, to_float(images.pixels[images.spread(n)])
+        return to_float(images.pixels[images.spread(n)])
 
 
 def brief(row: Fields) -> str:
@@ -113,16 +113,18 @@ def write(path: Path, record: Fields) -> None:
     files.replace(path, lambda file: file.write(text.encode()))
 
 
+def severities(task: str, dataset: str) -> tuple[int, ...]:
+    """Where the tables start from: one network blurs digits 40 times, as in the paper's text, and 20."""
+    return (20, 40) if (task, dataset) == ("deblur", "mnist") else (make(task, dataset).T,)
+
+
 def score(weights: str | Path, images: Images, folder: Path, T: int | None = None,
           **options: Any) -> list[Fields]:
     """The cells of a weights file on a split, from its own T or another, recorded in the folder."""
     network, degrade, metadata = load_model(weights)
-    if T:
-        degrade = make(**degrade.options | {"T": T})
+    degrade = make(**degrade.options | {"T": T or degrade.T})
     device = runtime.device()
-    model = network.to(device), degrade.to(device), metadata
-    cells: list[Fields] = evaluate(model, images, folder, **options)["cells"]
-    return cells
+    return evaluate((network.to(device), degrade.to(device), metadata), images, folder, **options)["cells"]
 
 
 def all_studies() -> dict[str, type[Study]]:
@@ -130,11 +132,4 @@ def all_studies() -> dict[str, type[Study]]:
     for module in pkgutil.iter_modules(studies.__path__):
         if not module.name.startswith("__"):
             importlib.import_module(f"studies.{module.name}")
-    found = {study.__module__.rpartition(".")[2]: study for study in subclasses(Study)}
-    return dict(sorted(found.items()))
-
-
-def subclasses(kind: type[Study]) -> Iterator[type[Study]]:
-    for study in kind.__subclasses__():
-        yield study
-        yield from subclasses(study)
+    return dict(sorted(STUDIES.items()))

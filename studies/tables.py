@@ -1,37 +1,32 @@
-"""How the pages say things: sections, tables, numbers with their marks."""
-from __future__ import annotations
-
+"""How the pages say things: sections, tables, numbers with their marks, verdicts."""
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 import pandas as pd
 
 from studies.published import PAIRS, Published, Row
 
-SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1),
-          "FID": ("fid", 2, -1)}  # digits, +1: more is better
+SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1),  # digits, +1: more is better
+          "FID": ("fid", 2, -1)}
 MISSING = "not run"
 FROM = {"float32": "float32", "8bit": "8 bits"}
-SECTIONS: dict[str, Callable[[Published], str]] = {}  # what fills {{name}} on a page
+Section = Callable[[Published], str]
+SECTIONS: dict[str, Section] = {}  # what fills {{name}} on a page
 
 
-def section(function: Callable[[Published], str]) -> Callable[[Published], str]:
-    """Let a function fill the place of its name on the pages."""
-    SECTIONS[function.__name__] = function
-    return function
+def section(function: Section) -> Section:
+    """Let a function fill the place of its name; where the file it reads is not there, say so."""
+    study = function.__module__.rpartition(".")[2]
 
-
-def section_of(file: str) -> Callable[[Callable], Callable[[Published], str]]:
-    """Let a function of a file's record fill the place of its name; where nothing is recorded, say so."""
-    def told(function: Callable) -> Callable[[Published], str]:
-        study = function.__module__.rpartition(".")[2]
-
-        def fill(published: Published) -> str:
-            record = published.read(file)
-            return function(record, published) if record else f"Not run yet: `python -m studies run {study}`."
-        SECTIONS[function.__name__] = fill
-        return fill
-    return told
+    @wraps(function)
+    def fill(published: Published) -> str:
+        try:
+            return function(published)
+        except FileNotFoundError:
+            return f"Not run yet: `python -m studies run {study}`."
+    SECTIONS[function.__name__] = fill
+    return fill
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -43,6 +38,17 @@ def markdown(frame: pd.DataFrame) -> str:
 def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
     """A table of texts; head is "a | b | c"."""
     return markdown(pd.DataFrame([list(row) for row in rows], columns=head.split(" | ")))
+
+
+def by_pair(tables: dict[str, str]) -> str:
+    """Tables under their headings."""
+    return "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items()) or "Nothing yet."
+
+
+def over_seeds(scores: pd.Series, digits: int, deviation: bool = False) -> str:
+    """Mean over the seeds, ± half the range between them, or their standard deviation."""
+    spread = scores.std() if deviation else (scores.max() - scores.min()) / 2
+    return f"{scores.mean():.{digits}f}" + (f" ± {spread:.{digits}f}" if len(scores) > 1 else "")
 
 
 def number(row: Row | None, metric: str, digits: int, interval: bool = False) -> str:

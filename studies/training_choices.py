@@ -3,22 +3,20 @@
 Every choice is trained on the same number of images and scored on the same validation images, three seeds
 each, for masks on digits and for blur on photographs. All but one choice keep the state.
 """
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from colddiff_nb.data import channels, load
+from colddiff_nb import direct, load, recipe, train
+from colddiff_nb.data import channels
 from colddiff_nb.samplers import mirrored
-from colddiff_nb.sampling import algorithm2, direct
-from colddiff_nb.training import Recipe, recipe, train
-from studies.ablations import SHOWN, over_seeds, scores
+from colddiff_nb.training import Recipe
+from studies.ablations import METHODS, SHOWN, scores
 from studies.published import PAIRS, Published
 from studies.study import Fields, Study, each
-from studies.tables import MISSING, least_to_most, section, section_of, table
+from studies.tables import by_pair, least_to_most, over_seeds, section, table
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {}, "keeps the measurement, not the state": {"data_consistency": "measurement"},
@@ -29,7 +27,6 @@ CHOICES: dict[str, dict[str, Any]] = {
 @dataclass
 class TrainingChoices(Study):
     steps: int = 500
-    seeds: int = 3
     n: int = 500  # validation images scored
 
     file = "training_choices.json"
@@ -40,7 +37,7 @@ class TrainingChoices(Study):
 
     def cases(self) -> Iterator[Fields]:
         for pair in ({"task": "inpaint", "dataset": "mnist"}, {"task": "deblur", "dataset": "cifar10"}):
-            for case in each(seed=range(self.seeds), choice=CHOICES):
+            for case in each(seed=range(3), choice=CHOICES):
                 kept = "data_consistency" in CHOICES[case["choice"]]
                 if pair["task"] == "deblur" or not kept:  # for masks nothing is kept
                     yield pair | case
@@ -48,9 +45,7 @@ class TrainingChoices(Study):
     def measure(self, task: str, dataset: str, choice: str, seed: int) -> Iterator[Fields]:
         folder = self.runs / "training-choices" / f"{task}-{dataset}, {choice}, seed {seed}"
         train(self.recipe(task, dataset, choice, seed), folder, data_root=self.data)
-        methods: dict[str, Any] = {"direct": direct, "algorithm2": algorithm2}
-        if channels(dataset) == 3:
-            methods["mirrored"] = mirrored(direct)
+        methods = METHODS | ({"mirrored": mirrored(direct)} if channels(dataset) == 3 else {})
         row = {"task": task, "dataset": dataset, "choice": choice, "changes": CHOICES[choice], "seed": seed}
         yield row | scores(folder, load(dataset, "validation", self.data), self.n, methods)
 
@@ -60,38 +55,33 @@ class TrainingChoices(Study):
         return recipe("small", task, dataset, **options | CHOICES[choice])
 
 
-@section_of("training_choices.json")
-def choices(record: Fields, published: Published) -> str:
-    rows = pd.DataFrame(record["rows"])
-    parts = [f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, "
-             f"{rows['seed'].nunique()} seeds, scored on {record['n']} {record['split']} images; ± is one "
-             "standard deviation of the seeds."]
+@section
+def choices(published: Published) -> str:
+    record = published.read("training_choices.json")
+    rows, tables = pd.DataFrame(record["rows"]), {}
     for (task, dataset), pair in rows.groupby(["task", "dataset"], sort=False):
-        lines = [(choice, *(over_seeds(group[key]) for key in SHOWN))
+        lines = [(choice, *(over_seeds(group[key], 4, deviation=True) for key in SHOWN))
                  for choice, group in pair.groupby("choice", sort=False)]
         if pair["rmse_mirrored"].notna().any():
             own = pair[pair["choice"] == "the recipe"]
-            mirrored = (over_seeds(own[f"{metric}_mirrored"]) for metric in ("rmse", "ssim"))
-            lines.append(("the recipe, mean of both mirror images (2 calls)", *mirrored, "–", "–"))
-        head = " | ".join(["training", *SHOWN.values()])
-        parts.append(f"### {PAIRS[f'{task}-{dataset}']}\n\n{table(head, lines)}")
-    return "\n\n".join(parts)
+            shown = (over_seeds(own[key], 4, deviation=True) for key in ("rmse_mirrored", "ssim_mirrored"))
+            lines.append(("the recipe, mean of both mirror images (2 calls)", *shown, "–", "–"))
+        tables[PAIRS[f"{task}-{dataset}"]] = table(" | ".join(["training", *SHOWN.values()]), lines)
+    return (f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, "
+            f"{rows['seed'].nunique()} seeds, scored on {record['n']} {record['split']} images; ± is one "
+            f"standard deviation of the seeds.\n\n{by_pair(tables)}")
 
 
 @section
 def rollout_cost(published: Published) -> str:
     """How much less direct RMSE trainings without a rollout have, over the pairs that were tried."""
-    record = published.read("training_choices.json")
-    if not record:
-        return MISSING
-    means = pd.DataFrame(record["rows"]).pivot_table("rmse_direct", ["task", "dataset"], "choice")
+    rows = pd.DataFrame(published.read("training_choices.json")["rows"])
+    means = rows.pivot_table("rmse_direct", ["task", "dataset"], "choice")
     return least_to_most(list(100 * (1 - means["no rollout"] / means["the recipe"])), "{:.0f}") + " %"
 
 
 @section
 def longer(published: Published) -> str:
     """How many times the images of these short trainings the shipped models saw."""
-    record = published.read("training_choices.json")
-    seen = [metadata["images_seen"] / record["images_seen"]
-            for metadata in published.models.values()] if record else []
-    return least_to_most(seen, "{:.0f}")
+    short = published.read("training_choices.json")["images_seen"]
+    return least_to_most([model["images_seen"] / short for model in published.models.values()], "{:.0f}")

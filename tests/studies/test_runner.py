@@ -9,7 +9,7 @@ import pytest
 
 from studies.published import Published
 from studies.study import Study, all_studies, each
-from studies.tables import SECTIONS, section_of
+from studies.tables import SECTIONS, section
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -73,9 +73,9 @@ def test_rows_that_were_measured_otherwise_are_not_mixed_with_new_ones(squares):
 
 
 def test_a_page_says_how_to_measure_what_is_not_there(tmp_path):
-    @section_of("nothing.json")
-    def nothing(record, published):
-        return f"{record['n']} rows"
+    @section
+    def nothing(published):
+        return f"{published.read('nothing.json')['n']} rows"
 
     assert SECTIONS.pop("nothing") is nothing
     assert nothing(Published(tmp_path)) == "Not run yet: `python -m studies run test_runner`."
