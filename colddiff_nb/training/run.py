@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -56,8 +58,7 @@ class Run:
             self.network.precondition.fit(self.degrade, to_float(images.pixels[:1_000].to(device)))
         self.init = self.load_init(init) if init else None
         self.ema: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
-        fused = device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=fused)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=True)
         bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"
         self.critic = Critic(n_channels, size, device, bfloat16) if recipe.realism else None
         places = round(recipe.rollout * recipe.images_per_step)
@@ -167,13 +168,15 @@ class Run:
 
     def write_curve(self) -> None:
         """The rows so far, and none that a killed run wrote after its last checkpoint."""
-        import pandas
-
-        text, path = pandas.DataFrame(self.rows).to_csv(index=False), self.folder / "curve.csv"
+        path, columns = self.folder / "curve.csv", dict.fromkeys(name for row in self.rows for name in row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
         self.check_lock()
         with explained(self.folder, MEND):
             if self.rows:
-                replace(path, lambda file: file.write(text.encode()))
+                replace(path, lambda file: file.write(text.getvalue().encode()))
             else:
                 path.unlink(missing_ok=True)
 
