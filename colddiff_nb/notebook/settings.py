@@ -5,7 +5,7 @@ COLDDIFF_NB holds words with commas between, such as "smoke,offline,runs=/conten
 smoke       tiny sizes, for tests
 offline     data sets that need no internet: mnist5k for mnist, photos for cifar10
 runs=PATH   where runs are kept (default: runs/ in a clone, else in the working folder)
-data=PATH   where data sets are kept (default: data/ in a clone, else the user's data folder)
+data=PATH   where data sets are kept, by commands too (default: data/ in a clone, else the user's data folder)
 """
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from colddiff_nb.storage import files, places
 
-VARIABLE = "COLDDIFF_NB"
+VARIABLE = places.VARIABLE
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 Value = TypeVar("Value")
 
