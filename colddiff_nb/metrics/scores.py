@@ -55,7 +55,7 @@ def similarities(restored: Tensor, originals: Tensor) -> Tensor:
 
 
 def rmse(restored: Tensor, originals: Tensor) -> float:
-    """Return the root mean squared error on [0, 1] of images (B, C, H, W) in [-1, 1]: one root over all."""
+    """Return the root mean squared error on [0, 1] of images (B, C, H, W) in [-1, 1]."""
     return squared_errors(restored, originals).mean().sqrt().item()
 
 

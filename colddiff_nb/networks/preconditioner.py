@@ -66,8 +66,7 @@ class Preconditioner(nn.Module):
     def lmmse_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return the best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent.
 
-        Each is that of the mean image plus trust / gain (written without a division by zero) times the
-        difference between that of x_t and that of the degraded mean.
+        Each is the mean image's plus trust / gain times what x_t's differs from that of the degraded mean.
         """
         gains, mean = self.linear.gains_at(t), self.linear.analyse(self.mean)
         variance, offset = self.spread.double().square(), self.linear.analyse(x_t) - gains * mean
@@ -77,9 +76,8 @@ class Preconditioner(nn.Module):
     def unmeasured(self, correction: Tensor, t: Tensor) -> Tensor:
         """Return what of a correction (B, C, H, W) concerns coefficients that x_t does not tell.
 
-        The measured ones stay as measured, to their last digit: from a handful of exact numbers the network
-        infers a whole digit, and steps of Algorithm 2 that overwrite them with predictions a percent off
-        would lose it.
+        The others stay as measured, to their last digit. From a handful of exact numbers the network infers a
+        whole image; predictions a percent off in their place would lose it.
         """
         return self.linear.synthesise((1 - self.trust(t)) * self.linear.analyse(correction)).float()
 

@@ -1,8 +1,6 @@
 """The small network R(x_t, t) -> x0_hat: a U-Net for CPUs behind a float32 preconditioner.
 
-The paper's own two networks are in convnext.py and resnet.py; they see x_t as it is. All are called with
-images x_t (B, C, H, W), their severities t and the severities that the sampler started from, LongTensors (B,)
-in 1..T, and return x0_hat (B, C, H, W).
+The paper's own two networks, in convnext.py and resnet.py, see x_t as it is; all are called alike.
 """
 from __future__ import annotations
 
@@ -73,11 +71,11 @@ class SmallUNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, t: Tensor, start: Tensor | None = None) -> Tensor:
-        """Restore images.
+        """Restore images: x0_hat, of the shape of x_t.
 
         Args:
             x_t: (B, C, H, W), float32.
-            t: (B,), their severities, 1..T.
+            t: LongTensor (B,), their severities, 1..T.
             start: (B,), the severities that samplers started from to reach x_t; t itself where x_t is
                 D(x0, t). data_consistency="measurement" needs it: predictions wrote what x_T did not tell.
         """

@@ -2,8 +2,8 @@
 
 A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then 48 bytes: MAGIC and the SHA-256
 of all before it. A file cut short has lost the magic; a flipped bit changes the hash. Nothing is unpickled
-before the hash fits, and then only tensors and plain values (`weights_only=True`): a hostile file never runs.
-Weights are safetensors files with a hash of their own.
+before the hash fits, and then only tensors and plain values: a hostile file never runs. Weights are
+safetensors files with a hash of their own.
 """
 from __future__ import annotations
 
@@ -55,15 +55,10 @@ def _damage(path: Path) -> str | None:
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END) - FOOTER
-            if size < 0:
-                return "empty or cut short"
-            expected = MAGIC + _hash(file, size)
-            footer = file.read()
+            intact = size >= 0 and MAGIC + _hash(file, size) == file.read()
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
-    if not footer.startswith(MAGIC):
-        return "cut short, or not written by this package"
-    return None if footer == expected else "damaged: its checksum does not fit"
+    return None if intact else "cut short, damaged, or not written by this package"
 
 
 def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:

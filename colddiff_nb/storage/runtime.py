@@ -48,10 +48,9 @@ def mixed_precision(precision: str, network: str) -> str:
 def true_float32() -> Iterator[None]:
     """Compute in whole float32 inside: no TF32 on GPUs, no bfloat16 on CPUs.
 
-    They round away what a blurred image still holds. torch has two ways to set this, and refuses to read the
-    older after the newer was used. So only the newer is touched where there is one (since 2.9). A place that
-    follows another reads "ieee" after that one is set. So only what was set by itself is set here, and put
-    back.
+    They round away what a blurred image still holds. torch refuses to read its older settings after the newer
+    were used, so only the newer are touched where there are any (since 2.9). A place that follows another
+    reads "ieee" once that one is set: only what was set by itself is set here, and put back.
     """
     backends: Any = torch.backends
     with ExitStack() as restored:

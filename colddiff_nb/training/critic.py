@@ -17,8 +17,8 @@ PENALTY = 1.0  # of the critic's slope, squared: a steep critic is of no use to 
 class Critic:
     """Scores images (B, C, size, size): above its restoration's score is an original.
 
-    It compares an original with its own restoration, so that it does not judge which image is easy. The
-    penalty on its slope at both keeps the game stable.
+    An original is compared with its own restoration, so that no image is judged for being easy. A penalty on
+    the slope at both keeps the game stable.
     """
 
     def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool):

@@ -48,12 +48,12 @@ def progress(run: Run) -> Iterator[Callable[[], None]]:
 
 def check_tracker(name: str | None) -> None:
     """Raise ValueError for a tracker that Accelerate does not know or that is not installed."""
-    from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+    from accelerate.tracking import get_available_trackers
 
-    if name is not None and name not in LOGGER_TYPE_TO_CLASS:
-        raise ValueError(f"unknown tracker {name!r}: choose one of {', '.join(LOGGER_TYPE_TO_CLASS)}")
-    if name is not None and name not in [str(kind) for kind in get_available_trackers()]:
-        raise ValueError(f"tracker = {name!r} is not installed: pip install {name.replace('_', '-')}")
+    found = [str(kind) for kind in get_available_trackers()]
+    if name not in (None, *found):
+        raise ValueError(f"tracker {name!r} is not installed or not known to Accelerate: install it, "
+                         f"or choose from those that are there: {', '.join(found) or 'none'}")
 
 
 @contextmanager
