@@ -260,7 +260,7 @@ show(figure, "The Frechet distance between two sets of originals falls with the 
 print("What you saw: distance", ", ".join(f"{d:.1f} ({n:,} images)" for n, d in zip(counts, bias)))
 
 # %% tags=["nbval-check-output"]
-assert bias == sorted(bias, reverse=True) and bias[0] > 3 * bias[-1]
+assert bias == sorted(bias, reverse=True) and bias[1] > max(100, 3 * bias[-1])
 print("ok: the fewer images, the larger the distance of two equally real sets")
 squares = (x_T - x0).square().flatten(1).mean(1)
 assert abs(squares.mean().sqrt() - 2 * rmse(x_T, x0)) < 1e-4
@@ -271,10 +271,10 @@ assert border > ssim(x_T, x0) + 0.1
 print("ok: SSIM is higher if windows over the black border count")
 
 # %% [markdown]
-# **What you saw.** FID has 2,048 features, so 100 images cannot even fill its covariance. A FID without its number of images says nothing. Of
-# the other rules two flatter: a root for each image, and SSIM over the black border. A number needs its *protocol*: which images, how many,
-# from float32 or 8 bits, which scale, windows and resize. Compare two numbers only if their protocols agree ([what each
-# changes](../results/details.md#how-fid-depends-on-how-it-is-taken)).
+# **What you saw.** With 50 images each, two perfect sets are more than 100 apart. FID has 2,048 features, so it needs far more images than our
+# 64 features. A FID without its number of images says nothing. Of the other rules two flatter: a root for each image, and SSIM over the border.
+# A number needs its *protocol*: which images, how many, from float32 or 8 bits, which scale, windows and resize. Compare two numbers only if
+# their protocols agree ([what each changes](../results/details.md#how-fid-depends-on-how-it-is-taken)).
 #
 # ## Exercises
 # ### 1 · One root
@@ -346,5 +346,5 @@ print(check_frechet())
 # **Next:** [least squares beside our networks](../results/details.md#at-a-glance-rmse), [scores over a
 # training](../results/details.md#scores-over-one-training), [the course report's trend](../results/details.md#the-course-reports-own-rows).
 # `05_inpainting` meets a low SSIM.
-# **References.** SSIM: Wang et al. (IEEE TIP 2004). FID: [Heusel et al.](https://arxiv.org/abs/1706.08500) Perception and distortion:
-# [Blau and Michaeli](https://arxiv.org/abs/1711.06077). The tables: [Bansal et al.](https://arxiv.org/abs/2208.09392), *Cold Diffusion*.
+# **References.** SSIM: Wang et al. (IEEE TIP 2004). FID: [Heusel et al.](https://arxiv.org/abs/1706.08500) Perception and distortion: [Blau and
+# Michaeli](https://arxiv.org/abs/1711.06077). The tables: [Bansal et al.](https://arxiv.org/abs/2208.09392), *Cold Diffusion*.
