@@ -5,27 +5,26 @@
     python -m benchmarks --full              also the growth curves
     python -m benchmarks peers               other libraries beside ours: deepinv, denoising-diffusion-pytorch
 """
-from __future__ import annotations
-
 import argparse
 import json
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from . import degradation, growth, peers, precision, sampling, start_up, throughput, training
-from .clock import HERE
-from .findings import machine, written
+from . import degradation, growth, peers, precision, sampling, throughput, training
+from .findings import HERE, Finding, machine, row
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-QUESTIONS = {"degradation": degradation.measure, "sampling": sampling.measure, "training": training.small,
-             "training-mnist": training.paper_mnist, "training-cifar10": training.paper_cifar10,
-             "throughput": throughput.measure, "precision": precision.measure, "start-up": start_up.measure,
-             "growth": growth.measure,
-             "peers": peers.measure}
+QUESTIONS: dict[str, Callable[[], dict[str, Finding]]] = {
+    "degradation": degradation.measure, "sampling": sampling.measure, "training": training.small,
+    "training-mnist": training.paper_mnist, "training-cifar10": training.paper_cifar10,
+    "throughput": throughput.measure, "precision": precision.measure, "start-up": sampling.start_up,
+    "growth": lambda: growth.measure(RESULTS), "peers": peers.measure}
 
 
 def main() -> None:
@@ -41,20 +40,19 @@ def main() -> None:
     answers = json.loads(path.read_text())["answers"] if path.is_file() else {}
     asked = {"growth": chosen.full, "peers": chosen.peers}
     for name in chosen.questions or [name for name in QUESTIONS if asked.get(name, True)]:
-        answers[name] = answer(name, chosen.results)
+        question = partial(growth.measure, chosen.results) if name == "growth" else QUESTIONS[name]
+        answers[name] = answer(question)
         ordered = {name: answers[name] for name in QUESTIONS if name in answers}
         path.write_text(json.dumps({"machine": machine(), "answers": ordered}, indent=1) + "\n")
     print(f"wrote {path}")
 
 
-def answer(name: str, results: Path) -> dict[str, Any]:
+def answer(question: Callable[[], dict[str, Finding]]) -> dict[str, Any]:
     """What was found, and how busy the machine was: above 1 before a question, others were using it."""
     torch.manual_seed(0)
     before, began = os.getloadavg()[0], time.perf_counter()
-    found = QUESTIONS[name](results) if name == "growth" else QUESTIONS[name]()  # type: ignore[operator]
-    for what, value in found.items():
-        goal = f" (goal {value['goal']}: {'met' if value['met'] else 'missed'})" if "goal" in value else ""
-        print(f"{what}: {written(value)}{goal}", flush=True)
+    found = question()
+    print(*(row(what, value) for what, value in found.items()), sep="\n", flush=True)
     minutes = round((time.perf_counter() - began) / 60, 2)
     return {"minutes": minutes, "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
             "found": found}

@@ -1,7 +1,5 @@
 """A training loop put together from pieces: with PLAIN it is the plain one, and each change to ours can be
 measured by itself."""
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +13,7 @@ from colddiff_nb.data import to_float
 from colddiff_nb.storage.runtime import has_bf16
 from colddiff_nb.training import Recipe
 
-from .clock import HERE
+from .findings import HERE
 from .plain import average_one_by_one, batches_through_pil, cifar10_blur, mnist_blur
 
 

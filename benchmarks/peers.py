@@ -2,8 +2,6 @@
 
 It needs deepinv and denoising-diffusion-pytorch, whose versions stand in what is found.
 """
-from __future__ import annotations
-
 import tempfile
 from dataclasses import replace
 from importlib.metadata import version
@@ -21,8 +19,7 @@ from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import recipe, train
 
-from .clock import HERE, in_turns
-from .findings import Finding, faster, finding
+from .findings import HERE, Finding, faster, finding, in_turns
 
 CHOICE = recipe("small", "superres", "mnist5k", rollout=0.0, precision="float32", severities="uniform")
 

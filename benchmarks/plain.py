@@ -1,7 +1,5 @@
 """The plain way to do what this package does otherwise, as one would write it first: what the ratios are
 measured against."""
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

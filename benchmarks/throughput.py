@@ -1,6 +1,4 @@
 """Images a second of `train` itself, by batch and precision, and what share of matrix products that is."""
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch
@@ -9,11 +7,9 @@ from torch import nn
 from colddiff_nb.data import load
 from colddiff_nb.training import Recipe, recipe
 
-from .clock import HERE, now, seconds_of
-from .findings import Finding, finding
+from .findings import GPU, HERE, Finding, finding, now, seconds_of
 from .training import MATRIX, Enough, flops, precision_of, until_enough
 
-GPU = HERE.type == "cuda"
 BATCHES = (64, 256, 1_024) if GPU else (64,)
 
 

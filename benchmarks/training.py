@@ -1,6 +1,4 @@
 """A training step against the plain loop, change by change, and against the machine's limit."""
-from __future__ import annotations
-
 import contextlib
 import tempfile
 from dataclasses import replace
@@ -17,11 +15,9 @@ from colddiff_nb.storage.runtime import has_bf16
 from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.run import OnEvaluate
 
-from .clock import HERE, now, ratio, seconds_of
-from .findings import Finding, faster, finding
+from .findings import GPU, HERE, Finding, faster, finding, now, ratio, seconds_of
 from .loop import CHANGES, OURS, PLAIN, advance, training_loop
 
-GPU = HERE.type == "cuda"
 MATRIX = 8_192 if GPU else 2_048
 
 
