@@ -49,8 +49,8 @@ def changed(degrade: Degradation, network: nn.Module, **options: Any) -> Degrada
     from colddiff_nb.degradations import make
     chosen = {name: value for name, value in options.items() if value is not None}
     size = chosen.get("size", degrade.size)
-    if size not in range(8, 129, 8):
-        raise ValueError(f"size = {size}: it must be a multiple of 8, from 8 to 128")
+    if size not in range(16, 129, 8):  # SSIM has windows of 11 x 11
+        raise ValueError(f"size = {size}: it must be a multiple of 8, from 16 to 128")
     if getattr(network, "only_size", None) not in (None, size):
         raise ValueError(f"size = {size}: these weights restore {degrade.size} x {degrade.size} images; "
                          "leave it out, or train others with that size")

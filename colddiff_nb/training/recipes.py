@@ -28,7 +28,7 @@ class Recipe:
     name: str = "quick"  # the named recipe this one started from
     task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
     dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
-    size: int = 32  # images are cut or resized to squares of so many pixels a side: 8, 16, 24, ... or 128
+    size: int = 32  # images are cut or resized to squares of so many pixels a side: 16, 24, ... or 128
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: Literal["area", "bicubic"] = "area"  # of superres: of the paper's tables, or the official code's
     network: str = "small"  # small (1 M parameters), paper (its U-Nets for grey and for colour) or your own
@@ -70,10 +70,10 @@ class Recipe:
         for field, (least, most) in LIMITS.items():
             if not least <= getattr(self, field) <= most:
                 raise ValueError(f"{field} = {getattr(self, field)!r}: it must lie in {least:,}..{most:,}")
-        for field, sides, most in (("size", (self.size,), 128), ("widths", self.widths, 4096)):
-            if not all(side in range(8, most + 1, 8) for side in sides):
+        for field, sides, least, most in (("size", (self.size,), 16, 128), ("widths", self.widths, 8, 4096)):
+            if not all(side in range(least, most + 1, 8) for side in sides):
                 raise ValueError(f"{field} = {getattr(self, field)!r}: "
-                                 f"it must be a multiple of 8, from 8 to {most}")
+                                 f"it must be a multiple of 8, from {least} to {most}")
         if self.data_consistency != "state" and self.network != "small":
             raise ValueError(f"data_consistency = {self.data_consistency!r}: only network = 'small' is told "
                              "where a sampler started; set it to 'state'")

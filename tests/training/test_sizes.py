@@ -13,6 +13,7 @@ from colddiff_nb.degradations import TASKS, make
 from colddiff_nb.metrics.evaluation import evaluate
 from colddiff_nb.notebook.explorer import Explorer
 from colddiff_nb.notebook.model_choice import own_weights
+from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.validation import validation_scores
 from colddiff_nb.weights import load_model, load_pretrained
@@ -60,12 +61,15 @@ def test_train_and_evaluate_take_a_folder_of_pictures_at_64_from_the_command_lin
     for options, size in ([], 64), (["--size", "40"], 40):  # a network for masks takes other sizes, too
         assert main(["evaluate", str(weights), "--methods", "direct", *options]) == 0
         assert f"T = 50, size {size}" in capsys.readouterr().out
+    restore = ["restore", "mine/3.png", "--weights", str(weights), "--severity", "3", "--method", "direct"]
+    assert main(restore) == 0
+    assert "scaled to 64 x 64 pixels" in capsys.readouterr().out and list(tmp_path.glob("mine/3-*.png"))
 
 
-@pytest.mark.parametrize("size", [0, -8, 7, 60, 136, 10 ** 9])
+@pytest.mark.parametrize("size", [0, -8, 8, 60, 136, 10 ** 9])
 def test_a_size_that_cannot_be_is_one_line(size, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=f"^size = {size}: it must be a multiple of 8, from 8 to 128$"):
+    with pytest.raises(ValueError, match=f"^size = {size}: it must be a multiple of 8, from 16 to 128$"):
         Recipe(size=size)
     try:
         code = main(["train", "smoke", *TINY_NETWORK, "--size", str(size)])
@@ -73,6 +77,14 @@ def test_a_size_that_cannot_be_is_one_line(size, tmp_path, capsys, monkeypatch):
         code = refused.code
     assert code == 2 and f"size = {size}: it must be a multiple of 8" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [16, 128])
+def test_the_smallest_and_the_largest_size_train_and_are_scored(size, tmp_path):
+    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1}, size=size)
+    images = load("mnist5k", "validation", size=size)
+    train(choice, tmp_path, images=images, on_evaluate=validation_scores(choice, n=2), log=quiet)
+    assert load_weights(tmp_path / "weights.safetensors")[1]["last_row"]["ssim_direct"] > 0
 
 
 def test_images_and_weights_of_another_size_are_refused_in_one_line(large, tmp_path, capsys):
