@@ -84,7 +84,7 @@ RESTORE = """
 from colddiff_nb import algorithm2, load_pretrained, rmse
 import colddiff_nb, torch
 assert "environment" in colddiff_nb.__file__
-x0 = torch.load("digit.pt")
+x0 = torch.load("digit.pt", weights_only=True)
 restore, D, _ = load_pretrained("superres", "mnist")
 x_T = D(x0, D.T)
 print(rmse(algorithm2(restore, D, x_T), x0) < rmse(x_T, x0) / 2)
