@@ -15,6 +15,21 @@ def pixels(size=32, channels=3, n=2):
     return torch.rand(n, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
+@pytest.mark.parametrize(("task", "dataset", "settings"), [
+    ("deblur", "mnist", {"T": 40, "kernel": 11, "sigma": (7.0, 0.0), "padding": "circular"}),
+    ("deblur", "cifar10", {"T": 50, "kernel": 11, "sigma": (0.35, 0.01), "padding": "reflect"}),
+    ("superres", "mnist", {"T": 3, "pooling": "area"}),
+    ("inpaint", "cifar10", {"T": 50, "sigma": (1.1, 0.1), "center": None}),
+])
+def test_the_settings_of_the_paper(task, dataset, settings):
+    assert make(task, dataset).options == {"task": task, "dataset": dataset, "size": 32} | settings
+
+
+def test_holes_grow_with_the_image_and_blur_keeps_its_pixels():
+    assert make("inpaint", size=64).options["sigma"] == pytest.approx((2.2, 0.2))
+    assert make("deblur", "cifar10", size=64).options["sigma"] == (0.35, 0.01)
+
+
 @pytest.mark.parametrize("task", EVERY_TASK)
 def test_a_degradation_has_no_weights_to_keep(task):
     assert not make(task, "cifar10").state_dict()
@@ -151,6 +166,14 @@ def test_the_largest_and_smallest_settings_are_taken(monkeypatch):
 
 
 @pytest.mark.parametrize(("call", "message"), [
+    (lambda: make("inpaint", size=129), "size = 129, T = None: both must be at least 1, at most 128 and 1,000"),
+    (lambda: make("inpaint", T=1_001), "size = 32, T = 1001: both must be at least 1, at most 128 and 1,000"),
+    (lambda: make("superres", kernel=3, wide=1), "superres has no option kernel, wide: choose from T, pooling, size"),
+    (lambda: make("superres")([1], 3), "images are a list: give a tensor (B, C, 32, 32) in [-1, 1]"),
+    (lambda: make("superres")(pixels(16), 3), "images have shape (2, 3, 16, 16); superres was made for (B, C, 32, 32): "
+     "resize them, or make(..., size=...)"),
+    (lambda: make("superres")(pixels(), torch.ones(2)), "t is torch.float32 (2,); give an int or a LongTensor (2,)"),
+    (lambda: make("superres")(pixels(), "3"), "t is '3'; give an int or a LongTensor (2,)"),
     (lambda: tasks.register("mine", tasks.Snow, T=1_001), "mine has no default T: register('mine', maker, T=20)"),
     (lambda: make("deblur", size=8, kernel=17), "kernel = 17 does not fit images of size 8: it must be odd and at most 15"),
     (lambda: make("deblur", size=8, kernel=0), "kernel = 0 does not fit images of size 8: it must be odd and at most 15"),
