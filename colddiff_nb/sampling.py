@@ -1,6 +1,6 @@
 """The paper's three ways from x_T back to an image (section 3): direct, Algorithm 1, Algorithm 2.
 
-All take the same arguments; others are a ValueError. What lies beyond is in samplers.py.
+All take the same arguments; others are a ValueError. What lies beyond is in other_samplers.py.
 
     restore: the network R: restore(x_s, s, start) -> x0_hat, with the severities (B,) of x_s and of x_T.
     degrade: D with its randomness drawn: degrade(x0, s) -> x_s.

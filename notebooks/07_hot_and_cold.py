@@ -70,7 +70,7 @@ from colddiff_nb.degradations import Degradation, check_degradation, make, regis
 from colddiff_nb.metrics import rmse
 from colddiff_nb.notebook import show
 from colddiff_nb.notebook.pictures import grid
-from colddiff_nb.samplers import ddim
+from colddiff_nb.other_samplers import ddim
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.training import recipe, train
 

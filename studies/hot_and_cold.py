@@ -17,7 +17,7 @@ from colddiff_nb.degradations import Degradation, register
 from colddiff_nb.degradations.others import Noise
 from colddiff_nb.metrics.generation import gaussian_like, generation_scores
 from colddiff_nb.notebook.pictures import grid
-from colddiff_nb.samplers import ddim
+from colddiff_nb.other_samplers import ddim
 from colddiff_nb.weights import load_model, shipped_classifier
 from studies.generation import every
 from studies.published import Published

@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from colddiff_nb import algorithm1, algorithm2, direct, load, make, samplers
+from colddiff_nb import algorithm1, algorithm2, direct, load, make, other_samplers
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.metrics.evaluation import Judges
@@ -45,13 +45,14 @@ def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]
     few = fewer(degrade.T)
     found: dict[str, Callable] = {
         "direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2,
-        "between": partial(samplers.between, keep=0.5), "mixed": partial(samplers.mixed, share=0.5),
-        "projected direct": samplers.project_onto_measurement(direct, precision),
-        "projected": samplers.project_onto_measurement(algorithm2, precision)}
+        "between": partial(other_samplers.between, keep=0.5),
+        "mixed": partial(other_samplers.mixed, share=0.5),
+        "projected direct": other_samplers.project_onto_measurement(direct, precision),
+        "projected": other_samplers.project_onto_measurement(algorithm2, precision)}
     if len(few) < degrade.T:
         found["fewer"] = partial(algorithm2, T=few)
     if channels(degrade.options["dataset"]) == 3:
-        found["mirrored"] = samplers.mirrored(direct)
+        found["mirrored"] = other_samplers.mirrored(direct)
     return found
 
 

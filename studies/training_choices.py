@@ -11,7 +11,7 @@ import pandas as pd
 
 from colddiff_nb import direct, load, recipe, train
 from colddiff_nb.data import channels
-from colddiff_nb.samplers import mirrored
+from colddiff_nb.other_samplers import mirrored
 from colddiff_nb.training import Recipe
 from studies.ablations import METHODS, SHOWN, scores
 from studies.published import PAIRS, Published

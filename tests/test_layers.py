@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "colddiff_nb"
-FLOORS = [{"sampling", "storage"}, {"samplers", "data"}, {"degradations"}, {"networks", "metrics"}, {"training"},
+FLOORS = [{"sampling", "storage"}, {"other_samplers", "data"}, {"degradations"}, {"networks", "metrics"}, {"training"},
           {"weights"}, {"notebook", "interop"}, {"commands"}, {"__main__", "__init__"}]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

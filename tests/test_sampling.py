@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from colddiff_nb.degradations import make
-from colddiff_nb.samplers import between, ddim, mirrored, mixed, project_onto_measurement
+from colddiff_nb.other_samplers import between, ddim, mirrored, mixed, project_onto_measurement
 from colddiff_nb.sampling import SAMPLERS, algorithm1, algorithm2, direct
 
 TASKS = [("deblur", "cifar10"), ("superres", "mnist"), ("inpaint", "cifar10")]
