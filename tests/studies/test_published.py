@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colddiff_nb.metrics.evaluation import fid_protocol
-from studies import fid, overview, paper, report, samplers
+from studies import fid, overview, paper, plane, report, samplers
 from studies.published import PAIRS, Published
 from studies.tables import number
 
@@ -172,3 +172,12 @@ def test_tables_are_narrow_and_say_nothing_of_this_machine():
     text = (HOME / "results" / "README.md").read_text()
     assert max(line.count(" | ") for line in text.splitlines() if line.startswith("|")) <= 8
     assert not [word for word in ("/tmp", "/work", "/home", "http://", "nan", "None") if word in text]
+
+
+def test_the_plane_shows_measured_scores_only():
+    digits = plane.points(RESULTS, "superres-mnist", "T = 3")
+    assert digits["paper", ""] == [(0.114, 4.05), (0.115, 4.33)]
+    assert len(digits["realism", "8 bits"]) == 2 and ("realism", "float32") not in digits
+    cell = RESULTS.best("superres-mnist", "algorithm2", "8bit", "T = 3", "fid").cell
+    assert digits["ours", "8 bits"][1] == (cell["rmse"], cell["fid"])
+    assert "- Super-resolution, MNIST: realism float32\n" in plane.plane(RESULTS)

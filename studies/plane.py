@@ -1,0 +1,72 @@
+"""One figure of RMSE against FID for every pair: the paper, our models, and the best linear estimator."""
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from studies.published import Published, Row
+from studies.tables import FROM, cases, section
+
+COLOURS = {"paper": "#1a1a1a", "ours": "#0072b2", "realism": "#009e73", "linear": "#d55e00"}
+FIDS = [1, 2, 5, 10, 20, 40, 80, 150, 300]  # ticks
+Points = dict[tuple[str, str], list[tuple[float, float]]]  # whose, from what: RMSE and FID of each method
+
+
+def points(published: Published, pair: str, variant: str) -> Points:
+    """Direct and Algorithm 2 (of the linear estimator its one guess), where both scores were measured."""
+    printed = [published.paper["pairs"][pair][way] for way in ("direct", "sampled")]
+    found: Points = {("paper", ""): [(scores["RMSE"], scores["FID"]) for scores in printed]}
+    sharp = [Row(pair, "realism", cell) for cell in published.cells(f"realism/{pair}/metrics.json")]
+    for precision, said in FROM.items():
+        for method in ("lmmse", "direct", "algorithm2"):
+            key, name = (variant, method, precision), "linear" if method == "lmmse" else "ours"
+            rows = [(name, published.best(pair, method, precision, variant, "fid"))]
+            rows += [("realism", row) for row in sharp if row.key == key]
+            for whose, row in rows:
+                if row and row.number("fid") is not None:
+                    found.setdefault((whose, said), []).append((row.cell["rmse"], row.cell["fid"]))
+    return found
+
+
+def draw(published: Published, path: Path) -> None:
+    """Write the figure: a panel for each pair, a line from direct (hollow) to Algorithm 2 for each model."""
+    rows = cases(published)
+    figure = Figure(figsize=(9, 2.6 * -(-len(rows) // 2)), layout="constrained")
+    found = figure.subplots(-(-len(rows) // 2), 2).flatten()
+    found[-1].set_axis_off()
+    found[-1].text(0, 0.5, "left: nearer to the originals\ndown: looks more real\n\nhollow: direct\n"
+                   "filled: Algorithm 2\nsquare: best linear estimator", va="center", fontsize=12)
+    for axes, (pair, variant, title) in zip(found, rows):
+        shown = sorted(points(published, pair, variant).items(), key=lambda one: max(one[1])[1])
+        for (whose, _), ends in shown:
+            style = {"color": COLOURS[whose], "zorder": 3}
+            axes.plot(*zip(*ends), "-", **style)
+            axes.plot(*ends[-1], "o", **style)
+            axes.plot(*ends[0], "s" if whose == "linear" else "o", markerfacecolor="white", **style)
+        axes.set(title=title, yscale="log", xlabel="RMSE", ylabel="FID")
+        axes.margins(0.1, 0.15)
+        axes.minorticks_off()
+        axes.locator_params(axis="x", nbins=4)
+        low, high = axes.get_ylim()
+        axes.set_yticks(*zip(*((fid, str(fid)) for fid in FIDS if low <= fid <= high)))
+        height = -0.1
+        for name, ends in shown:  # labels stand beside the panel, each above the one before
+            x, y = axes.transAxes.inverted().transform(axes.transData.transform(max(ends)))
+            height = max(y, height + 0.1)
+            axes.annotate(" ".join(name), (x, y), (1.03, height), "axes fraction", va="center",
+                          color=COLOURS[name[0]], arrowprops={"arrowstyle": "-", "alpha": 0.4,
+                                                              "color": COLOURS[name[0]]})
+    figure.savefig(path, dpi=110)
+
+
+@section
+def plane(published: Published) -> str:
+    """What is missing in the figure."""
+    wanted = [("ours", 2), ("realism", 2), ("linear", 1)]
+    missing = []
+    for pair, variant, title in cases(published):
+        shown = points(published, pair, variant)
+        lacks = [f"{whose} {said}{' (Algorithm 2)' if (whose, said) in shown else ''}"
+                 for whose, methods in wanted for said in FROM.values()
+                 if len(shown.get((whose, said), [])) < methods]
+        missing += [f"- {title}: {', '.join(lacks)}"] if lacks else []
+    return "\n".join(missing)
