@@ -8,11 +8,11 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from colddiff_nb.commands.digits import in_colour, is_digit, like_mnist
 from colddiff_nb.commands.films import SIDE
 from colddiff_nb.commands.restoring import Asked, model_for
 from colddiff_nb.data.finder import find_files
 from colddiff_nb.data.names import channels as channels_of
+from colddiff_nb.data.own_digit import in_colour, is_digit, like_mnist
 from colddiff_nb.data.own_folder import endings
 from colddiff_nb.data.own_image import open_image, to_x0
 from colddiff_nb.weights.pretrained import Model

@@ -58,6 +58,8 @@ class Restore:
     """Folder for what is written; by default that of the picture, or the working folder."""
     data: Path | None = None
     """Where the data sets are, or are downloaded to."""
+    plugin: Path | None = None
+    """A Python file of yours to run first: it may register a degradation or a network."""
 
     def __call__(self) -> None:
         from colddiff_nb.commands.restoring import Asked

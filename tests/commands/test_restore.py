@@ -9,9 +9,9 @@ from command_line import refused
 from PIL import Image
 
 from colddiff_nb.__main__ import main
-from colddiff_nb.commands.digits import in_colour, is_digit, like_mnist
 from colddiff_nb.commands.reading import EXAMPLE
 from colddiff_nb.data import load, to_float
+from colddiff_nb.data.own_digit import in_colour, is_digit, like_mnist
 from colddiff_nb.data.own_image import open_image, to_x0
 from colddiff_nb.degradations import make
 from colddiff_nb.notebook.pictures import picture

@@ -1,0 +1,83 @@
+"""`evaluate` scores weights on a split, and `table` shows what was scored."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from colddiff_nb.commands.common import at_least_1, changed, check_severity, images_for
+from colddiff_nb.storage import runtime
+
+
+@dataclass
+class Evaluate:
+    """Score a weights file on a split and record every cell in metrics.json beside it.
+
+    What shipped weights score goes to runs/shipped-NAME.
+    """
+
+    weights: Annotated[Path, tyro.conf.Positional]
+    """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
+    data: Path | None = None
+    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
+    dataset: str | None = None
+    """By default the set it was trained on."""
+    split: Literal["test", "validation"] = "test"
+    measurement_precision: Literal["float32", "8bit"] = "float32"
+    T: int | None = None
+    """Start from a lower severity than the network was trained for."""
+    size: int | None = None
+    """By default that of the weights. Only networks for masks take images of another size."""
+    methods: tuple[str, ...] = ("degraded", "direct", "algorithm1", "algorithm2")
+    n: int | None = None
+    """Score that many images, spread evenly over the split."""
+    fid: bool = False
+    """Compute FID too: downloads the 2015 Inception weights (91 MB), minutes per set on a GPU."""
+    batch: int = 100
+    plugin: Path | None = None
+    """A Python file of yours to run first: it may register a degradation or a network."""
+
+    def __call__(self) -> None:
+        import pandas  # noqa: F401  (the table needs it: better missed now than after the scoring)
+
+        from colddiff_nb.metrics import load_inception
+        from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
+        from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
+        at_least_1(batch=self.batch, n=self.n)
+        network, degrade, metadata = load_model(self.weights)
+        check_severity("T", self.T, degrade.T)
+        degrade = changed(degrade, network, T=self.T, size=self.size)
+        images = images_for(metadata, self.weights, self.dataset, self.split, self.data, degrade.size)
+        path, here = weights_file(self.weights).resolve(), runtime.device()
+        folder = self.weights.parent
+        if path.parent == SHIPPED:  # which is part of the package
+            folder = Path("runs", f"shipped-{path.stem}")
+            print(f"shipped weights: the scores are kept in {folder}")
+        judges = Judges()
+        if self.fid:
+            inception, why = load_inception(device=here)
+            judges = Judges(inception=inception, why=why)
+        scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder,
+                          methods=self.methods, n=self.n, batch=self.batch, judges=judges,
+                          measurement_precision=self.measurement_precision)
+        print(markdown(table(scored)))
+
+
+@dataclass
+class Table:
+    """Print the table of one or more run folders, or the rows of the paper's tables that need no network."""
+
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    degraded: bool = False
+    """Degraded test images of mnist and cifar10, scored anew."""
+    data: Path | None = None
+    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
+
+    def __call__(self) -> None:
+        from colddiff_nb.metrics.evaluation import degraded_rows, markdown, table
+        if not self.folders and not self.degraded:
+            raise ValueError("no folders were given: "
+                             "name run folders that hold a metrics.json, or --degraded")
+        print(markdown(degraded_rows(self.data) if self.degraded else table(self.folders)))

@@ -1,0 +1,107 @@
+"""`train` a recipe, `export` what a stopped training has, `demo` is `make run`, `report` the machine."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from colddiff_nb.commands.common import at_least_1
+from colddiff_nb.storage import runtime
+from colddiff_nb.storage.checkpoint import export_weights, newest
+from colddiff_nb.storage.files import explained, usable
+from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
+
+if TYPE_CHECKING:
+    NamedRecipe = Recipe
+else:  # a choice of the named recipes on the command line, each field of which can be changed
+    NamedRecipe = tyro.extras.subcommand_type_from_defaults(
+        {name: recipe(name, "superres", "mnist5k") for name in RECIPES},
+        descriptions={"smoke": "Seconds; for tests.", "quick": "About a minute on two CPU cores.",
+                      "small": "The small network: an hour of CPU, minutes of GPU.",
+                      "report": "The course report: the paper's network, 200,000 steps.",
+                      "paper": "The paper: 700,000 steps."})
+
+
+@dataclass
+class Train:
+    """Train a recipe, or go on where its run folder stopped: the same command resumes."""
+
+    recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
+    run: Path | None = None
+    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE where it is not 32.
+
+    For folder:PATH it bears a checksum of the images."""
+    data: Path | None = None
+    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
+    init: Path | None = None
+    """Weights file to start from."""
+    resume_from: Path | None = None
+    """Another run's folder to go on from, when this one has no checkpoint."""
+    until: int | None = None
+    """Stop after this step for now."""
+    tracker: str | None = None
+    """Also send the rows of curve.csv to tensorboard, wandb, trackio or another tracker of Accelerate's."""
+    plugin: Path | None = None
+    """A Python file of yours to run first: it may register a degradation or a network."""
+
+    def __call__(self) -> None:
+        from colddiff_nb.data.loading import short_name
+        from colddiff_nb.training.loop import train
+        from colddiff_nb.training.validation import validation_scores
+        at_least_1(until=self.until)
+        chosen = self.recipe
+        images = short_name(chosen.dataset, chosen.size)
+        folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{images}")
+        train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
+              until=self.until, tracker=self.tracker, on_evaluate=validation_scores(self.recipe, self.data))
+
+
+@dataclass
+class Export:
+    """Make weights of a training that was stopped, from its newest checkpoint."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """A run folder, such as runs/small-deblur-mnist."""
+    output: Path | None = None
+    """The file to write; by default weights.safetensors in that folder."""
+
+    def __call__(self) -> None:
+        found = newest(self.run)
+        if found is None:
+            raise FileNotFoundError(f"there is no checkpoint in {self.run}: name the folder of a training")
+        step, state = found
+        path = self.output or self.run / "weights.safetensors"
+        with usable(self.run):
+            identity = state["identity"]
+            recipe = Recipe.from_dict(identity["recipe"])
+            before = identity["init"]["images_seen"] if identity["init"] else 0
+            metadata = identity | {
+                "step": step, "images_seen": before + step * recipe.images_per_step, "size": recipe.size,
+                "last_row": state["rows"][-1] if state["rows"] else {}, "seconds": state["seconds"]}
+            weights = state["ema"]
+        with explained(path.parent, "choose another file with --output"):
+            export_weights(path, weights, metadata, keep=("precondition.",))
+        print(f"wrote {path}, of step {step} of {recipe.steps}\n"
+              f"next: python -m colddiff_nb evaluate {path}")
+
+
+@dataclass
+class Demo:
+    """What `make run` does: three quick trainings on 5,000 real digits, a table and pictures."""
+
+    recipe: str = "quick"
+    runs: Path = Path("runs")
+
+    def __call__(self) -> None:
+        from colddiff_nb.notebook.demo import main
+        main(self.runs, self.recipe)
+
+
+@dataclass
+class Report:
+    """Print what this machine is, to paste into an issue."""
+
+    def __call__(self) -> None:
+        print(runtime.report())
