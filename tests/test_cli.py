@@ -6,6 +6,7 @@ import pytest
 from command_line import refused
 
 from colddiff_nb.__main__ import main
+from colddiff_nb.degradations.tasks import BUILT_IN
 from colddiff_nb.weights.pretrained import SHIPPED
 
 TRAIN = ["train", "smoke", "--task", "superres", "--dataset", "mnist5k", "--widths", "8", "8", "8", "--steps", "4", "--batch", "8"]
@@ -27,7 +28,10 @@ def test_train_writes_weights_and_the_same_command_is_then_done(run, capsys):
 def test_evaluate_then_table(run, capsys):
     assert main(["evaluate", str(run / "weights.safetensors"), "--n", "20"]) == 0
     printed = capsys.readouterr().out
-    assert "| superres | mnist5k | T = 3" in printed and "algorithm2" in printed
+    assert "superres on mnist5k, T = 3, from float32, 20 images\n" in printed and "algorithm2" in printed
+    assert "superres mnist5k, direct from float32: RMSE" in printed and "not run" not in printed
+    assert f"wrote {run / 'metrics.json'}\nnext: python -m colddiff_nb restore --weights {run}" in printed
+    assert max(map(len, printed[printed.index("superres on mnist5k"):printed.index("wrote")].splitlines())) <= 80
     cells = json.loads((run / "metrics.json").read_text())["cells"]
     assert [cell["method"] for cell in cells] == ["degraded", "direct", "algorithm1", "algorithm2"] and all(cell["n"] == 20 for cell in cells)
     assert main(["table", str(run)]) == 0
@@ -37,7 +41,7 @@ def test_evaluate_then_table(run, capsys):
 @pytest.mark.parametrize("arguments, message", [
     (["train", "smoke", "--task", "sharpen"], "unknown task 'sharpen'"),
     (["evaluate", "nowhere.safetensors"], "there are no weights at nowhere.safetensors"),
-    (["table"], "no folders were given"),
+    (["table"], "name run folders that hold a metrics.json"),
     (["table", "nowhere"], "nowhere has no metrics.json"),
     ([*TRAIN, "--dataset", "imagenet"], "unknown data set 'imagenet'"),
     ([*TRAIN, "--dataset", "cifar10", "--data", "nowhere"], "photos"),
@@ -58,7 +62,10 @@ def test_help_is_understood_by_a_newcomer(capsys):
     with pytest.raises(SystemExit):
         main(["train", "quick", "--help"])
     printed = capsys.readouterr().out
-    assert "--task" in printed and "deblur, superres, inpaint" in printed and "--run" in printed
+    assert "--task" in printed and "--run" in printed
+    words = " ".join(printed.replace("│", " ").split())
+    assert f"{', '.join(BUILT_IN)}, or your own" in words
+    assert "--no-skips the small network's encoder is joined to its decoder; --no-skips: it is not" in words
     assert "{l1,l2}" in printed and "{float32,8bit,both}" in printed  # choices are those that a recipe is checked by
 
 
@@ -185,7 +192,7 @@ def test_scores_of_shipped_weights_go_to_a_run_folder(tmp_path, capsys, monkeypa
     monkeypatch.chdir(tmp_path)
     for shipped in ("superres-mnist", str(SHIPPED / "superres-mnist.safetensors")):
         assert main(["evaluate", shipped, "--dataset", "mnist5k", "--n", "4", "--methods", "direct"]) == 0
-        assert "shipped weights: the scores are kept in runs/shipped-superres-mnist" in capsys.readouterr().out
+        assert "scores in runs/shipped-superres-mnist" in capsys.readouterr().out
         assert (tmp_path / "runs" / "shipped-superres-mnist" / "metrics.json").exists()
         shutil.rmtree(tmp_path / "runs")
     assert sorted(SHIPPED.iterdir()) == before

@@ -1,6 +1,7 @@
 """What several commands share: checks of numbers, and the images that weights are made for."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,15 @@ if TYPE_CHECKING:
 
     from colddiff_nb.data.loading import Images
     from colddiff_nb.degradations.contract import Degradation
+
+
+PROGRAM = "python -m colddiff_nb"
+
+
+def say(*lines: str) -> None:
+    """Print lines, in one process of those that train together."""
+    if os.environ.get("RANK", "0") == "0":
+        print(*lines, sep="\n", flush=True)
 
 
 def at_least_1(**numbers: int | None) -> None:

@@ -22,7 +22,7 @@ WORDS = {  # what tyro says, and what is plainer
     r"Error parsing \w+: (?=\w)": "",
     r"Error parsing (--\S+): invalid literal for int\(\) with base 10: '(.*)'": r"\1 \2: give INT",
     r"Error parsing (--\S+): could not convert string to float: '(.*)'": r"\1 \2: give FLOAT",
-    r"Error parsing (--\S+): no type matching \{None\}\|\{?([A-Z ]+)\}? .* from \[(.*?)\].*": r"\1 \3: give \2",
+    r"Error parsing (--\S+): no type matching \{None\}.\{?([A-Z ]+)\}? .*from \[(.*?)\].*": r"\1 \3: give \2",
     r"invalid choice '(.*)' for argument '(\S+)'\. Expected one of \((.*)\)\.": r"\2 \1: choose one of \3",
     r"Missing value for argument '(\S+)'\. .*": r"\1: its value is missing",
     r"Missing from .* (\w+): \S+ (.*) \(required\)": r"\1 needs one more word: \2",

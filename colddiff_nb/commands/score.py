@@ -1,14 +1,17 @@
 """`evaluate` scores weights on a split, and `table` shows what was scored."""
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from colddiff_nb.commands.common import at_least_1, changed, check_severity, images_for
+from colddiff_nb.commands.common import PROGRAM, at_least_1, changed, check_severity, images_for
 from colddiff_nb.storage import runtime
+
+Method = Literal["degraded", "direct", "algorithm1", "algorithm2"]
 
 
 @dataclass
@@ -30,7 +33,9 @@ class Evaluate:
     """Start from a lower severity than the network was trained for."""
     size: int | None = None
     """By default that of the weights. Only networks for masks take images of another size."""
-    methods: tuple[str, ...] = ("degraded", "direct", "algorithm1", "algorithm2")
+    methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = (
+        "degraded", "direct", "algorithm1", "algorithm2")
+    """What is scored: the degraded images, and ways to restore them."""
     n: int | None = None
     """Score that many images, spread evenly over the split."""
     fid: bool = False
@@ -43,7 +48,7 @@ class Evaluate:
         import pandas  # noqa: F401  (the table needs it: better missed now than after the scoring)
 
         from colddiff_nb.metrics import load_inception
-        from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
+        from colddiff_nb.metrics.evaluation import Judges, evaluate, plain, table
         from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
@@ -51,10 +56,10 @@ class Evaluate:
         degrade = changed(degrade, network, T=self.T, size=self.size)
         images = images_for(metadata, self.weights, self.dataset, self.split, self.data, degrade.size)
         path, here = weights_file(self.weights).resolve(), runtime.device()
-        folder = self.weights.parent
-        if path.parent == SHIPPED:  # which is part of the package
-            folder = Path("runs", f"shipped-{path.stem}")
-            print(f"shipped weights: the scores are kept in {folder}")
+        shipped = path.parent == SHIPPED  # which is part of the package
+        folder = Path("runs", f"shipped-{path.stem}") if shipped else self.weights.parent
+        print(f"evaluate {self.weights}: {degrade.task} on {images.name} {images.split}\n"
+              f"{self.n or len(images):,} images on {here}, scores in {folder}")
         judges = Judges()
         if self.fid:
             inception, why = load_inception(device=here)
@@ -62,7 +67,8 @@ class Evaluate:
         scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder,
                           methods=self.methods, n=self.n, batch=self.batch, judges=judges,
                           measurement_precision=self.measurement_precision)
-        print(markdown(table(scored)))
+        print(f"\n{plain(table(scored))}\n\nwrote {folder / 'metrics.json'}\n"
+              f"next: {PROGRAM} restore --weights {self.weights}")
 
 
 @dataclass
@@ -72,12 +78,17 @@ class Table:
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
     degraded: bool = False
     """Degraded test images of mnist and cifar10, scored anew."""
+    markdown: bool = False
+    """Print one Markdown table, to paste into a page."""
     data: Path | None = None
     """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
 
     def __call__(self) -> None:
-        from colddiff_nb.metrics.evaluation import degraded_rows, markdown, table
-        if not self.folders and not self.degraded:
-            raise ValueError("no folders were given: "
-                             "name run folders that hold a metrics.json, or --degraded")
-        print(markdown(degraded_rows(self.data) if self.degraded else table(self.folders)))
+        from colddiff_nb.metrics.evaluation import degraded_rows, markdown, plain, table
+        if bool(self.folders) == self.degraded:
+            raise ValueError("name run folders that hold a metrics.json, or choose --degraded")
+        scored = [folder for folder in self.folders if (folder / "metrics.json").exists()] or self.folders
+        if left_out := [str(folder) for folder in self.folders if folder not in scored]:
+            print(f"without scores: {', '.join(left_out)}\n", file=sys.stderr)
+        frame = degraded_rows(self.data) if self.degraded else table(scored)
+        print(markdown(frame) if self.markdown else plain(frame))

@@ -1,13 +1,13 @@
 """`train` a recipe, `export` what a stopped training has, `demo` is `make run`, `report` the machine."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from colddiff_nb.commands.common import at_least_1
+from colddiff_nb.commands.common import PROGRAM, at_least_1, say
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.checkpoint import export_weights, newest
 from colddiff_nb.storage.files import explained, usable
@@ -48,14 +48,27 @@ class Train:
 
     def __call__(self) -> None:
         from colddiff_nb.data.loading import short_name
-        from colddiff_nb.training.loop import train
-        from colddiff_nb.training.validation import validation_scores
         at_least_1(until=self.until)
-        chosen = self.recipe
+        chosen, steps = self.recipe, self.recipe.steps
+        if chosen.T is None and chosen.name in RECIPES:  # as its task decides
+            chosen = replace(chosen, T=recipe(chosen.name, chosen.task, chosen.dataset).T)
+        say(f"train {chosen.name}: {chosen.task} on {chosen.dataset}",
+            f"{steps:,} steps of {chosen.images_per_step} images on {runtime.device()}")
         images = short_name(chosen.dataset, chosen.size)
         folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{images}")
-        train(self.recipe, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
-              until=self.until, tracker=self.tracker, on_evaluate=validation_scores(self.recipe, self.data))
+        say(f"in {folder}: stop it by Ctrl-C, and the same command goes on")
+
+        from colddiff_nb.training.loop import train
+        from colddiff_nb.training.validation import validation_scores
+        train(chosen, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
+              until=self.until, tracker=self.tracker, on_evaluate=validation_scores(chosen, self.data))
+        if self.until is not None and self.until < steps:
+            say(f"stopped before its {steps:,} steps, by --until {self.until}",
+                "next: the same command without --until goes on, or make weights of now:",
+                f"  {PROGRAM} export {folder}")
+        else:
+            say(f"wrote {folder / 'weights.safetensors'}",
+                f"next: {PROGRAM} evaluate {folder / 'weights.safetensors'}")
 
 
 @dataclass
@@ -83,8 +96,7 @@ class Export:
             weights = state["ema"]
         with explained(path.parent, "choose another file with --output"):
             export_weights(path, weights, metadata, keep=("precondition.",))
-        print(f"wrote {path}, of step {step} of {recipe.steps}\n"
-              f"next: python -m colddiff_nb evaluate {path}")
+        say(f"wrote {path}, of step {step:,} of {recipe.steps:,}", f"next: {PROGRAM} evaluate {path}")
 
 
 @dataclass

@@ -22,13 +22,13 @@ from colddiff_nb.data import Images, channels, load, to_float
 from colddiff_nb.data.names import PREFIX, check_whole
 from colddiff_nb.degradations import Degradation, DrawnDegradation, make, measure
 from colddiff_nb.degradations.tasks import MAKERS
-from colddiff_nb.metrics.records import fid_protocol, markdown, record, recorded, table
+from colddiff_nb.metrics.records import fid_protocol, markdown, plain, record, recorded, table
 from colddiff_nb.sampling import SAMPLERS, Restore
 from colddiff_nb.storage.runtime import true_float32
 
 __all__ = [
-    "METHODS", "Judges", "degraded_rows", "evaluate", "fid_protocol", "markdown", "refuse_training_images",
-    "table"]
+    "METHODS", "Judges", "degraded_rows", "evaluate", "fid_protocol", "markdown", "plain",
+    "refuse_training_images", "table"]
 
 Sampler = Callable[..., Any]  # sampler(restore, degrade, x_T) -> x_0
 Model = tuple[Restore | None, Degradation, Mapping[str, Any]]
@@ -111,6 +111,7 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
     scorer = _Scorer(restore, degrade, measurement_precision, images, n, seed, batch, judges)
     cells = []
     for name in methods:
+        said = f"{degrade.task} {images.name}, {name} from {measurement_precision}"
         network = {} if name == "degraded" else {"weights": weights, "trained_on": sources}
         where = {"method": name, "measurement_precision": measurement_precision, "n": n}
         made_from = {"images": images.provenance, "seed": seed, "degradation": degrade.options}
@@ -118,7 +119,7 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
         same_weights_known = weights is not None or name == "degraded"
         cell = recorded(folder, provenance) if folder is not None and same_weights_known else None
         if cell:
-            log(f"{name}, {measurement_precision}: recorded in {folder}/metrics.json")
+            log(f"{said}: recorded in {folder}/metrics.json")
         else:
             start = time.perf_counter()
             cell = {"task": degrade.task, "data": images.name, "split": images.split,
@@ -127,7 +128,7 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
                     "environment": {"device": str(scorer.device), "torch": torch.__version__}}
             if folder is not None:
                 record(folder, cell)
-            log(f"{name}, {measurement_precision}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, "
+            log(f"{said}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, "
                 f"{n} images in {time.perf_counter() - start:.1f} s")
         cells.append(cell)
     return {"cells": cells}

@@ -111,17 +111,38 @@ def table(sources: Iterable[str | Path | Mapping[str, Any]]) -> Any:
     return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
 
 
-def markdown(frame: Any) -> str:
-    """Format a table as Markdown, the best of each metric in bold among the methods that share SHARED."""
+def _formatted(frame: Any, best_as: str, other_as: str) -> Any:
+    """A table as texts, the best of each metric marked among the methods that share SHARED."""
     shown = frame.astype(object).where(frame.notna(), "")
     for name, (best, decimals) in METRICS.items():
         for _, group in frame.groupby(SHARED, sort=False) if name in frame else ():
             numbers = {row: value for row, value in group[name].items()
                        if isinstance(value, float) and math.isfinite(value)}
             for row, value in numbers.items():
-                bold = "**" if len(numbers) > 1 and value == best(numbers.values()) else ""
-                shown.loc[row, name] = f"{bold}{value:.{decimals}f}{bold}"
+                marked = len(numbers) > 1 and value == best(numbers.values())
+                shown.loc[row, name] = (best_as if marked else other_as).format(f"{value:.{decimals}f}")
+    return shown
+
+
+def markdown(frame: Any) -> str:
+    """Format a table as Markdown, the best of each metric in bold; no FID where none was computed."""
+    shown = _formatted(frame, "**{}**", "{}")
     reasons = dict.fromkeys(value for value in frame["FID"] if isinstance(value, str))
     shown["FID"] = shown["FID"].replace(list(reasons), "not run")
+    if (shown["FID"] == "not run").all():
+        shown = shown.drop(columns="FID")
     rows = shown.to_markdown(index=False, disable_numparse=True)
     return "\n\n".join([rows, *(f"FID {reason}." for reason in reasons)])
+
+
+def plain(frame: Any) -> str:
+    """Format a table for a terminal of 80 columns: a block for all that share SHARED, a star at the best."""
+    shown, blocks = _formatted(frame, "{}*", "{} "), []
+    shown["FID"] = ["" if isinstance(value, str) else text for value, text in zip(frame["FID"], shown["FID"])]
+    for (task, data, variant, precision, n), rows in shown.groupby(SHARED, sort=False):
+        lines = [f"{task} on {data}, {variant}, from {precision}, {n:,} images"]
+        lines += {f"FID: {text}" for text in rows.get("resize", ()) if text}
+        scores = rows[["method", *(name for name in METRICS if name in rows and rows[name].any())]]
+        scores = scores.rename(columns={"class_accuracy": "class"})
+        blocks.append("\n".join([*lines, scores.to_string(index=False)]))
+    return "\n\n".join(blocks)

@@ -13,7 +13,7 @@ from colddiff_nb.data.pixels import to_float
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.degradations.tasks import measure
 from colddiff_nb.metrics.classifier import Classifier, train_classifier
-from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, table
+from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, plain, table
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.training.loop import train
@@ -21,8 +21,7 @@ from colddiff_nb.training.recipes import Recipe, recipe
 from colddiff_nb.training.validation import validation_scores
 from colddiff_nb.weights.pretrained import load_model
 
-SEVERITIES = {"superres": None, "inpaint": None, "deblur": 20}  # None: the paper's
-TITLES = {"superres": "pixelation", "inpaint": "masks", "deblur": "blur"}
+TITLES = {"superres": "pixelation", "inpaint": "masks", "deblur": "blur"}  # in the order they are trained
 
 
 def restorations(network: nn.Module, degrade: Degradation, pixels: Tensor,
@@ -48,7 +47,7 @@ def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Imag
 
 def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
     """Restore the offline digits from three degradations; some five minutes on two CPU cores."""
-    recipes = [recipe(recipe_name, task, "mnist5k", T=T) for task, T in SEVERITIES.items()]
+    recipes = [recipe(recipe_name, task, "mnist5k") for task in TITLES]
     print("A classifier learns the 4,000 training digits, to read the restored ones ...", flush=True)
     classifier, test = train_classifier(load("mnist5k", "train")), load("mnist5k", "test")
     accuracy = (classifier(to_float(test.pixels)).argmax(1) == test.labels).float().mean()
@@ -57,9 +56,10 @@ def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
         print(f"\nRestoring digits from {TITLES[chosen.task]}: training", flush=True)
         folder = Path(runs, f"{recipe_name}-{chosen.task}-mnist5k")
         pictures[folder] = np.asarray(run_task(chosen, folder, classifier))
-    picture, scores = Path(runs, "restored.png"), markdown(table(list(pictures)))
+    picture, scores = Path(runs, "restored.png"), table(list(pictures))
     Image.fromarray(np.hstack(list(pictures.values()))).save(picture)
-    Path(runs, "table.md").write_text(scores + "\n")
+    Path(runs, "table.md").write_text(markdown(scores) + "\n")
     print(f"\n1,000 digits that no network was trained on "
-          f"(the classifier reads {accuracy:.1%} of the originals):\n")
-    print(f"{scores}\n\nPictures:  {picture}\nNotebooks: make lab, then open 00_start_here.ipynb")
+          f"(the classifier reads {accuracy:.1%} of the originals):\n\n{plain(scores)}\n\n"
+          f"wrote {picture} and {Path(runs, 'table.md')}\n"
+          "next: .venv/bin/python -m colddiff_nb restore, or make lab and open 00_start_here.ipynb")

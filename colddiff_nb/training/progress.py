@@ -38,7 +38,7 @@ def progress(run: Run) -> Iterator[Callable[[], None]]:
                        bar_format="{desc}{rate_fmt}  {remaining} left")
 
     def show() -> None:
-        said = f"step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"
+        said = f"{run.recipe.label}  step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"
         bar.set_description(said, refresh=False)
         bar.update(run.step * images - bar.n)
 

@@ -26,15 +26,15 @@ class Recipe:
     """
 
     name: str = "quick"  # the named recipe this one started from
-    task: str = "superres"  # deblur, superres, inpaint, or another task that degradations.make finds
+    task: str = "superres"  # deblur, superres, inpaint, decolour, noise, mean, line, snow, or your own
     dataset: str = "mnist5k"  # mnist, fashion, cifar10, mnist5k, photos or folder:PATH
     size: int = 32  # images are cut or resized to squares of so many pixels a side: 16, 24, ... or 128
     T: int | None = None  # severities 1..T; by default the paper's
     pooling: Literal["area", "bicubic"] = "area"  # of superres: of the paper's tables, or the official code's
     network: str = "small"  # small (1 M parameters), paper (its U-Nets for grey and for colour) or your own
     widths: tuple[int, int, int] = (48, 80, 160)  # channels of the small network's three levels
-    time_input: bool = True  # tell the small network the severity
-    skips: bool = True  # join the small network's encoder to its decoder
+    time_input: bool = True  # the small network is told the severity; --no-time-input: it is not
+    skips: bool = True  # the small network's encoder is joined to its decoder; --no-skips: it is not
     measurement_precision: Literal["float32", "8bit", "both"] = "float32"  # that of x_T
     steps: int = 1_000  # optimiser steps
     batch: int = 64  # images of one micro-batch, over all processes
@@ -82,6 +82,11 @@ class Recipe:
     def from_dict(cls, settings: dict[str, Any]) -> Recipe:
         """The recipe of a file's metadata: older names are understood, missing fields have their defaults."""
         return cls(**current_names(settings))
+
+    @property
+    def label(self) -> str:
+        """Task and data set, with which each line of a log begins."""
+        return f"{self.task} {self.dataset}"
 
     @property
     def images_per_step(self) -> int:
@@ -153,6 +158,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 def recipe(name: str, task: str, dataset: str, **changes: Any) -> Recipe:
     """Return a named recipe for a task and a data set; `changes` replace single fields.
 
+    quick deblurs grey images from T = 20 where no T is given: a minute is too short for the paper's 40.
+
     Raises:
         ValueError: unknown names or values.
     """
@@ -162,4 +169,6 @@ def recipe(name: str, task: str, dataset: str, **changes: Any) -> Recipe:
     if unknown:
         raise ValueError(f"a recipe has no field {', '.join(sorted(unknown))}: "
                          "see colddiff_nb.training.recipes.Recipe")
-    return replace(Recipe(name=name, task=task, dataset=dataset, **RECIPES[name]), **changes)
+    made = replace(Recipe(name=name, task=task, dataset=dataset, **RECIPES[name]), **changes)
+    brief = name == "quick" and task == "deblur" and made.T is None and channels(dataset) == 1
+    return replace(made, T=20) if brief else made

@@ -18,14 +18,14 @@ def test_a_log_gets_plain_lines(tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 0.0)
     lines = []
     train(CHOICE, tmp_path, images=some_images(), log=lines.append)
-    assert any(line.startswith("step 2/4  loss 0.") and "images/s" in line and line.endswith("left") for line in lines), lines
+    assert any(line.startswith("superres mnist5k  step 2/4  loss 0.") and "images/s" in line and line.endswith("left") for line in lines), lines
     assert not any("\r" in line or "\n" in line or "|" in line for line in lines)
 
 
 def test_no_line_comes_before_ten_seconds_have_passed(tmp_path):
     lines = []
     train(CHOICE, tmp_path, images=some_images(), log=lines.append)
-    assert len(lines) == 1 and lines[0].startswith("step 4  images 16  loss ")
+    assert len(lines) == 1 and lines[0].startswith("superres mnist5k  step 4  images 16  loss ")
 
 
 def test_a_terminal_gets_a_bar_and_the_lines_above_it(tmp_path, monkeypatch, capsys):
