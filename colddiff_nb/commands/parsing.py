@@ -56,8 +56,9 @@ def parse(arguments: Sequence[str]) -> Callable[[], None]:
 
 def one_line(box: str) -> str:
     """Return in one line what tyro says in a box: what is wrong, what may be meant, and where help is."""
-    lines = [line.strip("│ ") for line in box.splitlines()[1:-1]]
-    said, *others = (" ".join(part.split()) for part in re.split(r"\n─+\n", "\n".join(lines)))
+    _, *lines = [line.strip("│|╰╯ ") for line in box.splitlines() if line.strip()]  # without its title
+    parts = [" ".join(part.split()) for part in re.split("[─-]{4,}", " ".join(lines))]
+    said, *others = filter(None, parts)
     for found, plainer in WORDS.items():
         said = re.sub(found, plainer, said)
     said = re.sub("|".join(KINDS), lambda kind: KINDS[kind[0]], said) if "give" in said else said

@@ -29,8 +29,8 @@ class Restore:
 
     pictures: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
     """Image files, or folders of them. Without any: a photograph inside the package."""
-    task: str | None = None
-    """deblur, superres or inpaint; by default deblur for photographs, superres for digits."""
+    task: Literal["auto", "deblur", "superres", "inpaint"] = "auto"
+    """auto is deblur for photographs, superres for digits."""
     model: Literal["auto", "mnist", "cifar10"] = "auto"
     """mnist restores grey digits, cifar10 photographs; auto looks whether a picture is a digit."""
     severity: int | None = None
@@ -46,8 +46,8 @@ class Restore:
     """Row and column of a mask's centre; by default drawn by the seed."""
     size: int | None = None
     """Pixels a side, by default those of the weights. Only --task inpaint takes others."""
-    measurement_precision: Literal["float32", "8bit"] | None = None
-    """8bit rounds the degraded picture as a file would; by default what the weights were made for."""
+    measurement_precision: Literal["auto", "float32", "8bit"] = "auto"
+    """8bit rounds the degraded picture as a file would; auto is what the weights were made for."""
     dataset: str | None = None
     """Restore test images of mnist, fashion, cifar10, mnist5k, photos or folder:PATH instead of pictures."""
     n: int | None = None
@@ -65,8 +65,9 @@ class Restore:
         from colddiff_nb.commands.restoring import Asked
         at_least_1(n=self.n)
         self._check_choices()
-        precision = "8bit" if self.measured else self.measurement_precision
-        asked = Asked(self.task, self.weights, self.severity, self.mask_centre, self.size, precision,
+        rounded = "8bit" if self.measured else self.measurement_precision
+        task, precision = (None if choice == "auto" else choice for choice in (self.task, rounded))
+        asked = Asked(task, self.weights, self.severity, self.mask_centre, self.size, precision,
                       self.methods, self.seed, self.measured)
         if self.dataset or self.weights and not self.pictures:
             self._restore_data_set(asked)
