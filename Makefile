@@ -30,7 +30,8 @@ bench: .venv/ready
 	$(BIN)/python -m studies report
 
 lab: .venv/ready
-	$(BIN)/jupyter lab notebooks
+	JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter" JUPYTER_PATH="$(CURDIR)/tools/jupyter" \
+	$(BIN)/jupyter lab --ServerApp.root_dir=. $(ARGS)
 
 notebooks: .venv/ready
 	$(BIN)/python -m tools.notebooks build

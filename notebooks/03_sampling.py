@@ -62,22 +62,21 @@ IMAGES = settings.choose(16, 2)  # that the table in section 4 scores
 # many training images they have seen.
 
 # %%
+from functools import cache
+
 import torch
 from colddiff_nb.data import load, to_float
 from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook import show
 
 images = {name: load(dataset, "test", settings.data) for name, dataset in DATA.items()}
-models = {}
 
-
+@cache
 def model(task, data):
-    if (task, data) not in models:
-        recipe = settings.choose("quick", "smoke")
-        models[task, data] = choose_model(task, DATA[data], WEIGHTS, settings.runs, settings.data, recipe)
-        print(f"weights: {task}, {data}: {models[task, data].label}")
-    return models[task, data]
-
+    recipe = settings.choose("quick", "smoke")
+    chosen = choose_model(task, DATA[data], WEIGHTS, settings.runs, settings.data, recipe)
+    print(f"weights: {task}, {data}: {chosen.label}")
+    return chosen
 
 restore, degrade, label = model("inpaint", "mnist")
 
@@ -110,8 +109,6 @@ from colddiff_nb.sampling import algorithm1, algorithm2, direct
 trajectory = algorithm2(restore, D, x_T, trajectory=True)
 assert (trajectory.result - by_hand).abs().max() < 1e-3
 print("ok: the loop above is algorithm2; it asked the network at", len(trajectory.severities), "severities")
-
-# %% tags=["nbval-check-output"]
 assert torch.equal(direct(restore, D, x_T), trajectory.x0_hat[0])
 print("ok: the direct restoration is the first guess of both algorithms")
 
@@ -121,31 +118,27 @@ print("ok: the direct restoration is the first guess of both algorithms")
 # Look at the column *next step adds*.
 #
 # Drag the slider, or click it and press the arrow keys. The upper row is Algorithm 2, the lower row Algorithm 1. From left to right
-# you see the state, the guess made from it, what the step adds, and the error. All frames are painted when you choose an image, so
-# the slider itself does no work.
+# you see the state, the guess made from it, what the step adds, and the error. All frames are painted when you choose an image.
 
 # %%
 from colddiff_nb.notebook.explorer import Explorer
+from colddiff_nb.notebook.figures import describe, frame, strip
 
 explorer = Explorer(model, images, folder=settings.runs)
-explorer.task.value, explorer.data.value = "inpaint", "cifar10"
-explorer.slider.value = explorer.steps // 2
+explorer.data.value = "cifar10"
+seen = explorer.comparison  # what the pictures below show, whatever you choose
 explorer.widget
 
 # %% [markdown]
 # Without a kernel (on GitHub, or on paper) there is no slider. Here is its position halfway:
 
 # %% tags=["figure:explorer"]
-from colddiff_nb.notebook.figures import describe, frame, strip
-
-halfway = explorer.steps // 2
-show(frame(explorer.comparison, halfway), describe(explorer.comparison, halfway))
+show(frame(seen, seen.steps // 2), describe(seen, seen.steps // 2))
 
 # %%
-T = explorer.steps
-show(strip(explorer.comparison, [0, T // 5, 2 * T // 5, 3 * T // 5, 4 * T // 5, T]),
+show(strip(seen),
      "States and guesses of both algorithms: both holes close from the rim, and Algorithm 1 spoils the image around its hole.")
-scores = explorer.comparison.rmse
+scores = seen.rmse
 print(f"What you saw: the RMSE of the measurement is {scores['algorithm2 state'][0]:.3f}. "
       f"Direct ends at {scores['direct'][0]:.3f},\n  Algorithm 1 at {scores['algorithm1 state'][-1]:.3f}, "
       f"Algorithm 2 at {scores['algorithm2 state'][-1]:.3f}.")
@@ -155,7 +148,7 @@ print(f"What you saw: the RMSE of the measurement is {scores['algorithm2 state']
 # Algorithm 2 only adds inside the hole. It never touches what it can see. Algorithm 1 replaces the *whole* image by a degraded guess
 # in every step. Its guesses are a little wrong everywhere, the next guess starts from them, and the errors grow.
 #
-# Now choose *deblur*. There the two rows look alike: the states stay grey almost to the end, while the first guess already shows a
+# Now choose *deblurring*. There the two rows look alike: the states stay grey almost to the end, while the first guess already shows a
 # digit. Nearly all detail is written in the last few steps. Notebook 06 computes which step writes what.
 
 # %% [markdown]
@@ -238,27 +231,24 @@ table
 # %%
 from PIL import Image, ImageDraw
 
-path = Path(OWN_IMAGE) if OWN_IMAGE else settings.runs / "face.png"
-if not OWN_IMAGE:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    face = Image.new("RGB", (256, 256), "black")
-    draw = ImageDraw.Draw(face)
-    draw.ellipse((32, 32, 224, 224), outline="white", width=20)
-    draw.ellipse((88, 88, 112, 120), fill="white")
-    draw.ellipse((144, 88, 168, 120), fill="white")
-    draw.arc((80, 96, 176, 184), 30, 150, fill="white", width=16)
-    face.save(path)
-print(f"{path.name} is {'yours' if OWN_IMAGE else 'painted'}")
+from colddiff_nb.notebook.pictures import png
+
+face = Image.new("RGB", (256, 256))
+draw = ImageDraw.Draw(face)
+draw.ellipse((32, 32, 224, 224), outline="white", width=20)
+for x in (88, 144):
+    draw.ellipse((x, 88, x + 24, 120), fill="white")
+draw.arc((80, 96, 176, 184), 30, 150, fill="white", width=16)
 
 # %%
 mine = Explorer(model, images, folder=settings.runs)  # a second one, so that yours stays as you left it
 mine.data.value = "mnist"
-mine.open(path)
+mine.open(OWN_IMAGE or png(face))
 rows = []
 for task in ("deblur", "superres", "inpaint"):
     mine.task.value = task
-    seen = mine.comparison
-    rows.append([seen.x_T, seen.direct, seen.algorithm1.result[0], seen.algorithm2.result[0], seen.x0])
+    c = mine.comparison
+    rows.append([c.x_T, c.direct, c.algorithm1.result[0], c.algorithm2.result[0], c.x0])
 show(grid({name: torch.stack([row[i] for row in rows]) for i, name in enumerate(columns)}, rows=["deblur", "superres", "inpaint"],
           title="Your own image, restored by networks that know digits"),
      "The reader's own image: measured, restored in three ways, and as it was.")
@@ -271,7 +261,7 @@ show(grid({name: torch.stack([row[i] for row in rows]) for i, name in enumerate(
 # The button *save GIF*, or this function, writes the explorer's frames as an animation.
 
 # %% tags=["nbval-check-output"]
-mine.task.value, mine.number = "superres", 0
+mine.task.value = "superres"
 mine.choose(0)
 gif = mine.save_gif(settings.runs / "explorer.gif")
 with Image.open(gif) as opened:

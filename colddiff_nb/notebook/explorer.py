@@ -4,14 +4,16 @@
     explorer.widget
 
 All work is done when something is selected: the network runs once, and the frames of all steps are
-painted once, as PNG bytes. The slider only shows them. Core ipywidgets alone, of version 7.7 (Colab's) or 8.
+painted once. The slider only shows them. Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from html import escape
 from pathlib import Path
+from threading import RLock, Thread
 from typing import Any
 
 import ipywidgets as widgets
@@ -23,13 +25,24 @@ from colddiff_nb.data.own_image import open_image, take_upload, to_x0
 from colddiff_nb.data.pixels import resize, to_float
 from colddiff_nb.degradations.tasks import TASKS
 from colddiff_nb.notebook.comparison import Comparison, compare, describe, readout
-from colddiff_nb.notebook.figures import frame, gif
-from colddiff_nb.notebook.pictures import picture, png
+from colddiff_nb.notebook.figures import frame, gif, parts
+from colddiff_nb.notebook.pictures import as_html, data_url, picture
 from colddiff_nb.storage.files import make_folder
 
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
 MINE = -1  # the number of the reader's own image
-KEPT = 8  # selections whose frames stay in memory, about 4 MB each
+KEPT = 8  # selections whose frames stay in memory, about 6 MB each
+LOOK = """<style>
+.{0} button.mod-active, .{0} button:focus {{outline: 4px solid #0072b2; outline-offset: -3px}}
+.{0} button:focus {{outline-style: dashed}}
+.{0} .images button {{height: 42px; margin: 1px; font-size: 0}}
+.{0} .images button {{background-size: cover; image-rendering: pixelated}}
+.{0} p {{line-height: 1.3; margin: 0 0 6px}}
+.{0} .page {{display: flex; flex-wrap: wrap; align-items: flex-start; gap: 8px; contain: inline-size}}
+.{0} .page img {{flex: 4 1 0; min-width: min(100%, 300px)}}
+.{0} .page img + img {{flex-grow: 3}}
+{1}</style>"""  # beside each other, or one above the other where the page is narrow
+CURVES = "Curves of RMSE against the steps done, with the numbers of this step."
 
 
 def with_contrast(images: Images, few: int) -> list[int]:
@@ -38,14 +51,8 @@ def with_contrast(images: Images, few: int) -> list[int]:
     return sorted(sorted(range(len(spread)), key=lambda i: (bool(spread[i] < 40), i))[:few])
 
 
-def _width(pixels: int) -> dict[str, str]:
-    return {"width": f"{pixels}px"}
-
-
-def _button(text: str, width: int, does: Callable[..., None]) -> widgets.Button:
-    button = widgets.Button(description=text, layout=_width(width))
-    button.on_click(does)
-    return button
+def _buttons(options: list[Any], width: str, **choices: Any) -> widgets.ToggleButtons:
+    return widgets.ToggleButtons(options=options, style={"button_width": width}, **choices)
 
 
 class Explorer:
@@ -58,52 +65,68 @@ class Explorer:
     def __init__(self, load: Callable[[str, str], tuple[Any, Any, str]], images: Mapping[str, Images],
                  thumbnails: int = 8, folder: str | Path = "."):
         self.load, self.images, self.folder = cache(load), images, Path(folder)
-        self.restored, self.painted = lru_cache(KEPT)(self._restored), lru_cache(KEPT)(_painted)
+        self.made = lru_cache(KEPT)(self._made)
         few = min(thumbnails, *map(len, images.values()))
         self.numbers = {data: with_contrast(some, few) for data, some in images.items()}
         self.own: Image.Image | None = None
-        rows = [self._choices(), self._thumbnails(few), self._transport()]
-        self.status, self.sentence = widgets.Label(), widgets.HTML(layout={"max_width": "770px"})
-        self.picture = widgets.Image(format="png", layout=_width(770))
-        boxes = [widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
-        self.widget = widgets.VBox([*boxes, self.status, self.picture, self.sentence])
-        self._select()
+        self.stale, self.lock, self.pages = True, RLock(), []  # type: bool, RLock, list[str]
 
-    def _choices(self) -> list[Any]:
-        self.task = widgets.Dropdown(options=[(NAMES[task], task) for task in TASKS], layout=_width(150))
-        self.data = widgets.Dropdown(options=list(self.images), layout=_width(110))
-        self.stretch = widgets.Checkbox(description="stretch contrast", indent=False, layout=_width(140))
-        self.invert = widgets.Checkbox(description="invert mine", indent=False, layout=_width(110))
-        for choice in (self.task, self.data, self.stretch, self.invert):
-            choice.observe(self._safely(self._select), "value")
-        self.gif = _button("save GIF", 90, self._safely(self.save_gif))
-        return [self.task, self.data, self.stretch, self.gif]
+        # What to show. Buttons rather than lists, from which JupyterLab takes the arrow keys.
+        self.task = _buttons([(NAMES[task], task) for task in TASKS], "auto", value="inpaint")
+        self.data = _buttons(list(images), "auto")
+        self.stretch, self.invert = (
+            widgets.Checkbox(description=text, indent=False, layout={"width": "auto"})
+            for text in ("stretch contrast", "invert mine"))
+        self.image = _buttons([*((f"{i}", i) for i in range(few)), ("mine", MINE)], "42px")
+        self.image.add_class("images")
+        for choice in (self.task, self.data, self.stretch, self.invert, self.image):
+            choice.observe(self._wish, "value")
 
-    def _thumbnails(self, few: int) -> list[Any]:
-        """Images above the buttons that choose one; and the doors for one of the reader's own."""
-        square = _width(56) | {"height": "56px"}
-        self.thumbnails = [widgets.Image(format="png", layout=square) for _ in range(few)]
-        numbers = [(str(i), i) for i in range(few)] + [("mine", MINE)]
-        self.image = widgets.ToggleButtons(options=numbers, style={"button_width": "56px"})
-        self.image.observe(self._safely(self._select), "value")
-        self.upload = widgets.FileUpload(accept="image/*", description="own image", layout=_width(160))
+        # The doors for the reader's own image.
+        self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "140px"})
         self.upload.observe(self._safely(self._receive), "value")
         self.path = widgets.Text(
-            placeholder="or its path, then Enter", continuous_update=False, layout=_width(180))
+            placeholder="or its path, then Enter", continuous_update=False, layout={"width": "180px"})
         self.path.observe(self._safely(self._open_path), "value")
         self.path.on_msg(self._safely(self._open_path))  # Enter, where the text is as it was
-        mine = [widgets.HBox([self.upload, self.path]), self.invert]
-        return [widgets.VBox(part) for part in ([widgets.HBox(self.thumbnails), self.image], mine)]
 
-    def _transport(self) -> list[Any]:
-        self.back = _button("◀ back", 70, self._safely(self._step, -1))
-        self.next = _button("next ▶", 70, self._safely(self._step, +1))
-        self.play, self.label = widgets.Play(interval=200, min=0), widgets.Label()
+        # How far.
+        self.back = self._button("◀ back", 70, self._step, -1)
+        self.next = self._button("next ▶", 70, self._step, +1)
+        self.gif = self._button("save GIF", 90, self._save)
+        self.play = widgets.Play(interval=200, min=0)
         self.slider = widgets.IntSlider(
-            min=0, description="k", layout=_width(300), style={"description_width": "initial"})
+            min=0, description="k", layout={"width": "100%"}, style={"description_width": "initial"})
         self.slider.observe(self._show, "value")
         self.link = widgets.jslink((self.play, "value"), (self.slider, "value"))
-        return [self.back, self.next, self.play, self.slider, self.label]
+
+        # What is said and shown.
+        self.status, self.saved, self.picture = widgets.HTML(), widgets.Output(), widgets.HTML()
+        self.look = widgets.HTML(layout={"display": "none"})
+        rows = ([self.task, self.data, self.stretch, self.invert, self.gif],
+                [self.image, self.upload, self.path],
+                [self.back, self.next, self.play, self.status, self.saved])
+        layout = {"flex_flow": "row wrap", "align_items": "center"}
+        self.box = widgets.VBox([self.look, *(widgets.HBox(row, layout=layout) for row in rows),
+                                 self.slider, self.picture], layout={"max_width": "1000px"})
+        self.box.add_class(f"explorer-{id(self)}")
+
+    def _button(self, text: str, width: int, *does: Any) -> widgets.Button:
+        button = widgets.Button(description=text, layout={"width": f"{width}px"})
+        button.on_click(self._safely(*does))
+        return button
+
+    @property
+    def widget(self) -> widgets.VBox:
+        """What to display."""
+        self._refresh()
+        return self.box
+
+    @property
+    def comparison(self) -> Comparison:
+        """What is restored and shown."""
+        self._refresh()
+        return self.shown
 
     @property
     def steps(self) -> int:
@@ -112,11 +135,12 @@ class Explorer:
 
     def choose(self, number: int) -> None:
         """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
-        if number not in (MINE, *range(len(self.thumbnails))):
-            last = len(self.thumbnails) - 1
+        last = len(self.image.options) - 2
+        if number not in (MINE, *range(last + 1)):
             raise ValueError(f"there is no image {number}: choose 0..{last}, or -1 for your own")
-        self.image.value = number
-        self._select()
+        with self.lock:  # so that errors are raised here
+            self.image.value, self.stale = number, True
+            self._refresh()
 
     def open(self, source: str | Path | bytes, name: str = "") -> None:
         """Restore an image of the reader's, given by path or bytes. Raises as `open_image` does."""
@@ -125,73 +149,120 @@ class Explorer:
 
     def save_gif(self, path: str | Path | None = None) -> Path:
         """Write what is shown as a GIF, by default <folder>/<task>-<data>-<image>.gif; return its path."""
-        target = Path(path or self.folder / f"{self.task.value}-{self.data.value}-{self.image.label}.gif")
+        name = f"{self.task.value}-{self.data.value}-{self.image.label}.gif"
+        target = Path(path or self.folder / name).resolve()
         make_folder(target.parent)
         gif(self.comparison, target, self.stretch.value)
-        self.status.value = f"saved {target.name}"
+        self._say("")
+        link = f'saved <a href="{escape(os.path.relpath(target))}">{escape(str(target))}</a>'
+        self.saved.outputs = [{"output_type": "display_data", "data": {"text/html": link}, "metadata": {}}]
         return target
+
+    def _wish(self, change: Any = None) -> None:
+        """Restore what is chosen beside the kernel's other work, so that it hears of newer wishes."""
+        self.stale = True
+        self._say("restoring ...")
+        Thread(target=self._safely(self._refresh), daemon=True).start()
+
+    def _refresh(self) -> None:
+        """Show what is chosen now, if it is not shown yet: of several wishes the newest counts."""
+        with self.lock:
+            while self.stale:
+                self.stale = False
+                try:
+                    self._select()
+                finally:
+                    self._say("")
 
     def _select(self) -> None:
         """Show the selection, restored and painted if it was not before; k stays if that step exists."""
-        images = self.images[self.data.value]
-        for thumbnail, number in zip(self.thumbnails, self.numbers[self.data.value]):
-            thumbnail.value = png(picture(to_float(images.pixels[number])))
-        self.status.value = "restoring ..."
-        _, degrade, _ = self.load(self.task.value, self.data.value)  # it may be made for another size
-        number = self.image.value
+        self._dress()
+        task, data, number = self.task.value, self.data.value, self.image.value
+        images, size = self.images[data], self.load(task, data)[1].size
         if number != MINE:
-            place = self.numbers[self.data.value][number]
-            x0 = to_float(resize(images.pixels[place:place + 1], degrade.size))
+            place = self.numbers[data][number]
+            x0 = to_float(resize(images.pixels[place:place + 1], size))
             name = f"{images.name} {images.split} image {place}"
         elif self.own:
-            channels, size = images.pixels.shape[1], degrade.size
-            x0 = to_x0(self.own, channels, size, self.invert.value)
-            name = f"your own image, cut to {size} x {size}"
+            x0, name = self._mine(self.own, size), f"your own image, cut to {size} x {size}"
         else:
             raise ValueError("there is no image of yours yet: upload one, or give its path")
         content = x0.numpy().tobytes()
-        self.comparison = self.restored(self.task.value, self.data.value, number, name, content, x0.shape)
-        self.frames = self.painted(self.comparison, self.stretch.value)
-        self.slider.max = self.play.max = self.steps  # brings a larger value down to it
-        self.status.value = ""
+        shown, pages = self.made(task, data, number, name, content, x0.shape, self.stretch.value)
+        self.slider.max = self.play.max = shown.steps  # brings a larger value down to it
+        if not self.pages:
+            self.slider.value = shown.steps // 2
+        self.shown, self.pages = shown, pages
         self._show()
 
+    def _mine(self, own: Image.Image, size: int = 32) -> torch.Tensor:
+        return to_x0(own, self.images[self.data.value].pixels.shape[1], size, self.invert.value)
+
+    def _dress(self) -> None:
+        """Put the images on their buttons; where there is no own image, its button is away."""
+        pixels, mine = self.images[self.data.value].pixels, f"explorer-{id(self)}"
+        shown = [to_float(pixels[number]) for number in self.numbers[self.data.value]]
+        shown += [self._mine(self.own)[0]] if self.own else []
+        looks = [f"background-image: url({data_url(picture(x))})" for x in shown]
+        looks += [] if self.own else ["display: none"]
+        rules = (f".{mine} .images button:nth-of-type({i}) {{{look}}}\n" for i, look in enumerate(looks, 1))
+        self.look.value = LOOK.format(mine, "".join(rules))
+
     def _show(self, change: Any = None) -> None:
-        """The slider's callback: bytes and texts that are there already, nothing else."""
-        self.picture.value, self.label.value, self.sentence.value = self.frames[self.slider.value]
+        """The slider's callback: a page that is there already, nothing else."""
+        if self.pages:
+            self.picture.value = self.pages[min(self.slider.value, len(self.pages) - 1)]
 
     def _step(self, by: int) -> None:
         self.slider.value = min(max(self.slider.value + by, 0), self.slider.max)
 
-    def _restored(self, task: str, data: str, number: int, name: str,
-                  content: bytes, shape: torch.Size) -> Comparison:
-        """Restore an image that is given as bytes: they tell whether it was restored before."""
+    def _made(self, task: str, data: str, number: int, name: str, content: bytes, shape: torch.Size,
+              stretch: bool) -> tuple[Comparison, list[str]]:
+        """Restore an image, given as bytes, and paint all pages; equal arguments were made before."""
         restore, degrade, label = self.load(task, data)
         x0 = torch.frombuffer(bytearray(content), dtype=torch.float32).reshape(shape)
         drawn = degrade.draw(1, torch.Generator().manual_seed(number + 1))
         parameters = restore.parameters() if isinstance(restore, torch.nn.Module) else iter(())
-        device = next(parameters, x0).device
-        return compare(restore, drawn, x0.to(device), f"{NAMES[task]}, {name}, T = {degrade.T}: {label}")
+        title = f"{NAMES[task]}, {name}, T = {degrade.T}: {label}"
+        made = compare(restore, drawn, x0.to(next(parameters, x0).device), title)
+        return made, [_page(made, k, stretch) for k in range(made.steps + 1)]
 
     def _receive(self) -> None:
-        file = take_upload(self.upload)
-        if file:
-            self.open(file[1], file[0])
+        if file := take_upload(self.upload):
+            self._bring(file[1], file[0])
 
     def _open_path(self) -> None:
-        if self.path.value:
-            self.open(self.path.value)
+        if path := self.path.value.strip(" '\""):  # a copied path may come in quotes
+            self._bring(path)
+
+    def _bring(self, source: str | bytes, name: str = "") -> None:
+        self.own = open_image(source, name)
+        self.image.value = MINE
+        self._wish()
+
+    def _save(self) -> None:
+        self.gif.disabled = True  # else clicks would queue
+        self._say("writing the GIF ...")
+        try:
+            self.save_gif()
+        finally:
+            self.gif.disabled = False
+
+    def _say(self, text: str) -> None:
+        self.status.value, self.saved.outputs = escape(text, quote=False), []
 
     def _safely(self, action: Callable[..., Any], *values: Any) -> Callable[..., None]:
-        """A callback: the front end shows no errors, so they become the line under the slider."""
+        """A callback: the front end shows no errors, so they become the line above the slider."""
         def callback(*_: Any) -> None:
             try:
                 action(*values)
             except (OSError, ValueError, RuntimeError) as error:
-                self.status.value = str(error)
+                self._say(str(error))
         return callback
 
 
-def _painted(comparison: Comparison, stretch: bool) -> list[tuple[bytes, str, str]]:
-    return [(png(frame(comparison, k, stretch)), readout(comparison, k), escape(describe(comparison, k)))
-            for k in range(comparison.steps + 1)]
+def _page(comparison: Comparison, k: int, stretch: bool) -> str:
+    pictures, curves = parts(frame(comparison, k, stretch))
+    shown = as_html(pictures, describe(comparison, k)) + as_html(curves, CURVES)
+    said = f"<b>{readout(comparison, k)}</b> · {escape(comparison.title)}"
+    return f'<p>{said}</p><div class="page">{shown}</div>'

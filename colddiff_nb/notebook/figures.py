@@ -4,6 +4,7 @@ A frame is drawn in two parts: what no step changes is drawn once, and the rest 
 """
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,91 +13,106 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import FuncNorm, Normalize
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout
 from colddiff_nb.notebook.pictures import INK, RULE, canvas, drawn, grid, picture, save_gif
 
-__all__ = ["describe", "frame", "gif", "strip"]
-WIDTH, HEIGHT, LEFT, RIGHT = 770, 690, 22, 750  # of a frame, in pixels
-PANEL, COLUMNS, ROWS = 128, (22, 172, 322, 472, 622), (126, 288)  # pictures in it: size, left and upper edges
-TITLES = "state $x_s$", r"prediction $\hat{x}_0$", "next step adds", r"error $|\hat{x}_0 - x_0|$"
+__all__ = ["describe", "frame", "gif", "parts", "strip"]
+WIDTH, HEIGHT, PANEL = 360, 520, 64  # of a frame and of a picture in it, in points
+COLUMNS, ROWS = (4, 76, 148, 220, 292), (94, 180)  # left and upper edges of the pictures
+CUTS = (48, 274, HEIGHT)  # the pictures stand between the first two, the curves between the last two
+SHOWN = {  # the columns after the first
+    "state\n$x_s$": Comparison.state, "prediction\n$\\hat{x}_0$": Comparison.prediction,
+    "next step adds\n(cube root)": Comparison.added, "error\n$|\\hat{x}_0 - x_0|$": Comparison.error}
 RULES = {"algorithm2": r"$x_{s-1} = x_s - D(\hat{x}_0, s) + D(\hat{x}_0, s-1)$",
          "algorithm1": r"$x_{s-1} = D(\hat{x}_0, s-1)$"}
 LINES: dict[str, dict[str, Any]] = {  # colours of Okabe and Ito; the thin line lies on the broad one
     "algorithm2": {"color": "#0072b2", "marker": "o", "linewidth": 1.6, "zorder": 3},
-    "algorithm1": {"color": "#d55e00", "marker": "s", "linewidth": 4, "zorder": 2},
+    "algorithm1": {"color": "#d55e00", "marker": "s", "linewidth": 3, "zorder": 2},
 }
-STYLE: Any = {"font.size": 14, "text.color": INK, "axes.edgecolor": RULE, "axes.labelsize": 12,
-              "xtick.labelsize": 12, "ytick.labelsize": 12, "legend.fontsize": 13}
+STYLE: Any = {"font.size": 11, "text.color": INK, "axes.edgecolor": RULE, "legend.fontsize": 11,
+              "xtick.labelsize": 10, "ytick.labelsize": 10, "image.cmap": "cividis"}
 
 
-def frame(comparison: Comparison, k: int, stretch: bool = False, scale: int = 4) -> Image.Image:
+def frame(comparison: Comparison, k: int, stretch: bool = False, scale: int = 0) -> Image.Image:
     """Paint states, predictions, steps and errors of both algorithms after k steps, and curves of RMSE.
 
-    Colour scales are the same for all k and both algorithms, so frames can be compared.
-    Raises ValueError for k outside 0..steps.
+    scale: pixels of the frame for one of the image; by default 3 for 32 x 32. Colour scales are the same for all k and both
+    algorithms, so frames can be compared. Raises ValueError for k outside 0..steps.
     """
+    scale = scale or max(1, round(100 / comparison.x0.shape[-1]))
     return _stage(comparison, stretch, scale).paint(k)
 
 
+def parts(page: Image.Image) -> list[Image.Image]:
+    """Cut the pictures and the curves out of a frame, so that they can stand side by side."""
+    ends = [round(cut * page.height / HEIGHT) for cut in CUTS]
+    return [page.crop((0, top, page.width, bottom)) for top, bottom in zip(ends, ends[1:])]
+
+
 class _Stage:
-    """A frame's figure: `paint` draws what is animated over a copy of the rest."""
+    """A frame's figure: `paint` draws what moves over a copy of the rest."""
 
     @matplotlib.rc_context(STYLE)
     def __init__(self, comparison: Comparison, stretch: bool, scale: int):
         self.comparison, self.stretch = comparison, stretch
-        self.zoom = scale * comparison.x0.shape[-1] / PANEL
-        self.canvas = canvas(WIDTH, HEIGHT, self.zoom)
-        self.page = self.canvas.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
-        self.page.axis("off")
-        title = self.page.text(LEFT, 36, comparison.title, fontsize=20, parse_math=False)
-        wide = title.get_window_extent().width / self.zoom
-        title.set_fontsize(int(20 * min(1, (RIGHT - LEFT) / max(wide, 1))))
+        self.canvas = canvas(WIDTH, HEIGHT, scale * comparison.x0.shape[-1] / PANEL)
+        broad = max(64, len(comparison.title) // 2 + 8)  # a longer title has smaller letters
+        title = textwrap.fill(comparison.title, broad)
+        self._write(4, 4, title, va="top", fontsize=660 / broad, parse_math=False)
+        self.readout = self._write(4, 44, "", animated=True)
         self._draw_panels()
         self._draw_curves()
         self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
 
-        self.texts = {"": self.page.text(LEFT, 60, "", animated=True)}
-        for key, label in zip(comparison.rmse, self.legend.get_texts()):
-            y = HEIGHT - label.get_window_extent().y0 / self.zoom
-            self.texts[key] = self.page.text(
-                RIGHT, y, "", ha="right", va="bottom", fontsize=13, animated=True)
+    def _write(self, x: float, y: float, text: str, **style: Any) -> Any:
+        return self.canvas.figure.text(x / WIDTH, 1 - y / HEIGHT, text, **style)
+
+    def _axes(self, x: float, y: float, width: float, height: float) -> Any:
+        place = x / WIDTH, 1 - (y + height) / HEIGHT, width / WIDTH, height / HEIGHT
+        return self.canvas.figure.add_axes(place)
+
+    def _image(self, x: float, y: float, values: Any, **style: Any) -> Any:
+        axes = self._axes(x, y, PANEL, PANEL)
+        axes.set(xticks=[], yticks=[])
+        return axes.imshow(values, interpolation="none", **style)
 
     def _draw_panels(self) -> None:
-        """All but the pictures: their borders and titles, and the colour bars."""
-        stretched = ", stretched" * self.stretch
-        for x in COLUMNS:
-            for y in ROWS:
-                self.page.add_patch(Rectangle((x - 1, y - 1), PANEL + 2, PANEL + 2, color=RULE))
-        for x, title in zip(COLUMNS[1:], TITLES):
-            self.page.text(x, ROWS[0] - 32, title + stretched * (title == TITLES[0]))
-        for y, title, (name, rule) in zip(ROWS, ("target $x_0$", "start $x_T$" + stretched), RULES.items()):
-            self.page.text(LEFT, y - 8, title)
-            self.page.text(COLUMNS[1], y - 8, f"{NAMES[name]}:  {rule}", color=LINES[name]["color"])
-
-        adds, error = (self.comparison.limit(of) for of in (self.comparison.added, self.comparison.error))
+        """Draw two rows of pictures under their names, and the colour bars."""
+        shown, stretched = self.comparison, " stretched" * self.stretch
+        adds, error = shown.limit(shown.added), shown.limit(shown.error)
         # Cube roots, as the last step often adds a hundred times more than the first.
         cube_root = FuncNorm((np.cbrt, lambda y: y ** 3), -adds, adds)
-        self.colours = ScalarMappable(cube_root, "PuOr"), ScalarMappable(Normalize(0, error), "cividis")
-        for x, colours, ticks in zip(COLUMNS[3:], self.colours, ((-adds, 0, adds), (0, error))):
-            place = self.page.inset_axes((x, ROWS[1] + PANEL + 10, PANEL, 8), transform=self.page.transData)
-            bar = self.canvas.figure.colorbar(
-                colours, place, orientation="horizontal", ticks=ticks, format="%.2g")
-            bar.outline.set_visible(False)
-            place.get_xticklabels()[0].set_horizontalalignment("left")
-            place.get_xticklabels()[-1].set_horizontalalignment("right")
-        self.page.text(COLUMNS[3], ROWS[1] + PANEL + 54, "cube-root scale", fontsize=12)
+        colours: Any = {}, {}, {"cmap": "PuOr", "norm": cube_root}, {"norm": Normalize(0, error)}
+        self.images = {}
+        for y, (name, rule), given in zip(ROWS, RULES.items(), (shown.x0, shown.x_T)):
+            self._image(COLUMNS[0], y, np.asarray(picture(given, self.stretch and given is shown.x_T)))
+            self._write(WIDTH - 4, y - 6, f"{NAMES[name]}: {rule}", ha="right", color=LINES[name]["color"])
+            for x, of, style in zip(COLUMNS[1:], SHOWN.values(), colours):
+                values = self._values(name, of, 0)
+                self.images[name, of] = self._image(x, y, values, animated=True, **style)
+        self._write(4, ROWS[0] - 6, "target $x_0$")
+        self._write(4, ROWS[1] - 6, "start $x_T$" + stretched)
+        scales = (), (), (-adds, adds), (0, error)
+        for x, (title, of), ends in zip(COLUMNS[1:], SHOWN.items(), scales):
+            self._write(x + PANEL / 2, ROWS[0] - 22, title, ha="center", fontsize=10)
+            if ends:
+                place = self._axes(x, ROWS[1] + PANEL + 5, PANEL, 6)
+                bar = self.canvas.figure.colorbar(self.images["algorithm1", of], place, ticks=ends,
+                                                  orientation="horizontal", format="%.2g")
+                bar.outline.set_visible(False)
+                place.tick_params(labelsize=9)
+                for label, side in zip(place.get_xticklabels(), ("left", "right")):
+                    label.set_horizontalalignment(side)
 
     def _draw_curves(self) -> None:
-        """RMSE against steps done, and a legend, beside which the numbers after k steps will stand."""
+        """Draw RMSE against steps done, and a legend that will say the numbers after k steps."""
         scores, steps = self.comparison.rmse, self.comparison.steps
-        self.page.text(66, 502, "RMSE")
-        axes = self.page.inset_axes((66, 512, 400, 130), transform=self.page.transData)
+        self._write(4, CUTS[1] + 12, "RMSE")
+        axes = self._axes(36, CUTS[1] + 18, WIDTH - 48, 108)
         axes.set(xlim=(0, steps), ylim=(0, 1.1 * max(map(max, scores.values()))), xlabel="steps done")
         axes.locator_params(axis="x", integer=True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -106,36 +122,32 @@ class _Stage:
             for what, dash, fill in (("state", "-", style["color"]), ("prediction", "--", "white")):
                 axes.plot(
                     scores[f"{name} {what}"], label=f"{NAMES[name]}, {what}", linestyle=dash,
-                    markerfacecolor=fill, markersize=7, markevery=(first * (apart // 2), apart),
+                    markerfacecolor=fill, markersize=5, markevery=(first * (apart // 2), apart),
                     clip_on=False, **style)
         axes.axhline(scores["direct"][0], color=INK, linestyle=":", label="direct")
-        self.legend = axes.legend(loc="center left", bbox_to_anchor=(1.04, 0.5), frameon=False)
+        self.legend = axes.legend(loc="upper left", bbox_to_anchor=(0, -0.26), frameon=False,
+                                  labelspacing=0.25)
+        self.legend.set_animated(True)
+        self.labels = {text: text.get_text() for text in self.legend.get_texts()}
         self.here = axes.axvline(0, color=INK, linewidth=1, animated=True)
+
+    def _values(self, name: str, of: Any, k: int) -> Any:
+        values = of(self.comparison, name, k)
+        stretch = self.stretch and of is Comparison.state
+        return np.asarray(picture(values, stretch)) if values.ndim == 3 else values.numpy()
 
     def paint(self, k: int) -> Image.Image:
         """Return the frame after k steps."""
+        self.readout.set_text(readout(self.comparison, k))
         self.here.set_xdata([k, k])
-        for key, text in self.texts.items():
-            text.set_text(f"{self.comparison.rmse[key][k]:.3f}" if key else readout(self.comparison, k))
+        for (text, label), scores in zip(self.labels.items(), self.comparison.rmse.values()):
+            text.set_text(f"{label}: {scores[k]:.3f}")
+        for (name, of), image in self.images.items():
+            image.set_data(self._values(name, of, k))
         self.canvas.restore_region(self.background)
-        for artist in (self.here, *self.texts.values()):
-            self.page.draw_artist(artist)
-        page, size = drawn(self.canvas), round(PANEL * self.zoom)
-        for y, panels in zip(ROWS, self._panels(k)):
-            for x, panel in zip(COLUMNS, panels):
-                squares = panel.resize((size, size), Image.Resampling.NEAREST)
-                page.paste(squares, (round(x * self.zoom), round(y * self.zoom)))
-        return page
-
-    def _panels(self, k: int) -> list[list[Image.Image]]:
-        """Rows: what is given, and an algorithm's state, prediction, step and error."""
-        shown, rows = self.comparison, []
-        for name, given in zip(RULES, (picture(shown.x0), picture(shown.x_T, self.stretch))):
-            state, prediction = shown.state(name, k), shown.prediction(name, k)
-            rows.append([given, picture(state, self.stretch), picture(prediction)])
-            for colours, values in zip(self.colours, (shown.added(name, k), shown.error(name, k))):
-                rows[-1].append(Image.fromarray(colours.to_rgba(values.numpy(), bytes=True)))
-        return rows
+        for artist in (self.readout, self.here, self.legend, *self.images.values()):
+            self.canvas.figure.draw_artist(artist)
+        return drawn(self.canvas)
 
 
 _stage = lru_cache(maxsize=2)(_Stage)

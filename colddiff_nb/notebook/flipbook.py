@@ -12,6 +12,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from colddiff_nb.notebook.pictures import as_html
+
 
 class Flipbook:
     """`widget` shows it; a program may set controls[i].value.
@@ -26,15 +28,12 @@ class Flipbook:
         for level, name in enumerate(names):
             keys = list(self._at(level))
             kind = widgets.Dropdown if isinstance(keys[0], str) else widgets.SelectionSlider
-            control = kind(options=keys, description=name, layout={"width": "380px"},
+            control = kind(options=keys, description=name, layout={"width": "380px", "max_width": "100%"},
                            style={"description_width": "initial"})
             control.observe(lambda _, level=level: self._turn(level), "value")
             self.controls.append(control)
-        layout = {"max_width": f"{width}px"}
-        self.picture = widgets.Image(
-            format="png", layout=layout | {"align_self": "flex-start"})  # else it is stretched
-        self.sentence = widgets.HTML(layout=layout)
-        self.widget = widgets.VBox([*self.controls, self.picture, self.sentence])
+        self.width, self.page = width, widgets.HTML()
+        self.widget = widgets.VBox([*self.controls, self.page])
         self._turn(len(names) - 1)
 
     def _at(self, level: int) -> Any:
@@ -52,5 +51,6 @@ class Flipbook:
                 kept = control.value if control.value in keys else keys[-1]
                 control.options = keys  # puts the control at its first option
                 control.value = kept
-        self.picture.value, sentence = self._at(len(self.controls))
-        self.sentence.value = escape(sentence)
+        picture, sentence = self._at(len(self.controls))
+        shown = as_html(picture, sentence, f"min(100%, {self.width}px)")
+        self.page.value = f'{shown}<div aria-hidden="true">{escape(sentence)}</div>'

@@ -1,6 +1,9 @@
 """The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
 import io
 import random
+import re
+import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import ipywidgets as widgets
@@ -15,8 +18,8 @@ from colddiff_nb.data.own_image import open_image, take_upload, to_x0
 from colddiff_nb.notebook import explorer as module
 from colddiff_nb.notebook.comparison import readout
 from colddiff_nb.notebook.explorer import KEPT, MINE, Explorer, with_contrast
-from colddiff_nb.notebook.figures import frame
-from colddiff_nb.notebook.pictures import png as png_of
+from colddiff_nb.notebook.figures import frame, parts
+from colddiff_nb.notebook.pictures import as_html
 
 
 def images(name: str, channels: int) -> Images:
@@ -28,15 +31,25 @@ def halve(x_t, t, start):
     return 0.5 * x_t + 0.1
 
 
+class AtOnce:
+    """A thread that is done when it has started."""
+
+    def __init__(self, target, daemon):
+        self.start = target
+
+
 @pytest.fixture
-def explorer(tmp_path):
+def explorer(tmp_path, monkeypatch):
     loads = []
+    monkeypatch.setattr(module, "Thread", AtOnce)
 
     def load(task, data):
         loads.append((task, data))
         return halve, degradations.make(task, data, T=3), "a toy"
     found = Explorer(load, {"mnist": images("mnist5k", 1), "cifar10": images("photos", 3)}, folder=tmp_path)
     found.loads = loads
+    found.task.value = "deblur"
+    found.slider.value = 0
     return found
 
 
@@ -50,12 +63,16 @@ def forbid(monkeypatch, explorer):
     """Make the network, the painter and matplotlib raise."""
     def never(*values, **more):
         raise AssertionError("the slider's callback did work")
-    explorer.load = explorer.restored = explorer.painted = never
-    for name in ("frame", "png", "readout", "describe", "compare", "picture"):
+    explorer.load = explorer.made = never
+    for name in ("frame", "as_html", "data_url", "readout", "describe", "compare", "picture"):
         monkeypatch.setattr(module, name, never)
     import matplotlib.figure
     monkeypatch.setattr(matplotlib.figure.Figure, "__init__", never)
     monkeypatch.setattr(torch.nn.Module, "__call__", never)
+
+
+def pictures_of(explorer) -> list[str]:
+    return re.findall(r'src="([^"]+)"', explorer.picture.value)
 
 
 @pytest.mark.parametrize("task", degradations.TASKS)
@@ -63,16 +80,49 @@ def forbid(monkeypatch, explorer):
 @pytest.mark.parametrize("stretch", [False, True])
 def test_the_slider_only_shows_what_is_painted(explorer, monkeypatch, task, data, stretch):
     explorer.task.value, explorer.data.value, explorer.stretch.value = task, data, stretch
-    expected = [png_of(frame(explorer.comparison, k, stretch)) for k in range(4)]
+    expected = [[as_html(part, "").split('"')[1] for part in parts(frame(explorer.comparison, k, stretch))] for k in range(4)]
     texts = [readout(explorer.comparison, k) for k in range(4)]
     forbid(monkeypatch, explorer)
     assert (explorer.slider.min, explorer.slider.max, explorer.play.max) == (0, 3, 3)
     for k in [*range(4), 2, 0, 3]:
         explorer.slider.value = k
-        assert bytes(explorer.picture.value) == expected[k]
-        assert explorer.label.value == texts[k]
-        assert f"after {k} of 3 steps" in explorer.sentence.value
-    assert len(set(expected)) == 4 and explorer.status.value == ""
+        assert pictures_of(explorer) == expected[k] and texts[k] in explorer.picture.value
+        alternatives = re.findall(r'alt="([^"]+)"', explorer.picture.value)
+        assert f"after {k} of 3 steps" in alternatives[0] and "RMSE against the steps" in alternatives[1]
+    assert len({*map(tuple, expected)}) == 4 and explorer.status.value == ""
+
+
+def test_it_opens_on_inpainting_halfway_and_restores_nothing_else(tmp_path):
+    tasks = []
+
+    def load(task, data):
+        tasks.append((task, data))
+        return halve, degradations.make(task, data), "a toy"
+    fresh = Explorer(load, {"mnist": images("mnist5k", 1), "cifar10": images("photos", 3)}, folder=tmp_path)
+    fresh.data.value = "cifar10"
+    assert "step 25 of 50" in fresh.widget.children[-1].value and fresh.slider.value == 25
+    assert tasks == [("inpaint", "cifar10")]
+
+
+def test_of_clicks_that_come_while_one_is_restored_the_newest_counts(tmp_path):
+    entered, released, restored = threading.Event(), threading.Event(), []
+
+    def slow(x_t, t, start):
+        entered.set()
+        assert released.wait(60)
+        return x_t
+    busy = Explorer(lambda task, data: (slow, degradations.make(task, data, T=1), ""), {"mnist": images("mnist5k", 1)}, folder=tmp_path)
+    make = busy.made
+    busy.made = lambda *selection: restored.append(selection[2]) or make(*selection)
+    threads = set(threading.enumerate())
+    for number in (1, 2, 0, 3):
+        busy.image.value = number  # as a click does
+        assert entered.wait(60)
+        assert busy.status.value == "restoring ..."
+    released.set()
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(60)
+    assert restored == [1, 3] and busy.status.value == "" and "image 3" in busy.picture.value
 
 
 def test_back_and_next_move_one_step_and_stop_at_the_ends(explorer):
@@ -89,13 +139,13 @@ def test_play_and_slider_are_linked_in_the_front_end(explorer):
 
 def test_a_selection_is_restored_once(explorer):
     explorer.task.value = "superres"
-    frames = explorer.frames
+    pages = explorer.pages
     explorer.choose(2)
-    assert explorer.frames is not frames and explorer.image.label == "2"
+    assert explorer.pages is not pages and explorer.image.label == "2"
     explorer.choose(0)
-    assert explorer.frames is frames and explorer.loads.count(("superres", "mnist")) == 1
+    assert explorer.pages is pages and explorer.loads.count(("superres", "mnist")) == 1
     explorer.image.value = 2  # as a click does
-    assert explorer.frames is not frames
+    assert explorer.pages is not pages
 
 
 def test_a_shorter_task_brings_the_slider_down(explorer):
@@ -103,10 +153,10 @@ def test_a_shorter_task_brings_the_slider_down(explorer):
     explorer.slider.value = 3
     explorer.task.value = "superres"
     assert (explorer.slider.value, explorer.slider.max) == (2, 2)
-    assert bytes(explorer.picture.value) == explorer.frames[2][0]
+    assert explorer.picture.value == explorer.pages[2]
     explorer.task.value = "inpaint"
     assert (explorer.slider.value, explorer.slider.max) == (2, 3)
-    assert bytes(explorer.picture.value) == explorer.frames[2][0]
+    assert explorer.picture.value == explorer.pages[2]
 
 
 def test_frames_in_memory_stay_few(explorer):
@@ -114,8 +164,8 @@ def test_frames_in_memory_stay_few(explorer):
         for number in range(4):
             explorer.task.value = task
             explorer.choose(number)
-    assert explorer.painted.cache_info().currsize <= KEPT and explorer.restored.cache_info().currsize <= KEPT
-    assert bytes(explorer.picture.value) == explorer.frames[explorer.slider.value][0]
+    assert explorer.made.cache_info().currsize <= KEPT
+    assert explorer.picture.value == explorer.pages[explorer.slider.value]
 
 
 def test_missing_weights_are_one_line_under_the_slider(explorer):
@@ -243,9 +293,9 @@ def test_what_is_no_image_is_one_line(explorer, tmp_path, content):
     assert "\n" not in str(error.value) and "wrong.png" in str(error.value)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         explorer.open(tmp_path / "none.png")
-    before = bytes(explorer.picture.value)
+    before = explorer.picture.value
     explorer.path.value = str(path)  # the door for paths: the error becomes a line, the picture stays
-    assert "no image that can be read" in explorer.status.value and bytes(explorer.picture.value) == before
+    assert "no image that can be read" in explorer.status.value and explorer.picture.value == before
 
 
 OWN = png(Image.linear_gradient("L"))
@@ -277,8 +327,8 @@ def enter(widget, text: str) -> None:
         widget.set_state({"value": text})
 
 
-def shown(explorer) -> bytes:
-    return bytes(explorer.picture.value)
+def shown(explorer) -> str:
+    return explorer.picture.value
 
 
 def test_an_upload_is_shown(explorer):
@@ -286,6 +336,29 @@ def test_an_upload_is_shown(explorer):
     assert explorer.image.label == "mine"
     assert torch.equal(explorer.comparison.x0[None], to_x0(open_image(OWN), 1))
     assert "your own image" in explorer.comparison.title
+
+
+def thumbnails(explorer) -> list[str]:
+    return re.findall(r"nth-of-type\(\d\) {(.+?)}\n", explorer.look.value)
+
+
+def test_every_image_has_its_thumbnail_and_an_own_one_when_it_is_there(explorer):
+    explorer.choose(1)
+    grey = thumbnails(explorer)
+    assert grey[-1] == "display: none" and len(set(grey)) == len(grey) == 5
+    upload(explorer.upload, OWN)
+    assert thumbnails(explorer)[:-1] == grey[:-1] and "url(data:image/png" in thumbnails(explorer)[-1]
+    *_, mine = thumbnails(explorer)
+    explorer.data.value = "cifar10"
+    assert not {*grey} & {*thumbnails(explorer)} and thumbnails(explorer)[-1] == mine  # the gradient has no colour
+
+
+@pytest.mark.parametrize("typed", ["~/own one.png", '"~/own one.png"', " '{}' "])
+def test_a_path_may_begin_at_home_and_come_in_quotes(explorer, tmp_path, monkeypatch, typed):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own one.png").write_bytes(OWN)
+    enter(explorer.path, typed.format(tmp_path / "own one.png"))
+    assert explorer.image.value == MINE and explorer.status.value == ""
 
 
 def test_the_same_upload_again_is_shown_again_and_clears_the_error(explorer):
@@ -371,5 +444,10 @@ def test_gif_by_function_and_button(explorer, tmp_path):
         assert gif.format == "GIF" and gif.n_frames == 4
     path.unlink()
     explorer.gif.click()
-    assert path.is_file() and explorer.status.value == "saved deblur-mnist-0.gif"
+    output, = explorer.saved.outputs
+    address, said = re.search('href="(.+?)".*>(.+?)</a>', output["data"]["text/html"]).groups()
+    assert path.is_file() and said == str(path) and Path(address).resolve() == path  # relative to the notebook
+    assert not Path(address).is_absolute() and not explorer.gif.disabled
+    explorer.choose(1)
+    assert not explorer.saved.outputs
     assert explorer.save_gif(tmp_path / "deep" / "mine.gif").is_file()
