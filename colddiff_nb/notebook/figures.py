@@ -39,8 +39,8 @@ STYLE: Any = {"font.size": 11, "text.color": INK, "axes.edgecolor": RULE, "legen
 def frame(comparison: Comparison, k: int, stretch: bool = False, scale: int = 0) -> Image.Image:
     """Paint states, predictions, steps and errors of both algorithms after k steps, and curves of RMSE.
 
-    scale: pixels of the frame for one of the image; by default 3 for 32 x 32. Colour scales are the same for all k and both
-    algorithms, so frames can be compared. Raises ValueError for k outside 0..steps.
+    scale: pixels of the frame for one of the image, by default 3 for 32 x 32, less for larger images.
+    Colours mean the same for all k and both algorithms. Raises ValueError for k outside 0..steps.
     """
     scale = scale or max(1, round(100 / comparison.x0.shape[-1]))
     return _stage(comparison, stretch, scale).paint(k)

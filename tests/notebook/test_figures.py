@@ -95,7 +95,8 @@ def test_a_step_changes_neither_the_size_nor_what_is_given(made):
 
 def test_image_size_and_scale_make_a_frame_larger_together():
     width, height = frame(toy(), 1).size
-    assert frame(toy(size=64), 1).size == (2 * width, 2 * height)
+    assert frame(toy(size=64), 1, scale=3).size == (2 * width, 2 * height)
+    assert frame(toy(size=64), 1).width < frame(toy(), 1, scale=4).width + 1  # by default nearly the same size
     assert frame(toy(), 1, scale=6).size == (2 * width, 2 * height)
 
 
