@@ -24,25 +24,20 @@ from colddiff_nb.data.loading import Images
 from colddiff_nb.data.own_image import open_image, take_upload, to_x0
 from colddiff_nb.data.pixels import resize, to_float
 from colddiff_nb.degradations.tasks import TASKS
-from colddiff_nb.notebook.comparison import Comparison, compare, describe, readout
-from colddiff_nb.notebook.figures import frame, gif, parts
-from colddiff_nb.notebook.pictures import as_html, data_url, picture
+from colddiff_nb.notebook.comparison import Comparison, compare
+from colddiff_nb.notebook.figures import gif, page
+from colddiff_nb.notebook.pictures import data_url, picture
 from colddiff_nb.storage.files import make_folder
 
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
 MINE = -1  # the number of the reader's own image
 KEPT = 8  # selections whose frames stay in memory, about 6 MB each
 LOOK = """<style>
-.{0} button.mod-active, .{0} button:focus {{outline: 4px solid #0072b2; outline-offset: -3px}}
-.{0} button:focus {{outline-style: dashed}}
+.{0} button.mod-active {{outline: 4px solid #0072b2; outline-offset: -3px}}
+.{0} button:focus {{outline: 4px dashed #0072b2; outline-offset: -3px}}
 .{0} .images button {{height: 42px; margin: 1px; font-size: 0}}
 .{0} .images button {{background-size: cover; image-rendering: pixelated}}
-.{0} p {{line-height: 1.3; margin: 0 0 6px}}
-.{0} .page {{display: flex; flex-wrap: wrap; align-items: flex-start; gap: 8px; contain: inline-size}}
-.{0} .page img {{flex: 4 1 0; min-width: min(100%, 300px)}}
-.{0} .page img + img {{flex-grow: 3}}
-{1}</style>"""  # beside each other, or one above the other where the page is narrow
-CURVES = "Curves of RMSE against the steps done, with the numbers of this step."
+{1}</style>"""
 
 
 def with_contrast(images: Images, few: int) -> list[int]:
@@ -128,11 +123,6 @@ class Explorer:
         self._refresh()
         return self.shown
 
-    @property
-    def steps(self) -> int:
-        """How many steps the slider has."""
-        return self.comparison.steps
-
     def choose(self, number: int) -> None:
         """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
         last = len(self.image.options) - 2
@@ -203,8 +193,7 @@ class Explorer:
         pixels, mine = self.images[self.data.value].pixels, f"explorer-{id(self)}"
         shown = [to_float(pixels[number]) for number in self.numbers[self.data.value]]
         shown += [self._mine(self.own)[0]] if self.own else []
-        looks = [f"background-image: url({data_url(picture(x))})" for x in shown]
-        looks += [] if self.own else ["display: none"]
+        looks = [*(f"background-image: url({data_url(picture(x))})" for x in shown), "display: none"]
         rules = (f".{mine} .images button:nth-of-type({i}) {{{look}}}\n" for i, look in enumerate(looks, 1))
         self.look.value = LOOK.format(mine, "".join(rules))
 
@@ -225,7 +214,7 @@ class Explorer:
         parameters = restore.parameters() if isinstance(restore, torch.nn.Module) else iter(())
         title = f"{NAMES[task]}, {name}, T = {degrade.T}: {label}"
         made = compare(restore, drawn, x0.to(next(parameters, x0).device), title)
-        return made, [_page(made, k, stretch) for k in range(made.steps + 1)]
+        return made, [page(made, k, stretch) for k in range(made.steps + 1)]
 
     def _receive(self) -> None:
         if file := take_upload(self.upload):
@@ -259,10 +248,3 @@ class Explorer:
             except (OSError, ValueError, RuntimeError) as error:
                 self._say(str(error))
         return callback
-
-
-def _page(comparison: Comparison, k: int, stretch: bool) -> str:
-    pictures, curves = parts(frame(comparison, k, stretch))
-    shown = as_html(pictures, describe(comparison, k)) + as_html(curves, CURVES)
-    said = f"<b>{readout(comparison, k)}</b> · {escape(comparison.title)}"
-    return f'<p>{said}</p><div class="page">{shown}</div>'

@@ -7,6 +7,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,16 @@ from matplotlib.colors import FuncNorm, Normalize
 from PIL import Image
 
 from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout
-from colddiff_nb.notebook.pictures import INK, RULE, canvas, drawn, grid, picture, save_gif
+from colddiff_nb.notebook.pictures import INK, RULE, as_html, canvas, drawn, grid, picture, save_gif
 
-__all__ = ["describe", "frame", "gif", "parts", "strip"]
+__all__ = ["describe", "frame", "gif", "page", "strip"]
 WIDTH, HEIGHT, PANEL = 360, 520, 64  # of a frame and of a picture in it, in points
 COLUMNS, ROWS = (4, 76, 148, 220, 292), (94, 180)  # left and upper edges of the pictures
 CUTS = (48, 274, HEIGHT)  # the pictures stand between the first two, the curves between the last two
 SHOWN = {  # the columns after the first
     "state\n$x_s$": Comparison.state, "prediction\n$\\hat{x}_0$": Comparison.prediction,
     "next step adds\n(cube root)": Comparison.added, "error\n$|\\hat{x}_0 - x_0|$": Comparison.error}
+CURVES = "Curves of RMSE against the steps done, with the numbers of this step."
 RULES = {"algorithm2": r"$x_{s-1} = x_s - D(\hat{x}_0, s) + D(\hat{x}_0, s-1)$",
          "algorithm1": r"$x_{s-1} = D(\hat{x}_0, s-1)$"}
 LINES: dict[str, dict[str, Any]] = {  # colours of Okabe and Ito; the thin line lies on the broad one
@@ -46,10 +48,16 @@ def frame(comparison: Comparison, k: int, stretch: bool = False, scale: int = 0)
     return _stage(comparison, stretch, scale).paint(k)
 
 
-def parts(page: Image.Image) -> list[Image.Image]:
-    """Cut the pictures and the curves out of a frame, so that they can stand side by side."""
-    ends = [round(cut * page.height / HEIGHT) for cut in CUTS]
-    return [page.crop((0, top, page.width, bottom)) for top, bottom in zip(ends, ends[1:])]
+def page(comparison: Comparison, k: int, stretch: bool = False) -> str:
+    """Return a frame as HTML: pictures beside curves, or above them where there is no room."""
+    whole, shown = frame(comparison, k, stretch), ""
+    ends = [round(cut * whole.height / HEIGHT) for cut in CUTS]
+    for top, bottom, share, words in zip(ends, ends[1:], (4, 3), (describe(comparison, k), CURVES)):
+        style = f"flex: {share} 1 0; min-width: min(100%, 300px)"
+        shown += as_html(whole.crop((0, top, whole.width, bottom)), words, style)
+    said = f"<b>{readout(comparison, k)}</b> · {escape(comparison.title)}"
+    look = "display: flex; flex-wrap: wrap; align-items: flex-start; gap: 8px; contain: inline-size"
+    return f'<p style="line-height: 1.3; margin: 0 0 6px">{said}</p><div style="{look}">{shown}</div>'
 
 
 class _Stage:

@@ -52,5 +52,5 @@ class Flipbook:
                 control.options = keys  # puts the control at its first option
                 control.value = kept
         picture, sentence = self._at(len(self.controls))
-        shown = as_html(picture, sentence, f"min(100%, {self.width}px)")
+        shown = as_html(picture, sentence, f"max-width: min(100%, {self.width}px)")
         self.page.value = f'{shown}<div aria-hidden="true">{escape(sentence)}</div>'

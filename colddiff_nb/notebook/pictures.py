@@ -46,10 +46,10 @@ def data_url(image: Image.Image | bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def as_html(image: Image.Image | bytes, alt: str, width: str = "100%") -> str:
+def as_html(image: Image.Image | bytes, alt: str, style: str = "max-width: 100%") -> str:
     """Return a picture as HTML, framed on white for dark pages; alt is for those who do not see it."""
-    look = f"max-width: {width}; box-sizing: border-box; padding: 6px; background: white"
-    frame = f"border: 1px solid {RULE}; border-radius: 6px"
+    look = "box-sizing: border-box; padding: 6px; background: white"
+    frame = f"border: 1px solid {RULE}; border-radius: 6px; {style}"
     return f'<img src="{data_url(image)}" alt="{escape(alt)}" decoding="sync" style="{look}; {frame}">'
 
 

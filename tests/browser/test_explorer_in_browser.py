@@ -33,7 +33,7 @@ def lab(tmp_path):
     """The address of what `make lab` serves, in a copy of notebooks 00 and 03."""
     folder = tmp_path / "work"
     (folder / "notebooks").mkdir(parents=True)
-    for name in ("Makefile", "colddiff_nb", "requirements.txt", "tools"):
+    for name in ("Makefile", "colddiff_nb", "pyproject.toml", "requirements.txt", "tools"):
         (folder / name).symlink_to(HOME / name)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "ready").touch()
@@ -93,7 +93,7 @@ def test_a_reader_opens_the_notebooks_and_plays_with_the_explorer(browser, lab):
     assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 
     area = page.locator(".jp-OutputArea", has=page.locator(".noUi-handle")).first
-    handle, sheet = area.locator(".noUi-handle"), area.locator(".page")
+    handle, sheet = area.locator(".noUi-handle"), area.locator("p + div")
     pictures = sheet.locator("img")
 
     def shows(words) -> list[str]:
