@@ -21,9 +21,10 @@
 #@title Set up: the tools, and the digits of MNIST
 import os, ipywidgets, torch
 from io import BytesIO
-import matplotlib.pyplot as plt
-import torch.nn.functional as F
+from IPython.display import display
+from matplotlib import pyplot as plt
 from torch import nn
+from torch.nn import functional as F
 # "smoke" is tiny and quick, for tests; "offline" downloads nothing; "data=PATH" keeps MNIST there
 WISHES = [wish.strip() for wish in os.environ.get("COLDDIFF_NB", "").split(",")]
 DATA = "../data" if os.path.isdir("../colddiff_nb") else "data"  # a clone has one, in its root
@@ -78,7 +79,6 @@ train_x0, x0 = (F.interpolate(some[:, None] / 127.5 - 1, size=32, mode="bilinear
 # `degrade(x0, t)` is the paper's **degradation** $D(x_0, t)$. Each pixel becomes the mean of its block of $2^t \times 2^t$ pixels. A block with two
 # white (+1) and two black (-1) pixels turns grey, $(1 + 1 - 1 - 1) / 4 = 0$. At $t = 0$ nothing happens, $T = 3$ is the worst. You can move a
 # slider to degrade five other digits. (Its pictures were painted beforehand.)
-#
 # **Predict.** Six more digits, A to F, are shown at $t = 3$. Write down six guesses. The answers come after training.
 
 # %%
@@ -113,7 +113,7 @@ print("ok: t = 0 changes nothing, and pixelating a little first does not matter\
 #
 # The theory of hot diffusion is about noise. Yet its recipe never needs it: destroy, guess, go one step back. Cold diffusion keeps the recipe.
 # ## 4. A network that guesses
-# The **restoration network** $R(x_t, t) \to \hat x_0$ guesses the clean picture. Ours is a small U-Net with 648,244 weights:
+# The **restoration network** $R(x_t, t) \to \hat x_0$ guesses the clean picture. Ours is a [U-Net](https://arxiv.org/abs/1505.04597):
 # ```text
 # x_t, 32 x 32  ──┐                                              ┌──  + x_t  =  guess, 32 x 32
 # severity t ─────┴─►  16 x 16, 48 channels  ─────────────────►  16 x 16, 48 channels
@@ -185,8 +185,8 @@ assert STEPS < 1000 or rmse(direct, x0) < 0.7 * rmse(x_T, x0)
 # ## 5. The one line
 # A diffusion model does not stop at one guess. It goes *back step by step*: guess, go from severity $s$ to $s - 1$, guess again. The obvious step
 # is the paper's **Algorithm 1**. It forgets $x_s$ and degrades the new guess a little less: $x_{s-1} = D(\hat x_0, s - 1)$. The paper's invention
-# is **Algorithm 2**. It keeps $x_s$ and *corrects* it. It takes out of $x_s$ what the guess looks like at severity $s$, and puts in what it looks
-# like at $s - 1$.
+# is **Algorithm 2**. It keeps $x_s$ and *corrects* it. It takes out what the guess looks like at $s$. Then it puts in what the guess looks like at
+# $s - 1$.
 #
 # **Exercise: write that line.** You have `x_s`, the guess `x0_hat`, the severity `s` and the degradation `D(x, t)`.
 
@@ -195,9 +195,9 @@ def step_2(x_s, x0_hat, s, D):
     return None  # todo: one line
 
 # %% [markdown]
-# How can we check your line? In a world where Algorithm 2 is *provably* exact. There the degradation fades in one fixed picture $e$: $D(x, t) = x +
-# t \cdot e$. The guesses come from a network that was **never trained**. Algorithm 2 must still return the digit exactly, and Algorithm 1 must not.
-# (Some wrong lines are exact there, too. So the check also tries single steps of $D(x, t) = x + t^2 x^2$.)
+# The check uses a world where Algorithm 2 is *provably* exact. There the degradation fades in one fixed picture $e$: $D(x, t) = x + t \cdot e$. The
+# guesses come from a network that was **never trained**. Algorithm 2 must still return the digit exactly, and Algorithm 1 must not. (Some wrong
+# lines are exact there, too. So the check also tries single steps of $D(x, t) = x + t^2 x^2$.)
 #
 # **Predict.** Each step takes the guess out at $s$ and puts it in at $s - 1$. What remains of the guess when $D(x, t) = x + t \cdot e$? Below the
 # check both algorithms stand side by side. (The notebook goes on with its own copy of the line.)
@@ -242,7 +242,7 @@ naive, improved = (sample(step, untrained, fade, faded)[-1] for step in (step_1,
 pictures({"given $x_T$": faded, "untrained guess": untrained(faded, T),
           "Algorithm 1": naive, "Algorithm 2": improved, "true $x_0$": clear},
          "Three digits under another one: Algorithm 1 leaves it there, Algorithm 2 removes it.")
-print(f"What you saw: Algorithm 1 errs by {rmse(naive, clear):.3f}, 2 by {rmse(improved, clear):.0e}")
+print(f"What you saw: RMSE {rmse(naive, clear):.3f} (1), {rmse(improved, clear):.0e} (2)")
 
 # %% tags=["nbval-check-output"]
 assert rmse(improved, clear) < 1e-5 and rmse(naive, clear) > 0.05
@@ -298,8 +298,8 @@ print("ok: the restored digit is x_T plus the three details\nok: re-pixelating g
 # %% [markdown]
 # All three do. The first two details move most of the ink, and the third draws the edges.
 #
-# **Exercise: a faithful guess.** Algorithm 2 always agrees with the given blocks. The direct guess does not. Give any picture `guess` the blocks of
-# `x_T`, and change it as little as possible.
+# **Exercise: a faithful guess.** The direct guess does not agree with the given blocks. Give any picture `guess` the blocks of `x_T`. Change as
+# little of it as possible.
 
 # %% tags=["exercise:agree"]
 def agree(guess, x_T):
@@ -347,5 +347,4 @@ assert rmse(result, true) > 1.2 * rmse(states[-1], x0)
 # - For pixelation its result always agrees with the measurement. All other detail is invented.
 #
 # **Next:** `01_data_and_degradations` shows every degradation of the paper. `03_sampling` moves through every step with a slider.
-# **References.** Bansal et al., *Cold Diffusion* ([2208.09392](https://arxiv.org/abs/2208.09392)). Ho et al., *DDPM* ([2006.11239](https://arxiv.org/abs/2006.11239)).
-# Ronneberger et al., *U-Net* ([1505.04597](https://arxiv.org/abs/1505.04597)).
+# **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392). Ho et al., [*DDPM*](https://arxiv.org/abs/2006.11239).
