@@ -212,8 +212,8 @@ def test_setup_pins_each_name_once_in_the_version_that_python_finds_first(tmp_pa
     for name, version in (("numpy", "1.21.5"), ("Packaging", "21.3"), ("MarkupSafe", "2.0.1"), ("only.Behind", "3"), ("dated", "1.1build1")):
         put_metadata(tmp_path / "behind", name, version)
     put_metadata(tmp_path / "front", "pillow", "99.1")
-    put_metadata(tmp_path / "front", "numpy", "1.26.0", stem="~umpy")  # pip was stopped while it replaced numpy
-    put_metadata(tmp_path / "front", "-umpy", "1.26.0")
+    put_metadata(tmp_path / "front", "numpy", "1.22.0", stem="~umpy")  # pip was stopped while it replaced numpy
+    put_metadata(tmp_path / "front", "-umpy", "1.22.0")
     (tmp_path / "front" / "empty-1.dist-info").mkdir()
     monkeypatch.setattr(sys, "path", [str(tmp_path / "front"), *sys.path, str(tmp_path / "behind")])
     pins = package.present()
@@ -222,7 +222,7 @@ def test_setup_pins_each_name_once_in_the_version_that_python_finds_first(tmp_pa
     assert not {"-umpy", "umpy", "dated", "empty"} & set(versions)
     assert versions["pillow"] == "99.1" and versions["only-behind"] == "3"
     for name in ("numpy", "packaging", "markupsafe", "torch"):
-        assert versions[name] == importlib.metadata.version(name) not in ("1.21.5", "1.26.0", "21.3", "2.0.1")
+        assert versions[name] == importlib.metadata.version(name) not in ("1.21.5", "1.22.0", "21.3", "2.0.1")
 
 
 def test_setup_asks_for_what_notebooks_import_and_leaves_the_runtime_alone() -> None:
