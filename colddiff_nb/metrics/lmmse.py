@@ -107,14 +107,11 @@ def _decompose_masks(degrade: Masks, data: Statistics) -> tuple[Tensor, Tensor, 
     return expected.view_as(data.mean), P, S, P.mT @ (masks.mean(0)[:, None] * covariance) / S[:, None]
 
 
-def fit(degrade: Degradation, data: Statistics, validation: Images, measurement_precision: str = "float32",
-        start: LMMSE | None = None) -> tuple[LMMSE, dict[str, float]]:
+def fit(degrade: Degradation, data: Statistics, validation: Images,
+        measurement_precision: str = "float32") -> tuple[LMMSE, dict[str, float]]:
     """Choose the noise: of the measured variance times FACTORS, that with the least validation RMSE.
 
     Measured is the mean square of x_T as measured minus the exact D(x0, T), computed in float64.
-
-    Args:
-        start: an estimator of the same degradation and data, whose decomposition is used again.
 
     Returns:
         The estimator, and a record of the choice.
@@ -123,7 +120,7 @@ def fit(degrade: Degradation, data: Statistics, validation: Images, measurement_
     drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
     x_T = measure(drawn(x0, degrade.T), measurement_precision)
     measured = (x_T - drawn(x0.double(), degrade.T)).square().mean().item()
-    estimator = start or LMMSE(degrade, data, measured)
+    estimator = LMMSE(degrade, data, measured)
     scores = {factor: rmse(estimator.with_noise(measured * factor)(x_T, degrade.T), x0) for factor in FACTORS}
     best = min(scores, key=lambda factor: scores[factor])
     record = {"measured_noise": measured, "factor": best, "validation_rmse": scores[best],

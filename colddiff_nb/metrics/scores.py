@@ -78,10 +78,10 @@ def gain_contributions(before: Tensor, after: Tensor) -> Tensor:
     return gain * (1 + (before / before.mean() - after / after.mean()) / 2)
 
 
-def bootstrap(values: Tensor, seed: int = 0, resamples: int = 1000) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of values (N,): percentiles of means of seeded resamples."""
+def bootstrap(values: Tensor, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of values (N,): percentiles of 1,000 seeded resamples' means."""
     values, generator = values.double().cpu(), torch.Generator().manual_seed(seed)
-    draws = (torch.randint(len(values), values.shape, generator=generator) for _ in range(resamples))
+    draws = (torch.randint(len(values), values.shape, generator=generator) for _ in range(1_000))
     means = torch.stack([values[draw].mean() for draw in draws])
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high

@@ -1,6 +1,8 @@
 """The ConvNeXt U-Net that the paper trained on MNIST; it takes the official state dict, prefixes aside."""
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -38,28 +40,19 @@ class ConvNextBlock(nn.Module):
 
 
 class LinearAttention(nn.Module):
-    """Attention, 4 heads of 32, at a cost linear in the pixels: q (k v), keys' softmax over them."""
+    """x + attention of x, normalised: 4 heads of 32, q (k v), at a cost linear in the pixels."""
 
     def __init__(self, channels: int):
         super().__init__()
-        self.to_qkv = nn.Conv2d(channels, 3 * 4 * 32, 1, bias=False)
-        self.to_out = nn.Conv2d(4 * 32, channels, 1)
+        to_qkv, to_out = nn.Conv2d(channels, 3 * 4 * 32, 1, bias=False), nn.Conv2d(4 * 32, channels, 1)
+        parts = nn.ModuleDict({"to_qkv": to_qkv, "to_out": to_out})
+        self.fn = nn.ModuleDict({"fn": parts, "norm": ChannelNorm(channels)})
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.to_qkv(x).flatten(2).unflatten(1, (3, 4, 32)).unbind(1)  # (B, 4, 32, HW)
+        norm, parts = self.fn["norm"], cast(nn.ModuleDict, self.fn["fn"])
+        query, key, value = parts["to_qkv"](norm(x)).flatten(2).unflatten(1, (3, 4, 32)).unbind(1)
         mixed = (value @ key.softmax(dim=-1).mT) @ query * 32**-0.5  # (B, 4, 32, 32) @ (B, 4, 32, HW)
-        return self.to_out(mixed.reshape(len(x), 4 * 32, *x.shape[2:]))  # (B, channels, H, W)
-
-
-class ResidualLinearAttention(nn.Module):
-    """x + linear attention of x, normalised."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.fn = nn.ModuleDict({"fn": LinearAttention(channels), "norm": ChannelNorm(channels)})
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.fn["fn"](self.fn["norm"](x))
+        return x + parts["to_out"](mixed.reshape(len(x), 4 * 32, *x.shape[2:]))  # (B, channels, H, W)
 
 
 class ConvNextLevel(nn.ModuleList):
@@ -68,7 +61,7 @@ class ConvNextLevel(nn.ModuleList):
     def __init__(self, inputs: int, outputs: int, time_width: int, resample: nn.Module, norm: bool = True):
         first = ConvNextBlock(inputs, outputs, time_width, norm)
         second = ConvNextBlock(outputs, outputs, time_width)
-        super().__init__([first, second, ResidualLinearAttention(outputs), resample])
+        super().__init__([first, second, LinearAttention(outputs), resample])
 
     def forward(self, x: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features before and after the step."""
@@ -90,7 +83,7 @@ class ConvNextUNet(nn.Module):
             down = nn.Identity() if last else nn.Conv2d(outputs, outputs, 4, stride=2, padding=1)
             self.downs.append(ConvNextLevel(inputs, outputs, dim, down, norm=level > 0))
         self.mid_block1, self.mid_block2 = (ConvNextBlock(widths[-1], widths[-1], dim) for _ in range(2))
-        self.mid_attn = ResidualLinearAttention(widths[-1])
+        self.mid_attn = LinearAttention(widths[-1])
         for inputs, outputs in zip(widths[:0:-1], widths[-2::-1]):
             up = nn.ConvTranspose2d(outputs, outputs, 4, stride=2, padding=1)
             self.ups.append(ConvNextLevel(2 * inputs, outputs, dim, up))

@@ -140,21 +140,21 @@ def _weights_hash(tensors: dict[str, torch.Tensor], metadata: dict[str, Any]) ->
 
 
 def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metadata: dict[str, Any],
-                   dtype: torch.dtype = torch.float16, keep: tuple[str, ...] = ()) -> None:
-    """Write a safetensors file atomically, with floats as `dtype` and integers as they are.
+                   keep: tuple[str, ...] = ()) -> None:
+    """Write a safetensors file atomically, with floats as float16 and integers as they are.
 
     Args:
         metadata: plain JSON values; tuples come back as lists.
         keep: beginnings of the names of floats that stay float32.
 
     Raises:
-        ValueError: `dtype` cannot hold a value.
+        ValueError: float16 cannot hold a value.
     """
     import safetensors.torch
 
     tensors = {}
     for key, tensor in state_dict.items():
-        kind = torch.float32 if key.startswith(keep) else dtype
+        kind = torch.float32 if key.startswith(keep) else torch.float16
         kind = kind if tensor.is_floating_point() else tensor.dtype
         tensors[key] = tensor.detach().to("cpu", kind, copy=True).contiguous()
         if not torch.isfinite(tensors[key]).all():
