@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.storage.checkpoint import export_weights, load_weights
+from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.storage.files import usable
-from colddiff_nb.storage.runtime import has_bf16
 
 
 class Classifier(nn.Module):
@@ -77,15 +76,13 @@ def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int
         steps = epochs * (len(images) // batch)
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
-        fast = channels == 3 and has_bf16(torch.device("cpu"))  # digits take seconds anyway
         for _ in range(steps):
             chosen = torch.randint(len(images), (batch,))
             shown = shifted(to_float(images.pixels[chosen]))
             if channels == 3:
                 shown = torch.where(torch.rand(batch, 1, 1, 1) < 0.5, shown.flip(-1), shown)
             shown = shown.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                loss = F.cross_entropy(network(shown), images.labels[chosen], label_smoothing=0.1)
+            loss = F.cross_entropy(network(shown), images.labels[chosen], label_smoothing=0.1)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -93,13 +90,8 @@ def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int
     return network.eval().requires_grad_(False)
 
 
-def save_classifier(network: Classifier, path: str | Path, record: dict[str, Any]) -> None:
-    """Write the weights, with a record (data, accuracy) beside them in the file."""
-    export_weights(path, network.state_dict(), record | network.shape)
-
-
 def load_classifier(path: str | Path) -> Classifier:
-    """Return what `save_classifier` wrote, in eval mode."""
+    """Return the classifier, in eval mode, that export_weights(path, state_dict(), shape) wrote."""
     weights, metadata = load_weights(path)
     with usable(path):
         shape = inspect.signature(Classifier).parameters.keys() & metadata.keys()
