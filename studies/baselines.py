@@ -10,9 +10,7 @@ from pathlib import Path
 from colddiff_nb import evaluate, load, make
 from colddiff_nb.metrics.lmmse import Statistics, fit, statistics
 from studies.models import Scored
-from studies.published import Published
-from studies.study import DATASETS, Fields, each, severities
-from studies.tables import section
+from studies.study import Fields, each, severities
 
 
 @dataclass
@@ -50,12 +48,3 @@ class Baselines(Scored):
 @cache
 def training_statistics(dataset: str, root: Path) -> Statistics:
     return statistics(load(dataset, "train", root))
-
-
-@section
-def classifier(published: Published) -> str:
-    """Which classifiers class accuracy and Frechet rest on, and how well they read the originals."""
-    records = [published.read(f"classifier-{dataset}/record.json") for dataset in DATASETS]
-    named = [f"*{record['name']}*, {record['features']} features, right on {record['accuracy']:.2%} of the "
-             "test split" for record in records]
-    return f"The classifiers: {'; '.join(named)}."

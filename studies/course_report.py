@@ -87,24 +87,6 @@ def digits(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-@section
-def report(published: Published) -> str:
-    """The last rows that the course report printed."""
-    lines = []
-    for run in ("cifar10", "mnist", "super_cifar10", "super_mnist"):
-        last = scored(published, run)[-1]
-        lines.append((RUNS[run][1], f"{last['step']:,.0f}", f"{last['ssim']:.4f}", f"{last['rmse'] / 2:.4f}",
-                      f"{last['fid']:.1f}"))
-    for row in published.csv("report/inpainting"):
-        data, scores = row.pop("data"), {key: float(value) for key, value in row.items()}
-        rmse, degraded = scores["rmse"] / 2, scores["degraded_rmse"] / 2
-        name = "MNIST" if data == "mnist" else "CIFAR-10"
-        lines.append((f"inpainting {name}, {row['images']} images", "5,000",
-                      f"{scores['ssim']} (degraded {scores['degraded_ssim']})",
-                      f"{rmse:.4f} (degraded {degraded:.4f})",
-                      f"{scores['fid']} (degraded {scores['degraded_fid']})"))
-    return table("run | steps | SSIM | RMSE | FID", lines)
-
 
 @section
 def trend(published: Published) -> str:
@@ -126,4 +108,3 @@ def printed_error(published: Published, run: str, metric: str) -> float:
     """The paper's error of a run's pair (its protocol is another)."""
     printed = published.paper["pairs"][RUNS[run][0]]["sampled"]
     return 1 - printed["SSIM"] if metric == "1 - SSIM" else printed[metric]
-

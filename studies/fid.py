@@ -14,7 +14,7 @@ from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import RESIZES, Inception, frechet_distance
 from studies.published import METHODS, Published
 from studies.study import DATASETS, Fields, Study
-from studies.tables import change, section, table, titled
+from studies.tables import section, table, titled
 
 HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015, TensorFlow 1 bilinear"
 EXACT, ROUNDED = f"{HALF_PIXEL}, unrounded, bfloat16", f"{HALF_PIXEL}, bfloat16"  # of all cases
@@ -81,13 +81,3 @@ def fid_rounding(published: Published) -> str:
                       f"{100 * added / whole.cell['fid']:+.1f} %" if whole else "–"))
     return table("pair | method | FID, as they are | what rounding to 8 bits adds | "
                  "as a share of the full split's FID", lines)
-
-
-@section
-def fid_control(published: Published) -> str:
-    """FID of the same blurred images, rounded to 8 bits, by each precision and resize."""
-    fids = measured(published)[CONTROL["pair"], CONTROL["variant"], CONTROL["method"]]
-    names = {HALF_PIXEL: "half-pixel bilinear, float32", ROUNDED: "half-pixel bilinear, bfloat16",
-             f"{TENSORFLOW}, bfloat16": "TensorFlow 1 bilinear, bfloat16"}
-    return table("resize, precision | FID | difference", (
-        (name, f"{fids[key]:.2f}", change(fids[key], fids[HALF_PIXEL])) for key, name in names.items()))

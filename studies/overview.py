@@ -47,14 +47,6 @@ def glance(published: Published) -> str:
                  "FID, LMMSE | FID, direct", rows)
 
 
-@section
-def rounding_of_blur(published: Published) -> str:
-    """How far the x_T of this package are off the exact D(x_0, T)."""
-    errors = [f"{row.cell['lmmse']['measured_noise'] ** 0.5:.1e} ({titled(row.pair, row.key[0])})"
-              for row in published.rows
-              if row.key[1:] == ("lmmse", "float32") and row.pair.startswith("deblur")]
-    return ", ".join(errors) or MISSING
-
 
 @section
 def goals(published: Published) -> str:

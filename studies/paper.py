@@ -117,10 +117,6 @@ def score_row(published: Published, row: Row) -> tuple[str, ...]:
     return METHODS[row.key[1]] + of, FROM[row.key[2]], rmse, ssim, fid, taken, *others, row.images
 
 
-@section
-def paper_notes(published: Published) -> str:
-    return "\n".join(f"({mark}) {text}  " for mark, text in published.paper["notes"].items())
-
 
 @section
 def budgets(published: Published) -> str:

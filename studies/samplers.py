@@ -10,7 +10,7 @@ from colddiff_nb.data import channels
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.weights import shipped_classifier, shipped_models
-from studies.published import NAMES, PAIRS, Published
+from studies.published import NAMES, Published
 from studies.study import Study, score, severities
 from studies.tables import FROM, MISSING, bold, by_pair, markdown, section, titled
 
@@ -82,9 +82,3 @@ def sampler_tables(published: Published) -> str:
                     for method in SAMPLERS]
         tables[titled(pair, variant)] = markdown(shown.dropna(thresh=2).fillna(MISSING))
     return by_pair(tables)
-
-
-@section
-def sampler_images(published: Published) -> str:
-    cells = [cell for pair in PAIRS for cell in published.cells(f"samplers/{pair}/metrics.json")]
-    return " and ".join(sorted({f"{cell['n']:,} {cell['split']} images" for cell in cells})) or MISSING

@@ -16,7 +16,7 @@ from colddiff_nb.training import Recipe
 from studies.ablations import METHODS, SHOWN, scores
 from studies.published import PAIRS, Published
 from studies.study import Fields, Study, each
-from studies.tables import by_pair, least_to_most, over_seeds, section, table
+from studies.tables import by_pair, over_seeds, section, table
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {}, "keeps the measurement, not the state": {"data_consistency": "measurement"},
@@ -70,18 +70,3 @@ def choices(published: Published) -> str:
     return (f"The recipe `small` with one thing changed: {record['images_seen']:,} images each, "
             f"{rows['seed'].nunique()} seeds, scored on {record['n']} {record['split']} images; ± is one "
             f"standard deviation of the seeds.\n\n{by_pair(tables)}")
-
-
-@section
-def rollout_cost(published: Published) -> str:
-    """How much less direct RMSE trainings without a rollout have, over the pairs that were tried."""
-    rows = pd.DataFrame(published.read("training_choices.json")["rows"])
-    means = rows.pivot_table("rmse_direct", ["task", "dataset"], "choice")
-    return least_to_most(list(100 * (1 - means["no rollout"] / means["the recipe"])), "{:.0f}") + " %"
-
-
-@section
-def longer(published: Published) -> str:
-    """How many times the images of these short trainings the shipped models saw."""
-    short = published.read("training_choices.json")["images_seen"]
-    return least_to_most([model["images_seen"] / short for model in published.models.values()], "{:.0f}")

@@ -165,7 +165,6 @@ def test_sampler_tables_mark_what_is_near_the_best_and_take_the_model_made_for_8
     assert "### Deblurring, MNIST, T = 3" in text and "0.3000" not in text and "Algorithm 1" not in text
     assert "| direct | **0.1009** | **0.7991** | **9.0** | **0.1500** | **0.7500** |" in text
     assert "| Algorithm 2 (the paper's) | **0.1000** | **0.8000** | 10.0 | 0.2000 | 0.7000 |" in text
-    assert samplers.sampler_images(published) == "50 validation images"
 
 
 def test_tables_are_narrow_and_say_nothing_of_this_machine():
@@ -181,3 +180,30 @@ def test_the_plane_shows_measured_scores_only():
     cell = RESULTS.best("superres-mnist", "algorithm2", "8bit", "T = 3", "fid").cell
     assert digits["ours", "8 bits"][1] == (cell["rmse"], cell["fid"])
     assert "- Super-resolution, MNIST: realism float32\n" in plane.plane(RESULTS)
+
+
+def test_typed_numbers_of_final_records_are_those_of_the_records():
+    details = (HOME / "studies/pages/details.md").read_text()
+    for data in ("mnist", "cifar10"):
+        record = RESULTS.read(f"classifier-{data}/record.json")
+        assert f"*{record['name']}*, {record['features']} features, right on {record['accuracy']:.2%} of the test split" in details
+    errors = [f"{row.cell['lmmse']['measured_noise'] ** 0.5:.1e}" for row in RESULTS.rows if row.key[1:] == ("lmmse", "float32") and "deblur" in row.pair]
+    assert len(errors) == 3 and all(error in details for error in errors)
+    short = RESULTS.read("training_choices.json")
+    means = {(row["task"], row["choice"]): [other["rmse_direct"] for other in short["rows"] if (other["task"], other["choice"]) == (row["task"], row["choice"])]
+             for row in short["rows"]}
+    bought = sorted(100 * (1 - sum(means[task, "no rollout"]) / sum(means[task, "the recipe"])) for task in ("deblur", "inpaint"))
+    assert "rollouts bought {:.0f} to {:.0f} % of direct RMSE".format(*bought) in details
+    seen = [model["images_seen"] / short["images_seen"] for model in RESULTS.models.values()]
+    assert f"{min(seen):.0f} to {max(seen):.0f} times as many images" in details
+    assert {(cell["n"], cell["split"]) for name in RESULTS.models for cell in RESULTS.cells(f"samplers/{name}/metrics.json")} == {(500, "validation")}
+    fids = fid.measured(RESULTS)[tuple(fid.CONTROL.values())]
+    for inception in (fid.HALF_PIXEL, fid.ROUNDED, f"{fid.TENSORFLOW}, bfloat16"):
+        assert f"| {fids[inception]:.2f} | {100 * (fids[inception] / fids[fid.HALF_PIXEL] - 1):+.1f} % |" in details
+    for mark, note in RESULTS.paper["notes"].items():
+        assert f"({mark}) {note}" in details
+    for run in ("mnist", "cifar10", "super_mnist", "super_cifar10"):
+        last = {key: float(value) for key, value in RESULTS.csv(f"report/{run}")[-1].items()}
+        assert f"| {last['step']:,.0f} | {last['ssim']:.4f} | {last['rmse'] / 2:.4f} | {last['fid']:.1f} |" in details
+    for row in RESULTS.csv("report/inpainting"):
+        assert f"{float(row['rmse']) / 2:.4f} (degraded {float(row['degraded_rmse']) / 2:.4f}) | {row['fid']} (degraded {row['degraded_fid']})" in details
