@@ -119,13 +119,12 @@ print(f"What you saw: the RMSE on unseen digits is {rmse(x_T, x0):.3f} with the 
 assert settings.smoke or last < 0.7 * first < 0.7 * rmse(x_T, x0)
 
 # %% [markdown]
-# **What you saw.** Blobs come first, strokes later. L1 asks for the *median* of all plausible digits. Notebook 04, section 3, has a picture of
-# that.
+# **What you saw.** Blobs come first, strokes later. L1 asks for the *median* of all plausible digits (a picture: notebook 04, section 3).
 #
 # ## 3 · What does a severity schedule do?
 # Each image of a batch gets its own $t$. The paper draws it evenly from $1, \dots, T$. With $T = 50$, only 2 % of the images are then seen at
-# $T$, where restoration starts. The schedule *towards-T* of our recipe takes 60 % of them at $T$, 20 % evenly, and 20 % rising in $t$. Together
-# $0.6 + 0.2 / 50 + 0.2 \cdot 0.04 = 61\,\%$ are at $T$.
+# $T$, where restoration starts. The schedule *towards-T* of our recipe takes 60 % of the images at $T$. It draws 20 % evenly, and 20 % with a
+# share that grows with $t$, up to 4 % at $T$. Together $0.6 + 0.2 \cdot 0.02 + 0.2 \cdot 0.04 = 61\,\%$ are at $T$.
 # **Predict.** Train again, with the even schedule and equally many images. At which severities will it be better, at which worse?
 
 # %% tags=["nbval-check-output"]
@@ -163,12 +162,12 @@ assert settings.smoke or (small[0] < 0.95 * small[1] and large[1] < 0.97 * large
 # blocks of 8 x 8 ($t = 3$), and we say $t = 1$?
 
 # %%
-restore, pixelate, label = choose_model("superres", DATA, WEIGHTS, settings.runs, settings.data, NAMED)
+R, pixelate, label = choose_model("superres", DATA, WEIGHTS, settings.runs, settings.data, NAMED)
 print(f"weights: superres, mnist: {label}")
 columns, wrong = {"$x_t$": torch.stack([pixelate(x0, t)[0] for t in (1, 2, 3)])}, {}
 for said in (1, 2, 3):
     severity = torch.full((IMAGES,), said)
-    guesses = [restore(pixelate(x0, t), severity, severity).detach() for t in (1, 2, 3)]
+    guesses = [R(pixelate(x0, t), severity, severity).detach() for t in (1, 2, 3)]
     columns[f"told {said}"] = torch.stack([guess[0] for guess in guesses])
     wrong |= {(t, said): rmse(guess, x0) for t, guess in zip((1, 2, 3), guesses)}
 show(grid(columns, rows=["t = 1", "t = 2", "t = 3"], title="What the network is told"),
@@ -181,9 +180,9 @@ assert wrong[3, 1] > rmse(pixelate(x0, 3), x0) > 1.5 * wrong[3, 3] and wrong[1, 
 print("ok: told too little, the network keeps the blocks; told too much, it throws detail away")
 
 # %% [markdown]
-# **What you saw.** The severity says what to trust. Told $t = 1$, the network keeps 8 x 8 blocks as if they were measured detail. Its result is
-# worse than the pixelated image. Told $t = 3$, it keeps only block means and invents the rest. A hole shows its severity plainly. There a
-# network without $t$ loses little ([ablations](../results/details.md#three-seeds-and-the-network-without-its-parts)).
+# **What you saw.** The severity tells the network which part of $x_t$ to trust. Told $t = 1$, it keeps 8 x 8 blocks as if they were measured
+# detail. Its result is worse than the pixelated image. Told $t = 3$, it keeps only block means and invents the rest. The size of a hole can be
+# seen. So on holes a network without $t$ loses little ([ablations](../results/details.md#three-seeds-and-the-network-without-its-parts)).
 #
 # ## 5 · What must a checkpoint hold?
 # The training of section 2 runs once more, in a process of its own. We kill it in the middle, without a warning, as when a Colab runtime is
@@ -219,10 +218,12 @@ print("ok: step 12 draws the same images and severities, whatever was drawn befo
 
 # %% [markdown]
 # **What you saw.** The difference is 0 on the same machine. (A GPU may add numbers in another order.) Two things make that so:
-# - The checkpoint holds not only weights, but also the **optimiser's state** (Adam's running means), averaged weights and the step.
-# - Each step draws its images and severities from (seed, step) alone. So there is no random generator to save.
+# - The checkpoint holds the weights, the **optimiser's state** (Adam's running means), the step, and the **EMA**. That is a running average
+#   of the weights. It jumps about less than the weights themselves, so `train` returns the EMA.
+# - Each step draws its images and severities from a generator of its own, seeded by (seed, step). So no generator must be saved.
 #
-# The course report that this project started from saved the weights alone. After each resume it scored the same step again.
+# Two checkpoints are kept. If the newest was cut short, training goes on from the one before it.
+# The course report that this project started from saved the weights alone. Its file shows each resume: that step was scored twice.
 # **Predict.** Its worst resume came after 40,000 steps. How many more did it take to be back at the old score?
 
 # %% tags=["nbval-check-output"]
@@ -261,9 +262,9 @@ pandas.DataFrame(hours, ["hours here", "hours on an H100"]).T.round(2).assign(
     images=[f"{one.images_seen:,}" for one in rows.values()])
 
 # %% [markdown]
-# **Read it with care.** Hours are images divided by a measured rate. Nobody ran the two long recipes. In batches of 1,024 the small network is
-# 16 times as fast on the H100 ([speed](../results/speed.md)). An A100, L4 or T4 was not measured. Run this notebook there, and the column
-# "hours here" is theirs. For the long run set `RUN_LONG`, and in Colab also `USE_DRIVE`. A training that was cut off then goes on in the next
+# **Read it with care.** Hours are images divided by a measured rate. Nobody ran the two long recipes. On the H100, batches of 1,024 images make
+# the small network 16 times as fast as batches of 64 ([speed](../results/speed.md)). An A100, L4 or T4 was not measured. Run this notebook
+# there, and "hours here" is for that GPU. For the long run set `RUN_LONG`, and in Colab also `USE_DRIVE`. A training that was cut off then goes on in the next
 # runtime, by the same cell. In a terminal it is `python -m colddiff_nb train report --task deblur --dataset mnist`. For several GPUs, SLURM,
 # Kaggle and Modal see [larger machines](../examples/README.md).
 

@@ -2,9 +2,8 @@
 # <!-- badge --><!-- /badge -->
 # # 7 · Appendix: hot and cold
 # *Hot* diffusion damages images with noise, *cold* diffusion with anything else: blur, pixelation, holes. Which damage can be undone?
-# From which can new images be made? Five kinds are compared here under one recipe. A sixth you write yourself, in fifteen lines. When you
-# have finished, you will be able to
-#
+# From which can new images be made? You look at five kinds, write one yourself in fifteen lines, and compare noise with four others
+# under one recipe. When you have finished, you will be able to
 # - write a degradation of your own, have it checked, train it and restore from it,
 # - say what a measurement must hold for restoration, and what for generation,
 # - show that DDIM, a sampler of hot diffusion, is Algorithm 2 with the noise estimated anew,
@@ -157,7 +156,7 @@ print(f"What you saw: RMSE on {len(x0)} test digits:",
 assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 
 # %% [markdown]
-# **What you saw.** After two minutes of training, direct leaves a third of the error. Algorithm 1 does worst: it smears each guess anew.
+# **What you saw.** After a short training, direct leaves a third of the error. Algorithm 1 does worst: it smears each guess anew.
 #
 # ## 3 · Noise beside blur and pixelation: which is easier to undo?
 # **First, what this cannot show.** All networks below were trained by cold diffusion's loss (L1 on $x_0$) for 600 steps. Hot diffusion is
@@ -181,7 +180,7 @@ assert settings.smoke or errors["direct"] < 0.5 * errors["measured"]
 #   that is exact. Score: the **Frechet distance** of the made digits to real ones. A classifier turns images into features. Each set of
 #   features gets a mean $\mu$ and a covariance $\Sigma$. Then
 #   $d = |\mu_1 - \mu_2|^2 + \mathrm{tr}\big(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\big)$. *With one feature:* means 3 and 1,
-#   spreads 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
+#   standard deviations 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
 #
 # **Predict.** Order the five for each job. Is the easiest to restore from also the best to generate from?
 
@@ -221,20 +220,20 @@ for job, scores in best.items():
 # %% [markdown]
 # **What you saw.** The order changes with the job. (Black tiles are results, too: these networks answered with nothing.)
 # - **Restoring.** What counts is what the measurement still tells. Masks leave the border whole. Noise at $s = 8$ leaves some of every
-#   frequency. To the eye, blur (0.131) and the hybrid (0.237) start from the same grey square. But noise covers float32's last digits.
-#   These explain *at most* this gap: only blur's network is shown the linear estimate, too.
-# - **Generating.** A cold $x_T$ supplies something: 16 means, a border, a trace of every frequency. Noise supplies nothing.
+#   frequency. To the eye, blur (0.131) and the hybrid (0.237) start from the same grey square. But the hybrid's noise covers the last
+#   digits of float32. The linear estimate may explain a part of this gap, since the hybrid's network is not shown one.
+# - **Generating.** A cold $x_T$ supplies something: 16 means, a border, a trace of every frequency. Noise supplies nothing. For noise,
+#   Algorithm 2 keeps one drawn $z$ (distance 730). DDIM estimates it anew (517). Section 4 shows how.
 # - **The price of cold.** Real $x_T$ are not Gaussian. So pixelation has a distance of 59 when it restores, and 279 when it generates.
-# - **No verdict.** Hot diffusion needs the mean of all images that fit. L1 trains a network to give their median. What that costs noise
-#   was not measured.
+# - **No verdict.** Hot diffusion needs the mean of all images that fit. L1 trains for their median. That cost was not measured.
 #
 # ## 4 · Is hot sampling another method?
-# With noise, the sampler does not know $z$. It solves for it, so that the guess explains the state:
+# With noise, a sampler may ask which $z$ would explain the state, if the guess were right:
 #
 # $$z = (x_s - a_s\, \hat x_0) / b_s, \qquad x_{s-1} = a_{s-1}\, \hat x_0 + b_{s-1}\, z.$$
 #
 # This rule is [**DDIM**](https://arxiv.org/abs/2010.02502) (Song et al.). With this $z$, $D(\hat x_0, s) = x_s$. Algorithm 2 is
-# $x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. Its first two terms cancel, and DDIM is left. *With numbers.* $a_s = 0.8$, $b_s = 0.6$,
+# $x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. So its first two terms cancel, and DDIM is left. *With numbers.* $a_s = 0.8$, $b_s = 0.6$,
 # $x_s = 1$ and $\hat x_0 = 0.5$ give $z = (1 - 0.4) / 0.6 = 1$. With $a_{s-1} = 0.9$ and $b_{s-1} = 0.44$ the next state is
 # $0.45 + 0.44 = 0.89$.
 
@@ -253,9 +252,9 @@ print("ok: DDIM is Algorithm 2 with the noise estimated anew, whatever the netwo
 # D an operator of deepinv, `ColdReconstructor` makes our samplers its models. [This example](../examples/deepinv_ddrm.py) restores the
 # same digits by both. You need not install deepinv: the result is stored.
 #
-# - **Comparable:** the test digits, the measurement (exact 4 x 4 means), the scores, the size of the network, and the images seen.
-# - **Not comparable:** the task. The cold network learnt this one degradation. The denoiser learnt 200 levels of noise, and serves any
-#   linear D without a new training. It usually gets far more than a minute of training.
+# - **Equal:** the test digits, the measurement (exact 4 x 4 means), the scores, the size of the network, and the images seen.
+# - **Not equal:** the task. The cold network learnt this one degradation. The denoiser learnt 200 levels of noise, and serves any
+#   linear D without a new training. A denoiser usually gets far more than a minute of training.
 # - **A bias:** DDRM draws *one* plausible digit at random. RMSE prefers the mean of all plausible digits.
 #
 # **Predict.** DDRM calls its network 20 or 100 times, Algorithm 2 three times. Which is nearer to the originals?
@@ -271,8 +270,8 @@ assert beside.rmse["Algorithm 2"] < 0.7 * beside.rmse["DDRM, 100 steps"] and (be
 print(beside.round(3).to_string(na_rep=""))
 
 # %% [markdown]
-# **What you saw.** After a minute of training the specialist is nearer (0.134 against 0.245), with 3 calls for 100. DDRM's images look
-# like digits, but often like other ones. Whether a longer training mends that was not measured. (Seconds: 200 digits, a busy CPU.)
+# **What you saw.** After a minute of training, the network that learnt one task is nearer (RMSE 0.134 against 0.245), with 3 calls instead
+# of 100. DDRM's images look like digits, but often like other ones. Longer trainings were not tried. (Seconds: 200 digits, a busy CPU.)
 #
 # ## Exercises
 # ### 1 · Missing pixels
@@ -309,7 +308,7 @@ print(check_missing())
 
 # %% [markdown]
 # ### 2 · Sound
-# Samplers need no more than a call `D(x, t)` and a `D.T`. So x may be a sound. Replace every $2^t$ samples by their mean.
+# Samplers need no more than a call `D(x, t)` and a `D.T`. So x may be a sound. Replace each block of $2^t$ samples by its mean.
 
 # %% tags=["exercise:sound"]
 def coarser(x, t):

@@ -1,10 +1,9 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 8 · Generation: digits from nothing
-# Restoration starts from the measurement of an image. *Generation* starts without one: draw an $x_T$ as it might be, and restore it. The
-# network stays as it is. All the art lies in the draw. Here that is sixteen numbers from a Gaussian, or one grey and a little noise. When
-# you have finished, you will be able to
-#
+# Restoration starts from the measurement of an image. *Generation* starts without an image: draw an $x_T$ that a measurement could be,
+# and restore it. The network stays as it is, so the draw decides. Here you draw sixteen numbers from a Gaussian, or one grey and a little
+# noise. When you have finished, you will be able to
 # - draw an $x_T$ without an image, from the mean and the covariance of real ones,
 # - score generated images: are they real, and are there many kinds?
 # - say where the randomness of cold generation is,
@@ -48,12 +47,12 @@ IMAGES, SEEDS, STEPS = settings.choose((IMAGES // 10 * 10, 3, STEPS), (20, 1, 10
 
 # %% [markdown]
 # ## 1 · Can sixteen numbers be drawn?
-# At its largest severity, $T = 3$, pixelation leaves 4 x 4 block means. We want new ones that look like those of training digits $x_i$.
-# So we fit a Gaussian to these. `gaussian_like` adds to their mean $\mu$ a random mixture of what the $N$ digits differ in.
+# At its largest severity, $T = 3$, pixelation leaves 4 x 4 block means. We want new ones that look like the block means $x_i$ of $N$
+# training digits. So we fit a Gaussian to these. `gaussian_like` adds to their mean $\mu$ a random mixture of their differences from it.
 #
 # $$x = \mu + \frac{1}{\sqrt N} \sum_{i=1}^{N} w_i\, (x_i - \mu), \qquad w_i \sim \mathcal N(0, 1).$$
 #
-# *With numbers.* Two digits of one pixel each, 1 and 3, have the mean 2 and the differences -1 and 1. The weights 0.3 and 1.1 give
+# *With numbers.* Two digits of one block each, 1 and 3, have the mean 2 and the differences -1 and 1. The weights 0.3 and 1.1 give
 # $2 + (-0.3 + 1.1) / \sqrt 2 = 2.57$.
 #
 # **Predict.** Could you tell drawn block means from real ones? What might a Gaussian get wrong?
@@ -92,8 +91,8 @@ assert outside > 0.1 and numbers.abs().max() <= 1
 print(f"ok: mean and covariance are those of real block means; {outside:.0%} lie outside [-1, 1]")
 
 # %% [markdown]
-# Real block means lie in [-1, 1]. A Gaussian does not know that, and the network never saw others. Nor do digits form one cloud: a 0 has
-# other means than a 1. So we try three draws: *one Gaussian*, the same *clamped* to [-1, 1], and *ten Gaussians*, one fitted to each
+# Real block means lie in [-1, 1], and the network never saw others. A Gaussian also gives larger ones. And digits form no single cloud:
+# a 0 has other means than a 1. So we try three draws: *one Gaussian*, the same *clamped* to [-1, 1], and *ten Gaussians*, one fitted to each
 # class of digits. Block means of real training digits are the reference.
 
 # %%
@@ -125,9 +124,9 @@ show(grid(table(starts), rows=list(DRAWS), title="Block means"),
 #
 # - The **Frechet distance** to test digits. A small classifier turns each image into features. Each set of features gets a mean $\mu$ and
 #   a covariance $\Sigma$. Then $d = |\mu_1 - \mu_2|^2 + \mathrm{tr}\big(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\big)$. Lower is
-#   better. *With one feature:* means 3 and 1, spreads 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
+#   better. *With one feature:* means 3 and 1, standard deviations 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
 # - **Digits in use:** $e^H$ with $H = -\sum_k p_k \ln p_k$. Here $p_k$ is the share that the classifier reads as digit $k$. Ten equal
-#   shares give 10. Two digits, one read three times as often as the other, give $e^{0.56} = 1.75$.
+#   shares give 10. Two digits with the shares 3/4 and 1/4 give $e^{0.56} = 1.75$.
 # - The **spread:** the standard deviation of a pixel over the images, as a mean over all pixels. Values of -0.5, 0 and 0.5 give 0.5.
 #
 # **Predict.** From which block means come the best digits? Order the four draws.
@@ -159,8 +158,8 @@ print("ok: the draw decides 16 numbers, exactly; the network makes the other 1,0
 
 # %% [markdown]
 # **What you saw.** The network is the same in all rows. What differs is the draw. The Frechet distance falls from 243 (one Gaussian) to
-# 163 (clamped) and 63 (ten). From there to real block means (27) the gap is the draw's: real ones do not follow a Gaussian. The rest, to
-# real digits (19), is the network's.
+# 163 (clamped) and 63 (ten). Real block means reach 27. The gap from 63 to 27 comes from the draw: real ones do not follow a Gaussian.
+# The gap from 27 to real digits (19) comes from the network.
 #
 # Ten Gaussians also let you choose. **Predict.** How many of the digits drawn as a 3 are then read as a 3?
 
@@ -187,8 +186,8 @@ assert torch.allclose(blur(x0[:50].roll((5, 9), (-2, -1)), blur.T), grey[:50], a
 print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 
 # %% [markdown]
-# This grey does not say which digit it was, nor where it stood. And the sampler adds no randomness. So the network answers with one
-# digit, the one that fits this grey best on average. The paper's mend is a little noise on the drawn grey $g$:
+# This grey does not say which digit it was, nor where it stood. And the sampler adds no randomness. So the network gives one answer for
+# each grey, and greys that are alike get digits that are alike. The paper helps with a little noise on the drawn grey $g$:
 #
 # $$x_T = g + \sigma z, \qquad z \sim \mathcal N(0, 1) \text{ in each pixel}.$$
 #
@@ -264,7 +263,7 @@ print("ok: rounded to 8 bits, most greys with a noise of 0.0002 are even again")
 # %% [markdown]
 # **What you saw.** Without noise two or three digits are in use. With a noise of 0.0001, an eightieth of a grey level, it is eight, and
 # the Frechet distance falls from about 790 to 320. With more noise the network takes it for strokes, and the spread passes that of real
-# digits. Diversity alone is not quality. Such a noise needs float32: 8 bits round it away, and no level helps there as much.
+# digits. Diversity alone is not quality. So small a noise needs float32: 8 bits round it away. From 8 bits no level helps as much.
 #
 # Does noise always help? Only where the draw has too little randomness. On sixteen numbers from ten Gaussians it does no good:
 # [noise of 0.01 or more makes them worse](../results/details.md#generation). There you also find longer trainings, from three seeds.
@@ -342,8 +341,8 @@ print(check_inuse())
 # %% [markdown]
 # ## What you learnt
 # - In cold generation all randomness is in the draw of $x_T$. Sampler and degradation are deterministic.
-# - A network trained to restore can generate, as far as the drawn $x_T$ look like those that it knows.
-# - One grey is the same for all places and digits. A noise far below a grey level breaks this symmetry. More of it spoils the strokes.
+# - A network that was trained to restore can generate. The more the drawn $x_T$ look like those of training, the better it does.
+# - One grey is the same for all places and digits. A noise far below a grey level breaks this symmetry. More noise spoils the strokes.
 #
 # **Next:** `07_hot_and_cold` compares generation from noise, blur, pixelation and masks. `04_metrics` explains Frechet distances and FID.
 #
