@@ -6,7 +6,7 @@ ARGS ?=
 BIN = .venv/bin
 
 run: .venv/ready
-	$(BIN)/python -m colddiff_nb demo
+	$(BIN)/python -m colddiff_nb demo $(ARGS)
 
 test: check suite
 
