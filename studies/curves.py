@@ -93,7 +93,7 @@ def curves(published: Published) -> str:
             f"{name}, {METHODS[method]}": frame[f"{metric}_{method}"].map(f"{{:.{digits}f}}".format)
             for metric, (name, _, digits) in METRICS.items() for method in LINES
             if f"{metric}_{method}" in frame}
-        since = published.images_since(pair, record)
+        since = published.models[pair]["images_seen"] - record["rows"][-1]["images"]
         further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
         parts[title] = (
             f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}\n\n"

@@ -23,9 +23,6 @@ from studies.study import DATASETS, Fields, Study, each, score, severities
 from studies.tables import FROM, MISSING, number, section, table
 
 CARD = Path(__file__).parent / "pages" / "card.md"
-MADE_FOR = {"float32": "the model made for float32", "8bit": "the model made for 8 bits",
-            "both": "the one model made for both"}
-LICENCES = {"mnist": "MNIST, CC BY-SA 3.0", "cifar10": "CIFAR-10, published for research, no licence stated"}
 
 
 @dataclass
@@ -91,15 +88,12 @@ def card(published: Published, name: str) -> str:
     """What one needs to know before using a shipped model."""
     model, pair = published.models[name], name.removesuffix("-8bit")
     made = model["recipe"]
-    kept = f", and the network keeps what the {made.data_consistency} tells" if made.task != "inpaint" else ""
-    earlier = " (the weights of the stage before, EARLIER, are not shipped)" if model["stages"][1:] else ""
     wanted = ", ".join(f'"{part}"' for part in name.split("-"))
     return CARD.read_text().format(**model | vars(made) | {
-        "name": name, "title": PAIRS[pair], "made_for": MADE_FOR[made.measurement_precision],
-        "channels": 1 if made.dataset == "mnist" else 3, "T": make(made.task, made.dataset).T,
+        "name": name, "title": PAIRS[pair], "T": make(made.task, made.dataset).T,
+        "channels": 1 if made.dataset == "mnist" else 3,
         "loader": f"load_pretrained({wanted})", "stages": stages(model), "share": published.share(name),
-        "loss": made.loss.upper(), "kept": kept, "unshipped": earlier, "licence": LICENCES[made.dataset],
-        "minutes": sum(stage["seconds"] for stage in model["stages"]) / 60,
+        "loss": made.loss.upper(), "minutes": sum(stage["seconds"] for stage in model["stages"]) / 60,
         "commands": "\n".join(f"      {command(stage)}" for stage in model["stages"]),
         "scores": card_scores(published, pair, name)})
 

@@ -140,10 +140,6 @@ class Published:
         first = self.paper["pairs"][pair]["variant"]
         return [first, *sorted({row.key[0] for row in self.rows if row.pair == pair} - {first})]
 
-    def images_since(self, name: str, curve: dict[str, Any]) -> int:
-        """Images that a shipped model has seen beyond the last point of a curve of its training."""
-        return self.models[name]["images_seen"] - curve["rows"][-1]["images"] if name in self.models else 0
-
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""
         if name not in self.models:

@@ -80,7 +80,8 @@ def full_cell(method, frechet=9.0, fid="not run: x", **provenance):
 
 
 def publish(tmp_path, cells):
-    shutil.copy(HOME / "results" / "paper.json", tmp_path)
+    for name in ("paper.json", "goals.json"):
+        shutil.copy(HOME / "results" / name, tmp_path)
     (tmp_path / "superres-mnist").mkdir(exist_ok=True)
     (tmp_path / "superres-mnist/metrics.json").write_text(json.dumps({"cells": cells}))
     return Published(tmp_path)
