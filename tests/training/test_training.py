@@ -19,6 +19,7 @@ from colddiff_nb.training import recipe, train
 from colddiff_nb.training.critic import Critic
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
 from colddiff_nb.training.rollout import Rollout
+from colddiff_nb.training.run import Run
 from colddiff_nb.weights import load_model, load_pretrained
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "rollout": 0.5, "precision": "float32"}
@@ -257,6 +258,15 @@ def test_a_training_with_older_names_and_fewer_settings_goes_on(digits, tmp_path
         train(replace(choice, ema_half_life=0.1), tmp_path, images=digits, log=quiet)
     train(choice, tmp_path, images=digits, log=quiet)
     assert (tmp_path / "weights.safetensors").is_file()
+
+
+def test_a_run_goes_on_with_the_loss_scale_of_fp16(digits, tmp_path):
+    def run(scale):
+        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        return Run(recipe("smoke", "superres", "mnist5k", **TINY), digits, tmp_path, torch.device("cpu"), None, None, quiet, scaler=scaler)
+
+    run(8.0).save()
+    assert run(2.0).parts["scaler"].get_scale() == 8.0
 
 
 def test_a_training_with_a_critic_goes_on_bit_for_bit(digits, tmp_path):
