@@ -1,4 +1,5 @@
 """Importing the package is quick because it imports nothing heavy before that is used."""
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,19 @@ def test_the_package_offers_a_dozen_names_and_needs_no_torch_until_then():
 
 def test_the_algorithms_fit_on_two_screens():
     assert len((ROOT / "colddiff_nb" / "sampling.py").read_text().splitlines()) < 100
+
+
+def test_a_terminal_is_told_that_a_command_starts_before_torch_is_imported(monkeypatch):
+    from colddiff_nb import __main__
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with __main__.waiting():
+        assert sys.stderr.getvalue() == "starting ..."
+    assert sys.stderr.getvalue().endswith("\r\033[K")
+    program = "import sys, colddiff_nb.__main__\nprint('torch' in sys.modules, 'tyro' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout == "False False\n"
