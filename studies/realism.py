@@ -26,6 +26,7 @@ from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from studies.models import inception
+from studies.realism_choices import train_to_draw
 from studies.study import Fields, Study, brief, write
 
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on
@@ -33,7 +34,8 @@ CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how m
     "four times as wide": {"widths": (192, 320, 640)}, "no rollouts": {"rollout": 0.0},
     "2,000 digits": {"digits": 2_000}, "10,000 digits": {"digits": 10_000},
     "a critic, weight 0.01": {"realism": 0.01}, "a critic, weight 0.03": {"realism": 0.03},
-    "a critic, weight 0.1": {"realism": 0.1}, "a critic, weight 0.3": {"realism": 0.3}}
+    "a critic, weight 0.1": {"realism": 0.1}, "a critic, weight 0.3": {"realism": 0.3},
+    "a finer schedule": {"task": "finer-pixels"}, "energy score": {}}
 
 
 @dataclass
@@ -65,29 +67,30 @@ class Realism(Study):
 
     def train_choice(self, name: str, folder: Path) -> Fields:
         images, changes = load("mnist", "train", self.data), dict(CHOICES[name])
-        digits = changes.pop("digits", None)
+        digits, task = changes.pop("digits", None), changes.pop("task", "superres")
         images = replace(images, pixels=images.pixels[:digits], labels=images.labels[:digits])
-        choice = recipe("small", "superres", "mnist", batch=256, learning_rate=2e-3, **changes)
+        choice = recipe("small", task, "mnist", batch=256, learning_rate=2e-3, **changes)
         scores = scorer(choice, load("mnist", "validation", self.data), folder.parent, self.n)
         return {"choice": name, "changes": CHOICES[name]} | train_for(
-            self.seconds, choice, folder, scores, (16, 32, 48, 64), images=images)
+            self.seconds, choice, folder, scores, (16, 32, 48, 64), images=images,
+            training=train_to_draw if name == "energy score" else train)
 
 
 def train_for(seconds: float, choice: Recipe, folder: Path, scores: Callable, points: tuple[int, ...],
-              **options: Any) -> Fields:
-    """Train for so many seconds, scored at points: 64ths of the training. options: those of `train`."""
+              training: Callable = train, **options: Any) -> Fields:
+    """Train for so many seconds, scored at points: 64ths of the training. options: those of `training`."""
     times: list[float] = []
 
     def on_probe(step: int, network: nn.Module) -> dict[str, float]:
         times.append(time.monotonic())
         return {}
     probe = replace(choice, steps=90, evaluate_every=30, save_every=90)
-    train(probe, folder.with_name(f"{folder.name}, probe"), on_evaluate=on_probe, **options)
+    training(probe, folder.with_name(f"{folder.name}, probe"), on_evaluate=on_probe, **options)
     part = max(1, round(seconds / (times[2] - times[1]) * 30 / 64))  # the first thirty steps warm up
 
     choice = replace(choice, steps=64 * part, evaluate_every=part, save_every=64 * part)
     began = time.monotonic()
-    train(choice, folder, **options, on_evaluate=lambda step, network: (
+    training(choice, folder, **options, on_evaluate=lambda step, network: (
         scores(network) if step // part in points else {}))
     with open(folder / "curve.csv") as file:
         curve = [{name: float(value) for name, value in row.items()}

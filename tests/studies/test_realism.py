@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import torch
 
-from colddiff_nb import data
+from colddiff_nb import data, make
+from colddiff_nb.degradations import check_degradation
 from colddiff_nb.metrics import rmse
 from colddiff_nb.training import recipe
-from studies import realism
+from studies import realism, realism_choices
 
 
 class FakeInception:
@@ -28,6 +29,30 @@ def test_a_training_of_some_seconds_is_scored_at_its_points(tmp_path, monkeypatc
     assert found["curve"][-1]["rmse_direct"] < found["curve"][0]["rmse_direct"]
     assert {"fid_algorithm2", "frechet_direct", "ssim_direct", "sharpness_algorithm2"} <= set(found["curve"][0])
     assert (tmp_path / "run" / "weights.safetensors").is_file() and (tmp_path / "mnist5k, fake, 30").is_file()
+
+
+def test_the_energy_score_is_least_for_draws_from_the_truth():
+    generator = torch.Generator().manual_seed(0)
+    x0, same, other = (torch.randint(0, 2, (400, 1, 8, 8), generator=generator)[..., :1, :1].expand(-1, 1, 8, 8).float()
+                       for _ in range(3))  # black or white, one by one
+    truth, mean = realism_choices.energy_score(same, other, x0), torch.full_like(x0, 0.5)
+    assert truth < realism_choices.energy_score(mean, mean, x0) < realism_choices.energy_score(1 - x0, 1 - x0, x0)
+    assert realism_choices.energy_score(x0, x0, x0) < 1e-3
+
+
+def test_a_network_that_draws_is_trained_and_its_noise_matters(tmp_path, monkeypatch):
+    images = data.load("mnist5k", "train")
+    choice = recipe("smoke", "finer-pixels", "mnist5k", steps=20, evaluate_every=10)
+    network = realism_choices.train_to_draw(choice, tmp_path, images=images, on_evaluate=lambda step, ema: {"rmse": 0.5})
+    assert (tmp_path / "curve.csv").read_text().count("\n") == 3
+    x_t, t = data.to_float(images.pixels[:2]), torch.tensor([7, 7])
+    assert not torch.equal(network(x_t, t, t), network(x_t, t, t))
+
+
+def test_finer_pixels_end_where_those_of_the_paper_do():
+    x0 = data.to_float(data.load("mnist5k", "test").pixels[:2])
+    finer = make("finer-pixels", "mnist")
+    assert (finer(x0, 7) - make("superres", "mnist")(x0, 3)).abs().max() < 1e-6 and not check_degradation(finer)
 
 
 def test_of_original_images_nothing_is_missing(monkeypatch, tmp_path):
