@@ -1,10 +1,14 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 1 · Degradations: what is left of an image?
-# Cold diffusion restores images from blur, pixelation and holes. Before any network is trained, ask what such a degradation leaves.
-# The answer can surprise you. A digit that was blurred forty times looks like an even grey square, and is not empty. When you have
-# finished, you will be able to
-#
+# Cold diffusion restores images from blur, pixelation and holes. Before any network is trained, ask what such a degradation leaves. The answer can
+# surprise you:
+# ```text
+#                               ┌─ shown on a screen ─────────► an even grey square
+# a digit ── blur 40 times ─────┼─ float32, contrast stretched ─► a cloud: not empty at all
+#                               └─ 8 bits, contrast stretched ──► nothing
+# ```
+# When you have finished, you will be able to
 # - show what is hidden in a grey square, and what 8 bits or bfloat16 destroy of it,
 # - count how many numbers blur and pixelation leave of an image,
 # - write a degradation $D(x_0, t)$ of your own,
@@ -45,12 +49,12 @@ PAGES = settings.choose(12, 4)  # positions that a slider has, where there are t
 
 # %% [markdown]
 # ## 1 · Is this square empty?
-# An image is a tensor of numbers between -1 (black) and +1 (white). So 0 is middle grey. Blurring an image once replaces each pixel by a
-# weighted mean of its neighbours. The paper's degradation $D(x_0, t)$ for digits blurs $t$ times. The number $t$ is the **severity**,
-# and $T$ is its largest value.
-#
-# **Predict.** Here are two digits, blurred 20 and 40 times. A screen shows even squares. Now the contrast is stretched: the darkest
-# pixel becomes black, the brightest white. What appears? And what if $x_T$ was first rounded to fewer digits?
+# An image is a tensor of numbers between -1 (black) and +1 (white). So 0 is middle grey. One blur replaces each pixel by a weighted mean of its
+# neighbours, $x_{t+1} = k * x_t$ with weights $k$ that add up to 1. *With numbers:* with the weights 1/4, 1/2, 1/4 along a row, the pixels -1, 1,
+# -1 give $-1/4 + 1/2 - 1/4 = 0$ in the middle. The paper's degradation $D(x_0, t)$ for digits blurs $t$ times, with an 11 x 11 kernel. The number
+# $t$ is the **severity**, and $T$ is its largest value. (A sampler's severity, $s$, comes in notebook 03.)
+# **Predict.** Here are two digits, blurred 20 and 40 times. A screen shows even squares. Now the contrast is stretched: the darkest pixel becomes
+# black, the brightest white. What appears? And what if $x_T$ was first rounded to fewer digits?
 #
 # - float32 has 24 binary digits,
 # - bfloat16 has 8. It is the number format of fast training,
@@ -102,16 +106,15 @@ assert values[40]["float32"] > 500 and values[40]["8 bits"] <= 2 and values[20][
 print("ok: the square of T = 40 holds hundreds of values in float32, and next to none in 8 bits")
 
 # %% [markdown]
-# **What you saw.** The same square is full or empty. It depends on the number format that keeps it. So a network that is to restore
-# blurred digits must see $x_T$ in true float32. If anything rounds it to bfloat16 before, the task is destroyed, and no error says so.
-#
+# **What you saw.** The same square is full or empty. It depends on the number format that keeps it. So a network that is to restore blurred digits
+# must see $x_T$ in true float32. If anything rounds it to bfloat16 before, the task is destroyed, and no error says so.
 # ## 2 · Can you read the square without a network?
 # How much is in it? The best *linear* guess of $x_0$ needs only the mean and the covariance of training digits:
 #
 # $$\hat x_0 = \mu_0 + \Sigma_{0T}\,(\Sigma_{TT} + \nu I)^{-1} (x_T - \mu_T).$$
 #
-# Here $\mu$ are means, $\Sigma$ covariances, and $\nu$ is the variance of the rounding. We test it on digits that it has not seen.
-# **Predict.** From which of the three formats does the digit come back?
+# Here $\mu$ are means, $\Sigma$ covariances, and $\nu$ is the variance of the rounding. We test it on digits that it has not seen. **Predict.**
+# From which of the three formats does the digit come back?
 
 # %%
 from dataclasses import replace
@@ -141,13 +144,12 @@ print("ok: one matrix restores more from float32 than from 8 bits, and something
 
 # %% [markdown]
 # **What you saw.** There is a blurry digit in the grey square, though not always the right one. Trained networks do better.
-#
 # ## 3 · How many numbers are left?
-# Blur and pixelation are linear. One matrix acts on the columns of an image and on its rows: $D(x, t) = A_t\, x\, A_t^\top$. With the
-# singular value decomposition $A_T = U S V^\top$, the image becomes a sum of 32 x 32 = 1,024 patterns. Pattern $(i, j)$ is multiplied by its
-# **gain** $S_i S_j$ and mixes with no other. Gain 1 leaves it as it was, and 0 erases it. Gain 0.000001 leaves it for whoever has
-# enough digits. Rounding drops what lies below half a step of the number format. For example, 8 bits have steps of 2/255 between -1 and 1.
-# So a pattern is safe if its gain is above half a step, 1/255.
+# Blur and pixelation are linear. One matrix acts on the columns of an image and on its rows: $D(x, t) = A_t\, x\, A_t^\top$. With the singular
+# value decomposition $A_T = U S V^\top$, the image becomes a sum of 32 x 32 = 1,024 patterns. Pattern $(i, j)$ is multiplied by its **gain**
+# $S_i S_j$ and mixes with no other. Gain 1 leaves it as it was, and 0 erases it. A pattern with gain 0.000001 is still there, but only in a number
+# format with enough digits. Rounding drops what lies below half a step of the number format. For example, 8 bits have steps of 2/255 between -1 and
+# 1. So a pattern is safe if its gain is above half a step, 1/255.
 #
 # **Predict.** Of the 1,024 patterns of a digit blurred 40 times, how many have a gain above 1/255? And how many are left by pixelation?
 
@@ -185,9 +187,9 @@ assert above["pixelation"] == [16, 16, 16] and above["digits, blur, T = 40"][2] 
 print("ok: pixelation leaves 4 x 4 = 16 numbers in any format; 8 bits leave one of a blurred digit")
 
 # %% [markdown]
-# **What you saw.** Pixelation is honest: 16 numbers, whole, in any format. Blur hides: it keeps all patterns, each with fewer digits
-# than the last. After 40 blurs nine numbers survive in float32, and only the mean survives in 8 bits.
-# **Predict.** Keep only the $n$ strongest patterns of the blur, and drop the rest. How many does it take until you can read a digit?
+# **What you saw.** Pixelation keeps 16 numbers whole, in any format. Blur keeps all patterns, each with fewer digits than the last. After 40 blurs
+# nine numbers survive in float32, and only the mean survives in 8 bits. **Predict.** Keep only the $n$ strongest patterns of the blur, and drop the
+# rest. How many does it take until you can read a digit?
 
 # %%
 U, S, Vh = torch.linalg.svd(PAIRS["digits, blur, T = 20"].matrices[20])
@@ -204,12 +206,11 @@ show(grid(columns, title="Digits drawn with the n strongest patterns of blur"),
      "Three digits drawn with more and more patterns: grey squares, clouds, at last the digits.")
 
 # %% [markdown]
-# **What you saw.** Nine or thirteen numbers draw a cloud. A network that restores a digit from them has learnt from other digits. The
-# numbers choose among the plausible digits. All else is invented, and may be wrong.
-#
+# **What you saw.** Nine or thirteen numbers draw a cloud. A network that restores a digit from them has learnt from other digits. The numbers
+# choose among the plausible digits. All else is invented, and may be wrong.
 # ## 4 · All degradations under a slider
-# `make(task, dataset)` makes a degradation. The paper restores from *deblur*, *superres* and *inpaint*. The package has five more. In all
-# of them $D(x, 0) = x$. Some are random: where is the hole? Then `draw` throws the dice once for all severities.
+# `make(task, dataset)` makes a degradation. The paper restores from *deblur*, *superres* and *inpaint*. The package has five more. In all of them
+# $D(x, 0) = x$. Some are random: where is the hole? Then `draw` throws the dice once for all severities.
 
 # %%
 from colddiff_nb.degradations.tasks import MAKERS
@@ -231,8 +232,8 @@ for pair, D in drawn.items():
 print(f"ok: for all {len(drawn)} pairs of a degradation and a data set D(x, 0) is exactly x")
 
 # %% [markdown]
-# **Predict.** From which severity on can you no longer read a blurred digit? And does stretching the contrast bring back what a
-# hole or pixelation took? Choose a degradation and drag the slider. Below it are three severities on one page.
+# **Predict.** From which severity on can you no longer read a blurred digit? And does stretching the contrast bring back what a hole or pixelation
+# took? Choose a degradation and drag the slider. Below it are three severities on one page.
 
 # %%
 pages = {}  # all painted beforehand
@@ -254,13 +255,12 @@ show(grid(columns, rows=rows, title="Each row: one image, more and more degraded
      "Digits and photos, each untouched and under three severities of blur, pixelation and a hole.")
 
 # %% [markdown]
-# **What you saw.** A blurred digit is gone to the eye after five blurs, and stretching brings a cloud back. Nothing brings back what
-# pixelation or the middle of a hole took.
-#
+# **What you saw.** A blurred digit is gone to the eye after five blurs, and stretching brings a cloud back. Nothing brings back what pixelation or
+# the middle of a hole took.
 # ## 5 · Which images may you look at?
-# Each data set has three splits. `train` is for training. `validation` is for choosing between trainings. `test` is for the numbers that
-# you publish. A network that is scored on its training images shows its memory, not its skill. The order of the images is mixed once
-# and for all, so the first few are a fair sample. For your own images, `load("folder:PATH", "train")` reads a folder by the same rules.
+# Each data set has three splits. `train` is for training. `validation` is for choosing between trainings. `test` is for the numbers that you
+# publish. A network that is scored on its training images shows its memory, not its skill. The images were mixed once, in a fixed order, so the
+# first few are a fair sample. For your own images, `load("folder:PATH", "train")` reads a folder by the same rules.
 
 # %% tags=["nbval-check-output"]
 for name, dataset in DATA.items():
@@ -272,8 +272,8 @@ for name, dataset in DATA.items():
 # %% [markdown]
 # ## Exercises
 # ### 1 · How many numbers are left?
-# Count the patterns whose gain is above half a step of a number format. The gain of pattern (i, j) is the product of two singular
-# values of the matrix A.
+# Count the patterns whose gain is above half a step of a number format. The gain of pattern (i, j) is the product of two singular values of the
+# matrix A.
 
 # %% tags=["exercise:count"]
 def count(A, half_step):
@@ -307,8 +307,8 @@ print(check_count())
 
 # %% [markdown]
 # ### 2 · A degradation of your own
-# A curtain is drawn over the image from the right. At severity t, its t rightmost columns are middle grey (0). The largest severity
-# is T = 32. ([contract.py](../colddiff_nb/degradations/contract.py) shows how to make it a task of the package.)
+# A curtain is drawn over the image from the right. At severity t, its t rightmost columns are middle grey (0). The largest severity is T = 32.
+# ([contract.py](../colddiff_nb/degradations/contract.py) shows how to make it a task of the package.)
 
 # %% tags=["exercise:curtain"]
 def curtain(x0, t):
@@ -346,5 +346,5 @@ print(check_curtain())
 # - What the numbers do not tell, a network invents from other images.
 #
 # **Next:** `03_sampling` restores step by step, and `05_inpainting` looks at holes. `02_train` trains the networks.
-# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 5. Rissanen et al., *Generative
-# Modelling With Inverse Heat Dissipation* ([arXiv 2206.13397](https://arxiv.org/abs/2206.13397)), which also starts from blur.
+# **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392), section 5. Rissanen et al., [*Generative Modelling With
+# Inverse Heat Dissipation*](https://arxiv.org/abs/2206.13397), which also starts from blur.
