@@ -215,7 +215,7 @@ table = pandas.DataFrame(errors).T.round(3)
 best = table.drop(columns="measured").idxmin(axis=1).value_counts()
 print("What you saw: the lowest RMSE is that of",
       ", ".join(f"{name} in {n} of 6" for name, n in best.items()))
-assert UNCHECKED or (table["direct"] <= table["Algorithm 2"] + 0.003).all()
+assert UNCHECKED or best.get("direct", 0) >= 4
 table
 
 # %% [markdown]
