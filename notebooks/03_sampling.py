@@ -22,7 +22,7 @@
 # - check whether a restoration agrees with its measurement, without knowing the truth,
 # - say which way has the lowest error, and why that is not the whole story.
 #
-# You need notebook 00. Running takes three minutes on a CPU, reading about ten. You can also play with this in a browser:
+# You need notebook 00. Running takes three minutes on a CPU, reading about fifteen. You can also play with this in a browser:
 # <!-- live -->the live page (`make site`)<!-- /live -->.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]

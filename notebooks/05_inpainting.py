@@ -16,7 +16,7 @@
 # - explain why Algorithm 2 closes a hole ring by ring,
 # - choose training masks that do not spoil an image, and fill a hole of any shape.
 #
-# You need notebook 03 first. Running takes about five minutes on a CPU, reading about ten.
+# You need notebook 03 first. Running takes about five minutes on a CPU, reading about fifteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it

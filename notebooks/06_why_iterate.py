@@ -15,7 +15,7 @@
 # - calculate how much of a guess's error one step lets through.
 #
 # ($T$ is the largest severity. $s$ is the severity where the sampler stands. Training, with its severity $t$, does not occur here.) You need
-# notebook 03. Running takes two minutes on a CPU, reading about ten. The appendix `06b_skipping_and_failing` goes on where this ends.
+# notebook 03. Running takes two minutes on a CPU, reading about fifteen. The appendix `06b_skipping_and_failing` goes on where this ends.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it

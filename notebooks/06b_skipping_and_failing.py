@@ -13,7 +13,7 @@
 # - tell whether a chain of degradations has the one basis that notebook 06 needs.
 #
 # ($T$ is the largest severity, $s$ that where the sampler stands. Training, with its severity $t$, does not occur.) You need notebook 06. Running
-# takes five minutes on a CPU, reading ten.
+# takes five minutes on a CPU, reading about fifteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
