@@ -27,58 +27,58 @@ HOME = Path(__file__).resolve().parent.parent
 LONGEST = 300  # seconds for a cell
 
 
-def answer(handed_in: NotebookNode, name: str, stub: str) -> str:
+def answer(theirs: NotebookNode, name: str, stub: str) -> str:
     """The handed-in cell of an exercise: by its tag or, where an editor dropped the tags, by its function."""
-    tagged = named(handed_in, "exercise").get(name)
-    heads = re.findall(r"^(?:def|class) \w+", stub, re.MULTILINE)[:1]
-    found = [cell.source for cell in handed_in.cells if cell.cell_type == "code" and heads[0] in cell.source]
-    return tagged.source if tagged else found[0] if found else stub
+    if cell := named(theirs, "exercise").get(name):
+        return cell.source
+    head = re.findall(r"^(?:def|class) \w+", stub, re.MULTILINE)[0]
+    found = [cell.source for cell in theirs.cells if cell.cell_type == "code" and head in cell.source]
+    return found[0] if found else stub
 
 
 @cache
 def said(path: Path, source: Path) -> dict[str, str]:
     """What our checks print for the answers in a handed-in notebook, by exercise."""
+    names = list(named(inputs(source), "exercise"))
     try:
-        handed_in = nbformat.read(path, 4)
+        theirs = nbformat.read(path, 4)
     except Exception as error:  # whatever a student calls a notebook
-        return dict.fromkeys(named(inputs(source), "exercise"), f"{path.name} is no notebook: {error}")
-    ended: dict[str, str] = {}
-    while True:
-        notebook, done = inputs(source), [-1]
-        exercises, checks = named(notebook, "exercise"), named(notebook, "check")
-        for name, cell in exercises.items():
-            if name not in ended:
-                cell.source = answer(handed_in, name, cell.source)
-            for risky in (cell, checks[name]):
-                risky.metadata.tags = [*risky.metadata.tags,
-                                       "raises-exception"]  # one broken answer does not end the run
-        try:
-            execute(notebook, lambda position, *_, done=done: done.append(position), LONGEST)
-            break
-        except (CellTimeoutError, DeadKernelError) as error:  # again, without the answer that did it
-            at = next(cell for cell in notebook.cells[done[-1] + 1:] if cell.cell_type == "code")
-            guilty = [name
-                      for name in exercises if at in (exercises[name], checks[name]) and name not in ended]
-            if not guilty:
-                raise
-            late = isinstance(error, CellTimeoutError)
-            ended[guilty[0]] = f"not done after {LONGEST} seconds" if late else "it ends Python"
-    errors = {name: [f"{output.ename}: {output.evalue}" for cell in (exercises[name], checks[name])
-                     for output in cell.outputs
-                     if output.output_type == "error"] for name in checks}
-    return {name: (errors[name] or [printed(cell)])[0].strip() for name, cell in checks.items()} | ended
+        return dict.fromkeys(names, f"{path.name} is no notebook: {error}")
+    return judged(theirs, source, names)
+
+
+def judged(theirs: NotebookNode, source: Path, names: list[str]) -> dict[str, str]:
+    """What our checks print for these exercises; where an answer ends the run, each runs alone."""
+    notebook = inputs(source)
+    exercises, checks = named(notebook, "exercise"), named(notebook, "check")
+    for name in names:
+        exercises[name].source = answer(theirs, name, exercises[name].source)
+        for cell in (exercises[name], checks[name]):
+            cell.metadata.tags = [*cell.metadata.tags, "raises-exception"]
+    try:
+        execute(notebook, timeout=LONGEST)
+    except (CellTimeoutError, DeadKernelError) as error:
+        if len(names) > 1:
+            return {name: judged(theirs, source, [name])[name] for name in names}
+        late = isinstance(error, CellTimeoutError)
+        return {names[0]: f"not done after {LONGEST} seconds" if late else "it ends Python"}
+    verdicts = {}
+    for name in names:
+        outputs = exercises[name].outputs + checks[name].outputs
+        errors = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
+        verdicts[name] = errors[0] if errors else printed(checks[name]).strip()
+    return verdicts
 
 
 def handed_in() -> list:
     """(file, our notebook, exercise) for all that was handed in."""
     folder = Path(os.environ.get("HANDED_IN", HOME / "build" / "class" / "student"))
-    files, others = find_files(folder, (".ipynb",)) if folder.is_dir() else ([], [])
+    files, others = find_files(folder, (".ipynb",))
     found = [(path, source) for path in files for source in sources() if source.stem in path.name]
     if not found:
         raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as "
                                 f"03_sampling.ipynb: set HANDED_IN to their folder")
-    others = sorted({*files} - {path for path, _ in found}) + others
-    if others:
+    if others := sorted({*files} - {path for path, _ in found}) + others:
         names = count_and_names(others, folder)
         warnings.warn(f"not scored, as not named like one of ours: {names}", stacklevel=1)
     return [pytest.param(path, source, name, id=f"{path.relative_to(folder)}:{name}")
