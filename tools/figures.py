@@ -12,6 +12,7 @@ import base64
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -22,8 +23,6 @@ HOME = Path(__file__).resolve().parent.parent
 LICENCE = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0"
 BOTH = """from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("png", "svg", dpi=200)"""
-PIXELS = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><title>{alt}</title>'
-          '<image width="{width}" height="{height}" href="data:image/png;base64,{png}"/></svg>\n')
 
 
 def upto_figures(source: Path) -> NotebookNode | None:
@@ -43,13 +42,12 @@ def save(cell: NotebookNode, path: Path) -> str:
     if not shown:
         raise ValueError(f"the cell of {path.name} shows no picture: move its tag to the cell that does")
     data, alt = shown[-1].data, shown[-1].metadata["image/png"]["alt"]
-    png = base64.b64decode(data["image/png"])
-    width, height = (int.from_bytes(png[at:at + 4], "big") for at in (16, 20))
-    path.with_suffix(".png").write_bytes(png)
-    picture = PIXELS.format(width=width, height=height, alt=alt.replace("&", "&amp;").replace("<", "&lt;"),
-                            png=base64.b64encode(png).decode())
-    path.with_suffix(".svg").write_text(data.get("image/svg+xml",
-                                                 picture))  # a picture of pixels is one in SVG too
+    png, svg = path.with_suffix(".png"), path.with_suffix(".svg")
+    png.write_bytes(base64.b64decode(data["image/png"]))
+    if "image/svg+xml" in data:
+        svg.write_text(data["image/svg+xml"])
+    else:  # a picture of pixels is one in SVG too
+        plt.imsave(svg, plt.imread(png), metadata={"Title": alt}, dpi=72)
     return alt
 
 

@@ -185,7 +185,8 @@ raise ValueError("cells below the last figure are not run")
     svg = (tmp_path / "line.svg").read_text()
     assert "<svg" in svg and "<path" in svg and "base64" not in svg
     assert figures.save(cells["square"], tmp_path / "square") == "Black & small."
-    assert 'viewBox="0 0 4 2"' in (tmp_path / "square.svg").read_text() and "Black &amp; small." in (tmp_path / "square.svg").read_text()
+    svg = (tmp_path / "square.svg").read_text()
+    assert 'viewBox="0 0 4 2"' in svg and "<title>Black &amp; small.</title>" in svg and "data:image/png" in svg
     for name in ("line", "square"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="shows no picture"):
