@@ -88,6 +88,37 @@ def test_unfit_images_are_refused(restored, originals, message):
     assert "\n" not in str(error.value)
 
 
+def test_errors_are_those_of_each_image_and_all_its_colours():
+    originals = torch.zeros(2, 3, 16, 16)
+    restored = originals.clone()
+    restored[0, 0], restored[1, :, 0] = 1, -1
+    assert metrics.squared_errors(restored, originals).tolist() == pytest.approx([0.25 / 3, 0.25 / 16])
+
+
+def test_ssim_of_faint_images_is_on_the_scale_of_all_images():
+    from skimage.metrics import structural_similarity
+
+    generator = torch.Generator().manual_seed(0)
+    originals, restored = (0.1 * torch.rand(2, 1, 32, 32, generator=generator) for _ in range(2))
+    expected = [structural_similarity(a[0].numpy() / 2 + 0.5, b[0].numpy() / 2 + 0.5, data_range=1, gaussian_weights=True,
+                                      use_sample_covariance=False) for a, b in zip(originals, restored)]
+    assert metrics.similarities(restored, originals).tolist() == pytest.approx(expected, abs=1e-4)
+    smallest = torch.zeros(1, 1, 11, 11)
+    assert metrics.ssim(smallest, smallest) == 1
+
+
+@pytest.mark.parametrize(("restored", "originals", "message"), [
+    (torch.zeros(2, 3, 10, 20), torch.zeros(2, 3, 10, 20), "SSIM needs images of at least 11 x 11 pixels, not (10, 20)"),
+    (torch.zeros(2, 3, 20, 10), torch.zeros(2, 3, 20, 10), "SSIM needs images of at least 11 x 11 pixels, not (20, 10)"),
+    (torch.zeros(1, 3, 9, 9), torch.zeros(1, 1, 9, 9), "images are torch.float32 (1, 3, 9, 9) and torch.float32 (1, 1, 9, 9): "
+     "give floats (B, C, H, W) twice, data.to_float(pixels)"),
+])
+def test_what_cannot_be_compared_is_named(restored, originals, message):
+    with pytest.raises(ValueError) as raised:
+        metrics.similarities(restored, originals)
+    assert str(raised.value) == message
+
+
 def test_bootstrap_covers_the_mean_and_shrinks_with_more_images():
     values = torch.randn(400, generator=torch.Generator().manual_seed(0)) + 3
     low, high = metrics.bootstrap(values)

@@ -408,3 +408,69 @@ def test_two_writers_of_one_file_leave_it_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", second_one_comes_between)
     files.replace(tmp_path / "file", lambda file: file.write(b"first"))
     assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file"]
+
+
+ENDED = "the weights.safetensors that the end of a training writes"
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (None, "there are no weights at {}: check the path, or train and export them first"),
+    ("folder", f"{{}} is a folder, not weights: give {ENDED}"),
+    ("run", "{0} is a folder, not weights: give {0}/weights.safetensors"),
+    (b"PK\3\4 and more", f"{{}} is a checkpoint, not weights: give {ENDED}"),
+    (b"version https://git-lfs.github.com/spec/v1", "{} is a git-LFS pointer, not weights: fetch them, git lfs pull"),
+    (b"version https://git-lfX", "{} is damaged or was not written by export_weights: fetch or export it again"),
+    (b"", "{} is damaged or was not written by export_weights: fetch or export it again"),
+])
+def test_what_is_given_in_place_of_weights_is_named(tmp_path, content, message):
+    path = tmp_path / "given"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        path.mkdir()
+    if content == "run":
+        (path / "weights.safetensors").touch()
+    with pytest.raises((FileNotFoundError, CheckpointError)) as raised:
+        load_weights(path)
+    assert str(raised.value) == message.format(path)
+
+
+def test_a_forged_or_renamed_checkpoint_is_named_with_its_reason(tmp_path):
+    renamed = save(tmp_path, 3, tiny(3)).rename(tmp_path / "step-00000004.pt")
+    with pytest.raises(CheckpointError) as raised:
+        newest(tmp_path)
+    assert str(raised.value) == (f"{renamed} is undamaged but cannot be loaded (ValueError): "
+                                 "mind memory and torch's version, or move it away")
+    assert "renamed" in str(raised.value.__cause__)
+
+
+def test_the_checksum_depends_on_values_and_not_on_the_order_of_metadata(tmp_path):
+    tensors = {"b": torch.ones(2), "a": torch.zeros(3)}
+    sums = set()
+    for name, metadata in (("one", {"x": 1, "y": 2}), ("two", {"y": 2, "x": 1})):
+        export_weights(tmp_path / name, tensors, metadata)
+        sums.add(load_weights(tmp_path / name)[1]["checksum"])
+    assert len(sums) == 1
+    export_weights(tmp_path / "three", tensors | {"a": torch.ones(3)}, {"x": 1, "y": 2})
+    assert load_weights(tmp_path / "three")[1]["checksum"] not in sums
+
+
+def test_exported_weights_are_copies_on_the_cpu_and_old_names_are_read(tmp_path):
+    network = torch.nn.Linear(2, 2)
+    export_weights(tmp_path / "w", network.state_dict(), {"recipe": {"sampler_states": 0.25}}, keep=("bias",))
+    tensors, metadata = load_weights(tmp_path / "w")
+    assert metadata["recipe"] == {"rollout": 0.25}
+    assert torch.equal(tensors["bias"], network.bias) and tensors["weight"].device.type == "cpu"
+    with pytest.raises(ValueError) as raised:
+        export_weights(tmp_path / "w", {"a": torch.tensor([1e9])}, {})
+    assert str(raised.value) == ("a holds values that are not finite as torch.float16: "
+                                 "mend the network, or name it in keep=(...)")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(CheckpointError) as raised:
+        export_weights(tmp_path / "gone" / "w", {"a": torch.ones(1)}, {})
+    assert str(tmp_path / "gone") in str(raised.value) and files.MEND in str(raised.value)
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="file"):
+        save(tmp_path / "file", 1, tiny(1))
