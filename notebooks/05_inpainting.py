@@ -3,8 +3,7 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 5 · Inpainting: what does a network do with holes it never saw?
-# A student's project trained a network on one hole and tested it on others. Its restored images scored *worse* than the images with the hole. Our
-# project began with that puzzle. Here you find out why.
+# A student's project trained a network on one hole and tested it on others. Its restored images scored *worse* than those with the hole. Why?
 # ```text
 #  trained on one hole      trained on holes of all widths t = 1, ..., T, anywhere     a wider hole than any in training:
 #   █ █ █ █ █ █ █            █ █ █ █ █ █ █    █ █ █ █ █ █ █    · · · · █ █ █           · · · · · · ·
@@ -12,8 +11,7 @@
 # ```
 # When you have finished, you will be able to
 # - describe a mask by its width and its centre, and say which masks a network was trained for,
-# - show what happens outside that range, and why nothing warns you,
-# - explain why Algorithm 2 closes a hole ring by ring,
+# - show what happens outside that range, and explain why Algorithm 2 closes a hole ring by ring,
 # - choose training masks that do not spoil an image, and fill a hole of any shape.
 #
 # You need notebook 03 first. Running takes about five minutes on a CPU, reading about fifteen.
@@ -60,8 +58,7 @@ UNCHECKED = settings.smoke or WEIGHTS == "mine"  # the numbers in "What you saw"
 #
 # Erased means middle grey, the value 0. For example, the mask of $s = 1$ is one dot. Two pixels from its centre it lets through
 # $1 - e^{-4 / 2.42} = 81\,\%$ of a pixel. So **the severity is the width**. Our networks were trained with severities $t = 1, \dots, T$ and
-# $T = 50$. (The sampler's severity is called $s$.) The centres lay anywhere on the image. The formula does not stop at 50, and `masks` below goes
-# on to 100.
+# $T = 50$, and centres anywhere on the image. (The sampler's severity is called $s$.) The formula goes on, and `masks` below ends at 100.
 
 # %%
 import matplotlib.pyplot as plt
@@ -73,9 +70,9 @@ from colddiff_nb.notebook import show
 from colddiff_nb.notebook.model_choice import choose_model
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
+where = WEIGHTS, settings.runs, settings.data, settings.choose("quick", "smoke")
 test = {name: load(dataset, "test", settings.data) for name, dataset in DATA.items()}
-models = {name: choose_model("inpaint", dataset, WEIGHTS, settings.runs, settings.data,
-                             settings.choose("quick", "smoke")) for name, dataset in DATA.items()}
+models = {name: choose_model("inpaint", dataset, *where) for name, dataset in DATA.items()}
 print("weights:", "; ".join(f"{name}: {chosen.label}" for name, chosen in models.items()))
 
 # %% tags=["nbval-check-output"]
@@ -84,7 +81,6 @@ T = trained.T
 masks = make("inpaint", DATA["mnist"], T=2 * T)  # the same formula, twice as far
 assert torch.equal(masks.table[:T + 1], trained.table)
 print(f"ok: up to s = {T} these are exactly the masks of training")
-
 def radius(s):
     return float((masks.table[s] < 0.5).sum()) ** 0.5  # the mask lets half the light through
 print("radius:", ", ".join(f"{radius(s):.1f} pixels (s = {s})" for s in (1, 20, 40, T, 2 * T)))
@@ -158,17 +154,14 @@ for name, curve in curves.items():
     print(f"ok: {name}: at s = {T} the network helps; beyond the training range it errs more")
 
 # %% [markdown]
-# **What you saw.** In the training range a wider hole costs little. Beyond it the error grows faster, but there is no step and no message. A
-# network does not know where its training ended. You have to know it. On colour images Algorithm 1 even does harm: far outside the range its error
-# is larger than that of the hole. It replaces the pixels around the hole by guesses, too. (A caution about these numbers: a soft mask only *dims*
-# most of the pixels that look erased. A network can learn to read them from float32 numbers. Exercise 1 and [our
-# measurements](../results/details.md#what-masks-let-through) show how much that is.)
+# **What you saw.** In the training range a wider hole costs little. Beyond it the error grows faster, without a step or a message: you have to know
+# where the training ended. On colour images Algorithm 1 even does harm: far outside the range its error is larger than that of the hole. It
+# replaces the pixels around the hole by guesses, too. (A caution about these numbers: a soft mask only *dims* most of the pixels that look erased.
+# A network can learn to read them from float32 numbers. Exercise 1 and [our measurements](../results/details.md#what-masks-let-through) show how
+# much that is.)
 # ## 3 · Why does the hole close ring by ring?
-# Put the mask into Algorithm 2, $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. It becomes
-#
-# $$x_{s-1} = x_s + (m_{s-1} - m_s)\,\hat x_0.$$
-#
-# So a step adds the guess times the difference of two neighbouring masks. **Predict.** Which shape is that difference?
+# Put the mask into Algorithm 2, $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. It becomes $x_{s-1} = x_s + (m_{s-1} - m_s)\,\hat x_0$. So a
+# step adds the guess times the difference of two neighbouring masks. **Predict.** Which shape is that difference?
 
 # %%
 x0 = to_float(test["mnist"].pixels[:IMAGES])
@@ -204,9 +197,7 @@ print(f"ok: each of the {T} steps adds its guess times the difference of two nei
 from colddiff_nb.networks import SmallUNet
 train = load(DATA["mnist"], "train", settings.data)
 digits = to_float(train.pixels[:settings.choose(20_000, 1_000)])
-
-def masked(x0, one_mask):
-    """The digits x0 with holes, and their severities t."""
+def masked(x0, one_mask):  # digits with holes, and their severities t
     t, centres = torch.randint(1, T + 1, (len(x0),)), trained.draw_randomness(len(x0), None)
     if one_mask:
         t, centres = torch.full_like(t, T), torch.full_like(centres, 15)
@@ -239,8 +230,7 @@ for s, *centre in TRIALS.values():
         results[name].append(direct(network, D, D(x0, s), s))
 scores = {name: [rmse(batch, x0) for batch in made] for name, made in results.items()}
 one, every = (scores[name][2] / scores["with the hole"][2] for name in taught)
-print(f"What you saw: the RMSE of the narrow hole is multiplied by {one:.1f} by the network of one "
-      f"mask, and by {every:.1f} by that of all masks.")
+print(f"What you saw: RMSE of the narrow hole times {one:.1f} (one mask), {every:.1f} (all masks)")
 assert settings.smoke or one > 1.3 > 0.9 > every
 
 # %%
@@ -252,11 +242,9 @@ pandas.DataFrame(scores, index=list(TRIALS)).round(3)
 
 # %% [markdown]
 # **What you saw.** Trained on one wide mask, a network learns one task: undo *that* mask. There it is even the better one. Under a narrow hole it
-# changes strokes all over the digit. A narrow hole leaves little to win and a whole image to spoil. These are test digits, so it did not overfit to
-# digits. The *degradation* was not covered. So
+# changes strokes all over the digit. A narrow hole leaves little to win and a whole image to spoil. The *degradation* was not covered. So
 # - train with every severity and centre that you will meet, drawn anew for each image,
-# - test on such masks, and outside them on purpose,
-# - print the score of the degraded image beside every result. Else you miss that doing nothing is better.
+# - test on such masks, and outside them on purpose. Print the score of the degraded image, too: doing nothing may be better.
 # ## 5 · A hole of your own
 # The networks know only round holes with soft rims. So each pixel of your hole gets the mask value of a place in the widest round hole: at your rim
 # that of its rim, at your deepest pixel that of its centre. The pixels that you know are put back into every guess, as in RePaint. Change `HOLE` in
@@ -277,9 +265,7 @@ class Own:
     T, masks = T, masks.table[:, far.square().round().long()]  # one (32, 32) for each severity
     def __call__(self, x, s):
         return x * self.masks[s]
-
-def fill(R, x):
-    """Images x with the hole filled in by Algorithm 2; all other pixels stay as they are."""
+def fill(R, x):  # only the pixels of the hole change
     keep_known = lambda x_s, s, start: torch.where(hole, R(x_s, s, start).clamp(-1, 1), x)
     return algorithm2(keep_known, Own(), Own()(x, T)).where(hole, x).clamp(-1, 1)
 
@@ -366,6 +352,6 @@ print(check_writer())
 # - A network that knows one mask spoils images under another. Compare every result with its input.
 #
 # **Next:** `06_why_iterate` finds for *every* degradation which step writes what. `04_metrics` is about SSIM and other scores.
-# **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392), on inpainting. Lugmayr et al.,
+# **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392). Lugmayr et al.,
 # [*RePaint*](https://arxiv.org/abs/2201.09865): known pixels go back in at each step. Kawar et al., [*DDRM*](https://arxiv.org/abs/2201.11793): any
 # known hole, one network.
