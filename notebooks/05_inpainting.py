@@ -1,9 +1,8 @@
-
-
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 5 · Inpainting: what does a network do with holes it never saw?
 # A student's project trained a network on one hole and tested it on others. Its restored images scored *worse* than those with the hole. Why?
+# You need notebook 03. Running takes about five minutes on a CPU, reading about fifteen.
 # ```text
 #  trained on one hole      trained on holes of all widths t = 1, ..., T, anywhere     a wider hole than any in training:
 #   █ █ █ █ █ █ █            █ █ █ █ █ █ █    █ █ █ █ █ █ █    · · · · █ █ █           · · · · · · ·
@@ -13,8 +12,6 @@
 # - describe a mask by its width and its centre, and say which masks a network was trained for,
 # - show what happens outside that range, and explain why Algorithm 2 closes a hole ring by ring,
 # - choose training masks that do not spoil an image, and fill a hole of any shape.
-#
-# You need notebook 03 first. Running takes about five minutes on a CPU, reading about fifteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -76,8 +73,7 @@ models = {name: choose_model("inpaint", dataset, *where) for name, dataset in DA
 print("weights:", "; ".join(f"{name}: {chosen.label}" for name, chosen in models.items()))
 
 # %% tags=["nbval-check-output"]
-trained = models["mnist"].degrade  # the masks of training
-T = trained.T
+trained, T = models["mnist"].degrade, models["mnist"].degrade.T  # the masks of training
 masks = make("inpaint", DATA["mnist"], T=2 * T)  # the same formula, twice as far
 assert torch.equal(masks.table[:T + 1], trained.table)
 print(f"ok: up to s = {T} these are exactly the masks of training")
@@ -190,7 +186,6 @@ print(f"ok: each of the {T} steps adds its guess times the difference of two nei
 # In that student's files, digits with a hole have an SSIM of 0.916 and restored ones 0.592 (higher is better; [all its
 # numbers](../results/details.md#the-course-reports-own-rows)). We repeat the mistake on a small scale. One small network is trained twice, on
 # equally many digits. The first time all digits have the same mask, the widest, in the middle. The second time masks are drawn for each digit.
-#
 # **Predict.** Which is better under that one mask? And will the first one improve a digit with a *narrow* hole at all?
 
 # %%
