@@ -30,7 +30,7 @@ class Evaluate:
     split: Literal["test", "validation"] = "test"
     measurement_precision: Literal["float32", "8bit"] = "float32"
     T: int | None = None
-    """Start from a lower severity than the network was trained for."""
+    """Start from a lower severity than the network was trained for: deblur, superres and inpaint."""
     size: int | None = None
     """By default that of the weights. Only networks for masks take images of another size."""
     methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = (
@@ -47,12 +47,16 @@ class Evaluate:
     def __call__(self) -> None:
         import pandas  # noqa: F401  (the table needs it: better missed now than after the scoring)
 
+        from colddiff_nb.degradations import TASKS
         from colddiff_nb.metrics import load_inception
         from colddiff_nb.metrics.evaluation import Judges, evaluate, plain, table
         from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
         at_least_1(batch=self.batch, n=self.n)
         network, degrade, metadata = load_model(self.weights)
         check_severity("T", self.T, degrade.T)
+        if self.T is not None and degrade.task not in TASKS:  # where D depends on t / T
+            raise ValueError(f"T = {self.T}: {degrade.task} is another degradation with another T: "
+                             "leave it out")
         degrade = changed(degrade, network, T=self.T, size=self.size)
         images = images_for(metadata, self.weights, self.dataset, self.split, self.data, degrade.size)
         path, here = weights_file(self.weights).resolve(), runtime.device()

@@ -132,6 +132,7 @@ def test_a_plugin_of_ones_own_trains_evaluates_and_restores(tmp_path, monkeypatc
     weights = "runs/smoke-fade-away-mnist5k/weights.safetensors"
     assert f"wrote {weights}\nnext: python -m colddiff_nb evaluate {weights}" in capsys.readouterr().out
     assert main(["evaluate", weights, "--n", "4", *plugin]) == 0
+    assert "T = 2: fade-away is another degradation with another T" in refused(["evaluate", weights, "--T", "2", *plugin], capsys)
     assert main(["restore", "--weights", weights, "--n", "2", *plugin]) == 0
     assert (tmp_path / "mnist5k-fade-away-restored.gif").exists()
 
