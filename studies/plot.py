@@ -30,13 +30,13 @@ def panels(n: int, size: tuple[float, float], **options: Any) -> tuple[Figure, l
 def draw(published: Published, path: Path) -> None:
     """Write the plot; each score is the better one of direct reconstruction and Algorithm 2."""
     rows = cases(published)
-    figure, found = panels(len(METRICS), (10, 0.5 * len(rows) + 1.2), sharey=True)
+    figure, found = panels(len(METRICS), (6.5, 0.75 * len(rows) + 1.2), sharey=True)
     for axes, (metric, (title, _)) in zip(found, METRICS.items()):
         for step, (who, style) in enumerate(STYLES.items()):  # a little below each other: equal scores differ
-            scored = [(score, height + 0.2 * (step - 1)) for height, (pair, variant, _) in enumerate(rows)
+            scored = [(score, height + 0.22 * step - 0.08) for height, (pair, variant, _) in enumerate(rows)
                       if (score := best(published, pair, variant, metric, who)) is not None]
             axes.plot(*zip(*scored), "o", markersize=8, label=who, **style)
-        axes.set_title(title, fontsize=12)
+        axes.set_title(title.replace(" (", "\n(").replace(" is", ":"), fontsize=14)
         axes.grid(visible=False, axis="y")
         for height in range(len(rows)):
             axes.axhline(height + 0.5, color="#e0e0e0", linewidth=1)
@@ -45,12 +45,17 @@ def draw(published: Published, path: Path) -> None:
             axes.set_xticks([1, 10, 100], ["1", "10", "100"])
         else:
             axes.set_xlim(0, None if metric == "RMSE" else 1)
+            axes.locator_params(axis="x", nbins=3)
+        axes.minorticks_off()
+        axes.set_facecolor("none")  # names reach over it
         axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0, labelsize=11)
-    found[0].set_yticks(range(len(rows)), [title for _, _, title in rows])
-    found[0].invert_yaxis()
+        axes.tick_params(labelsize=13)
+    for height, (_, _, title) in enumerate(rows):  # above its scores, so that a telephone can show it
+        found[0].text(0, height - 0.26, title, fontsize=13, weight="bold", in_layout=False)
+    found[0].set_yticks([])
+    found[0].set_ylim(len(rows) - 0.5, -0.5)
     figure.legend(*found[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(STYLES),
-                  frameon=False, fontsize=12)
+                  frameon=False, fontsize=13, columnspacing=1, handletextpad=0.2)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
 
