@@ -87,8 +87,7 @@ print("radius:", ", ".join(f"{radius(s):.1f} pixels (s = {s})" for s in (1, 20, 
 
 # %%
 def restorer(name):
-    R = models[name].restore
-    return lambda x_s, s, start: R(x_s, s.clamp(max=T), start.clamp(max=T))
+    return lambda x_s, s, start: models[name].restore(x_s, s.clamp(max=T), start.clamp(max=T))
 PLACES = {"in the middle": (16, 12), "in a corner": (4, 4), "above the image": (-6, 16)}
 WIDTHS = (5, 20, 40, 50, 60, 80, 100)
 digit, columns = to_float(test["mnist"].pixels[:1]), {}
@@ -164,8 +163,7 @@ x0 = to_float(test["mnist"].pixels[:IMAGES])
 D = masks.draw(len(x0), torch.Generator().manual_seed(0))
 x_T = D(x0, T)
 path = algorithm2(restorer("mnist"), D, x_T, T, trajectory=True)
-shown = (x_T - x0).square().flatten(1).sum(1).argmax()  # the image that the hole hurts most
-columns = {}
+shown, columns = (x_T - x0).square().flatten(1).sum(1).argmax(), {}  # what the hole hurts most
 for s in (50, 40, 30, 20, 10, 5, 2):
     state, added = path.x[T - s][shown], (path.x[T - s + 1] - path.x[T - s])[shown]
     columns[f"s = {s}"] = torch.stack([state, added / added.abs().max().clamp(min=1e-12)])

@@ -63,7 +63,7 @@ def handout() -> str:
         parts.append(f"## {source.stem}: {titles[0]}")
         for above, cell in zip(cells, cells[1:]):
             if any(tag.startswith("exercise:") for tag in cell.metadata.get("tags", [])):
-                asked = above.source.split("\n\n")[-1].removeprefix("## Exercises\n")
+                asked = above.source.split("\n\n")[-1].split("## Exercises\n")[-1]
                 parts.append(f"{asked}\n\n```python\n{cell.source}\n```")
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
