@@ -141,7 +141,8 @@ class Restore:
         from colddiff_nb.notebook.pictures import save_gif
         done = restore(asked, model, x)
         task, T = model[1].task, model[1].T
-        title = f"Restored from {HARM.get(task, task)}, severity {done.severity} of {T}"
+        digits = "float32" if done.precision == "float32" else "8 bits"
+        title = f"Restored from {HARM.get(task, task)} in {digits}, severity {done.severity} of {T}"
         start = {"measured" if self.measured else "degraded": done.x_T}
         side = SIDE if len(x) < 3 else SIDE * 3 // 5
         frames = film(given | start, done.ways, title, None if self.measured else x, side)
@@ -149,6 +150,8 @@ class Restore:
         by = self.weights or f"the shipped weights of {model[2]['recipe']['dataset']}"
         print(f"  {title[0].lower()}{title[1:]}, by {by}")
         print(f"  RMSE{' of D(result) and the file' * self.measured}: {said}")
+        if task == "deblur" and done.precision == "float32":
+            print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
         with explained(folder, "choose another folder with --output"):
             make_folder(folder)
             picture, moving = folder / f"{stem}{MARK}.png", folder / f"{stem}{MARK}.gif"

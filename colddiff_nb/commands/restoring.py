@@ -44,6 +44,7 @@ class Restored:
     ways: dict[str, list[Tensor]]
     drawn: DrawnDegradation
     severity: int
+    precision: str  # of x_T
     measured: bool
 
     def scores(self) -> dict[str, float]:
@@ -87,7 +88,8 @@ def restore(asked: Asked, model: Model, images: Tensor) -> Restored:
     T = asked.severity or degrade.T
     drawn = degrade.draw(len(images), torch.Generator().manual_seed(asked.seed))
     own = "8bit" if metadata["recipe"]["measurement_precision"] == "8bit" else "float32"
+    precision = asked.precision or own
     with true_float32():
-        x_T = images if asked.measured else measure(drawn(images, T), asked.precision or own)
+        x_T = images if asked.measured else measure(drawn(images, T), precision)
         ways = {way: SAMPLERS[way](network, drawn, x_T, T, trajectory=True).x for way in asked.methods}
-    return Restored(images, x_T, ways, drawn, T, asked.measured)
+    return Restored(images, x_T, ways, drawn, T, precision, asked.measured)
