@@ -113,11 +113,18 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
 
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, seconds: float = 8) -> Path:
-    """Write an endless GIF that takes `seconds` and rests for two; return its path."""
-    some = np.concatenate([np.asarray(one) for one in frames[::max(1, len(frames) // 6)]])
+    """Write an endless GIF that takes `seconds` and rests for two; return its path.
+
+    Frames smaller than the largest are filled up with white.
+    """
+    width, height = (max(sides) for sides in zip(*(one.size for one in frames)))
+    pages = [Image.new("RGB", (width, height), "white") for _ in frames]
+    for page, one in zip(pages, frames):
+        page.paste(one)
+    some = np.concatenate([np.asarray(one) for one in pages[::max(1, len(pages) // 6)]])
     # One palette for all frames, so that no colour flickers.
     palette = Image.fromarray(some).quantize(method=Image.Quantize.FASTOCTREE)
-    painted = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
+    painted = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in pages]
     pauses = [round(1000 * seconds / len(painted))] * len(painted)
     pauses[-1] += 2000
     painted[0].save(path, save_all=True, append_images=painted[1:], duration=pauses, loop=0)

@@ -10,7 +10,7 @@ from colddiff_nb import degradations
 from colddiff_nb.notebook import figures
 from colddiff_nb.notebook.comparison import compare, describe, readout
 from colddiff_nb.notebook.figures import frame, gif, strip
-from colddiff_nb.notebook.pictures import grid, png
+from colddiff_nb.notebook.pictures import grid, png, save_gif
 from colddiff_nb.sampling import SAMPLERS, Trajectory
 
 
@@ -249,3 +249,12 @@ def test_grid_has_room_for_its_labels():
 def test_grid_refuses_what_is_no_table(columns, rows):
     with pytest.raises(ValueError, match="row labels: give columns of one"):
         grid(columns, rows=rows)
+
+
+def test_frames_of_several_sizes_become_one_film(tmp_path):
+    path = save_gif([Image.new("RGB", size, "navy") for size in ((40, 30), (50, 20))], tmp_path / "film.gif")
+    with Image.open(path) as film:
+        assert film.size == (50, 30) and film.n_frames == 2
+        assert film.convert("RGB").getpixel((45, 5)) == (255, 255, 255)
+        film.seek(1)
+        assert film.convert("RGB").getpixel((5, 25)) == (255, 255, 255) and film.convert("RGB").getpixel((45, 5)) == (0, 0, 128)
