@@ -30,12 +30,10 @@ def points(published: Published, pair: str, variant: str) -> Points:
 def draw(published: Published, path: Path) -> None:
     """Write the figure: a panel for each pair, a line from direct (hollow) to Algorithm 2 for each model."""
     rows = cases(published)
-    figure = Figure(figsize=(9, 2.6 * -(-len(rows) // 2)), layout="constrained")
-    found = figure.subplots(-(-len(rows) // 2), 2).flatten()
-    found[-1].set_axis_off()
-    found[-1].text(0, 0.5, "left: nearer to the originals\ndown: looks more real\n\nhollow: direct\n"
-                   "filled: Algorithm 2\nsquare: best linear estimator", va="center", fontsize=12)
-    for axes, (pair, variant, title) in zip(found, rows):
+    figure = Figure(figsize=(5, 2.2 * len(rows)), layout="constrained")
+    figure.suptitle("left: nearer to the originals, down: looks more real\n"
+                    "hollow: direct, filled: Algorithm 2, square: linear", fontsize=11)
+    for axes, (pair, variant, title) in zip(figure.subplots(len(rows)), rows):
         shown = sorted(points(published, pair, variant).items(), key=lambda one: max(one[1])[1])
         for (whose, _), ends in shown:
             style = {"color": COLOURS[whose], "zorder": 3}
@@ -51,7 +49,7 @@ def draw(published: Published, path: Path) -> None:
         height = -0.1
         for name, ends in shown:  # labels stand beside the panel, each above the one before
             x, y = axes.transAxes.inverted().transform(axes.transData.transform(max(ends)))
-            height = max(y, height + 0.1)
+            height = max(y, height + 0.13)
             axes.annotate(" ".join(name), (x, y), (1.03, height), "axes fraction", va="center",
                           color=COLOURS[name[0]], arrowprops={"arrowstyle": "-", "alpha": 0.4,
                                                               "color": COLOURS[name[0]]})
