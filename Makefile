@@ -40,7 +40,7 @@ badges: .venv/ready
 	$(BIN)/python -m tools.notebooks badges $(REPO)
 
 site: .venv/ready
-	$(BIN)/python site/build.py
+	PYTHONPATH=. $(BIN)/python site/build.py
 
 class: .venv/ready
 	$(BIN)/python -m tools.class

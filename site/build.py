@@ -1,6 +1,6 @@
 """The live page in one folder: graphs of the networks, ONNX Runtime Web, examples, HTML and JavaScript.
 
-    python site/build.py [FOLDER]    write it (default: build/site, which git ignores)
+    PYTHONPATH=. python site/build.py [FOLDER]    write it (default: build/site, which git ignores)
 
 Any web server can serve the folder. Large files are gzipped, for not every server compresses them.
 """
@@ -23,21 +23,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from graphs import graphs
 from PIL import Image
 from torch import Tensor
-
-HOME = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(HOME), str(HOME / "site")]
-from graphs import graphs
 
 from colddiff_nb.data import load, to_float, to_uint8
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.weights import load_pretrained
-from colddiff_nb.weights.pretrained import pretrained_file
 
-PAIRS = [(task, data) for task in TASKS for data in ("mnist", "cifar10")]
-PAGE = ("*.html", "*.css", "*.js", "*.svg", "*.png")
+HOME = Path(__file__).resolve().parent.parent
 FIRST = ("superres", 3)  # the task and the digit painted beforehand
 CROPS = {  # of the photographs inside scikit-image: left, top and side in pixels
     "a cat": ("chelsea.png", 100, 0, 300), "a cup of coffee": ("coffee.png", 110, 20, 380),
@@ -59,21 +54,22 @@ def packed(content: bytes, path: Path) -> dict[str, Any]:
 def write_models(folder: Path) -> None:
     """Write what takes PyTorch: the graphs, pairs.json, which lists them, and examples.json."""
     pairs = []
-    for task, data in PAIRS:
-        network, degradation, _ = load_pretrained(task, data)
-        files = {name: packed(graph.SerializeToString(), folder / f"{task}-{data}-{name}.onnx.gz")
-                 for name, graph in graphs(task, data).items()}
-        pairs.append({
-            "id": f"{task}-{data}", "task": task, "dataset": data, "T": degradation.T,
-            "channels": network.channels, "size": degradation.size, "files": files})
+    for task in TASKS:
+        for data in ("mnist", "cifar10"):
+            name = f"{task}-{data}"
+            network, degradation, _ = load_pretrained(task, data)
+            files = {kind: packed(graph.SerializeToString(), folder / f"{name}-{kind}.onnx.gz")
+                     for kind, graph in graphs(task, data).items()}
+            pairs.append({
+                "id": name, "task": task, "dataset": data, "T": degradation.T,
+                "channels": network.channels, "size": degradation.size, "files": files})
     (folder / "pairs.json").write_text(json.dumps(pairs))
     (folder / "examples.json").write_text(json.dumps(examples()))
 
 
-def coded(pixels: Tensor) -> str:
-    """Return uint8 pixels, or an image in [-1, 1] rounded to them, in base64."""
-    pixels = pixels if pixels.dtype == torch.uint8 else to_uint8(pixels)
-    return base64.b64encode(pixels.numpy().tobytes()).decode()
+def coded(image: Tensor) -> str:
+    """Return an image in [-1, 1] as bytes in base64."""
+    return base64.b64encode(to_uint8(image).numpy().tobytes()).decode()
 
 
 def examples() -> dict[str, Any]:
@@ -82,20 +78,20 @@ def examples() -> dict[str, Any]:
     The digits are the first of each class in the test split of mnist5k. The photographs are not of CIFAR-10.
     """
     test = load("mnist5k", "test")
-    digits = [test.pixels[test.labels == label][:1] for label in range(10)]
-    photographs = {label: photograph(*crop) for label, crop in CROPS.items()}
-    return {"digits": [{"label": label, "pixels": coded(image)} for label, image in enumerate(digits)],
-            "photographs": [{"label": label, "pixels": coded(image)} for label, image in photographs.items()],
-            "first": first(to_float(digits[FIRST[1]]))}
+    digits = [to_float(test.pixels[test.labels == label][:1]) for label in range(10)]
+    return {"digits": [{"label": label, "pixels": coded(digit)} for label, digit in enumerate(digits)],
+            "photographs": [{"label": label, "pixels": coded(photograph(*crop))}
+                            for label, crop in CROPS.items()],
+            "first": first(digits[FIRST[1]])}
 
 
 def photograph(name: str, left: int, top: int, side: int) -> Tensor:
-    """Return a square of a photograph that scikit-image brings along, uint8 (3, 32, 32)."""
+    """Return a square of a photograph that scikit-image brings along: (3, 32, 32)."""
     package = importlib.util.find_spec("skimage")
     path = Path(package.submodule_search_locations[0], "data", name)  # type: ignore[union-attr, index]
     square = (left, top, left + side, top + side)
     crop = Image.open(path).convert("RGB").resize((32, 32), Image.Resampling.BOX, square)
-    return torch.from_numpy(np.array(crop)).permute(2, 0, 1).contiguous()
+    return to_float(torch.from_numpy(np.array(crop)).permute(2, 0, 1))
 
 
 def first(x0: Tensor) -> dict[str, Any]:
@@ -110,12 +106,12 @@ def first(x0: Tensor) -> dict[str, Any]:
 
 
 def models() -> Path:
-    """Return the folder of `write_models`, written again where weights, package or these files changed."""
-    weights = {pretrained_file(*pair, precision)
-               for pair in PAIRS for precision in ("float32", "8bit")}
-    sources = {*weights, *(HOME / "site").glob("*.py"), *(HOME / "colddiff_nb").rglob("*.py")}
-    content = b"".join(path.read_bytes() for path in sorted(sources))
-    folder = HOME / "build" / "models" / hashlib.sha256(torch.__version__.encode() + content).hexdigest()[:16]
+    """Return the folder of `write_models`, written again where torch, the package or these files changed."""
+    digest = hashlib.sha256(torch.__version__.encode())
+    package = HOME / "colddiff_nb"
+    for path in sorted([*HOME.glob("site/*.py"), *package.rglob("*.py"), *package.rglob("*.safetensors")]):
+        digest.update(path.read_bytes())
+    folder = HOME / "build" / "models" / digest.hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=HOME / "build") as making:
@@ -147,9 +143,9 @@ def archive() -> Path:
 
 def obstacle() -> str | None:
     """Say what is missing here to make the page, if anything is."""
+    major, minor = OLDEST_TORCH
     if tuple(map(int, torch.__version__.split(".")[:2])) < OLDEST_TORCH:
-        oldest = ".".join(map(str, OLDEST_TORCH))
-        return f"this is torch {torch.__version__}, and {oldest} is the first that exports"
+        return f"this is torch {torch.__version__}, and {major}.{minor} is the first that exports"
     try:
         archive()
     except OSError as error:
@@ -172,17 +168,13 @@ def write_runtime(folder: Path) -> None:
 def build(folder: Path) -> None:
     """Write the whole site, where `obstacle` says None. What the folder held before goes."""
     made = models()
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(HOME / "site", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(made, folder / "models")
     (folder / "runtime").mkdir()
     write_runtime(folder / "runtime")
-    shutil.copytree(made, folder / "models")
-    for pattern in PAGE:
-        for path in (HOME / "site").glob(pattern):
-            shutil.copy(path, folder)
-    page = folder / "index.html"
-    page.write_text(page.read_text().replace("{{notebook}}", notebook(folder)))
+    page = (folder / "index.html").read_text()
+    (folder / "index.html").write_text(page.replace("{{notebook}}", notebook(folder)))
 
 
 def notebook(folder: Path) -> str:

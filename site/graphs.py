@@ -1,7 +1,4 @@
-"""The shipped networks and their degradations as ONNX graphs, exported from the PyTorch modules.
-
-So nothing of a network, its preconditioner or a degradation is written a second time in JavaScript.
-"""
+"""The shipped networks and their degradations as ONNX graphs: nothing is written again in JavaScript."""
 from __future__ import annotations
 
 import numpy as np
@@ -51,15 +48,14 @@ def graphs(task: str, data: str) -> dict[str, onnx.ModelProto]:
     restore-8bit: the same, for the pairs that have a model of their own for 8 bits.
     """
     network, degradation, _ = load_pretrained(task, data)
-    x, one = torch.zeros(1, network.channels, degradation.size, degradation.size), torch.ones(1)
-    inputs = {"x0": x.double(), "t": one, "centre": torch.ones(1, 2)}
-    made = {"degrade": _export(Degrade(degradation), inputs, ["x_t", "measured"])}
-
-    inputs = {"x_s": x, "s": one, "start": one.clone()}  # one tensor given twice would become one input
-    made["restore"] = _export(Restore(network), inputs, ["x0_hat"])
+    x = torch.zeros(1, network.channels, degradation.size, degradation.size)
+    state = {"x0": x.double(), "t": torch.ones(1), "centre": torch.ones(1, 2)}
+    guess = {"x_s": x, "s": torch.ones(1), "start": torch.ones(1)}
+    networks = {"restore": network}
     if pretrained_file(task, data, "8bit") != pretrained_file(task, data):
-        made["restore-8bit"] = _export(Restore(load_pretrained(task, data, "8bit")[0]), inputs, ["x0_hat"])
-    return made
+        networks["restore-8bit"] = load_pretrained(task, data, "8bit")[0]
+    made = {"degrade": _export(Degrade(degradation), state, ["x_t", "measured"])}
+    return made | {name: _export(Restore(one), guess, ["x0_hat"]) for name, one in networks.items()}
 
 
 def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:

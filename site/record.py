@@ -7,28 +7,22 @@ from __future__ import annotations
 import io
 import math
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 
 HOME = Path(__file__).resolve().parent.parent
+SITE = HOME / "build" / "site"
 CHROMIUM = "/usr/bin/chromium"
 WIDTH, HEIGHT, COLOURS = 1200, 625, 128
 ANGLES = map(math.radians, range(-120, 141, 20))
 BELLY = [(.46 + .22 * math.cos(angle), .64 + .21 * math.sin(angle)) for angle in ANGLES]
 FIVE = [(.68, .15), (.58, .15), (.47, .15), (.36, .15), (.345, .3), (.33, .45), *BELLY]
 Frame = tuple[Image.Image, int]  # and how many milliseconds it stays
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_) -> None:
-        """Say nothing."""
 
 
 def shot(page: Page, milliseconds: int) -> Frame:
@@ -76,26 +70,25 @@ def film(page: Page) -> Iterator[Frame]:
     yield from restore(page, 20, [*range(2, 21, 2)])
 
 
+def serve(route: Route) -> None:
+    """Answer what the page asks for from the folder of the site."""
+    route.fulfill(path=SITE / (urlsplit(route.request.url).path.strip("/") or "index.html"))
+
+
 def main() -> str | None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "results" / "pictures" / "live.gif"
-    folder = HOME / "build" / "site"
-    if not folder.exists():
-        return f"there is no {folder.relative_to(HOME)}: make site"
-    handler = partial(Quiet, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as p:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    if not SITE.exists():
+        return f"there is no {SITE.relative_to(HOME)}: make site"
+    with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        page.goto(f"http://127.0.0.1:{server.server_port}/")
-        frames = list(film(page))
-        browser.close()
-        server.shutdown()
-    pictures, durations = zip(*frames)
+        page.route("**/*", serve)
+        page.goto("http://localhost/")
+        pictures, durations = zip(*film(page))
     palette = Image.fromarray(np.concatenate(pictures)).quantize(COLOURS)
     small = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    small[0].save(path, save_all=True, append_images=small[1:], duration=list(durations), loop=0,
-                  optimize=True)
-    print(f"{path}: {len(frames)} frames, {path.stat().st_size / 1e6:.2f} MB")
+    small[0].save(path, save_all=True, append_images=small[1:], duration=durations, loop=0, optimize=True)
+    print(f"{path}: {len(small)} frames, {path.stat().st_size / 1e6:.2f} MB")
     return None
 
 

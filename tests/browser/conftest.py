@@ -1,7 +1,6 @@
 """A browser, and the live page that it opens: built once, served on this machine."""
 from __future__ import annotations
 
-import importlib.util
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-HOME = Path(__file__).resolve().parents[2]
+import build
+
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -34,9 +34,6 @@ def browser():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The address of the live page; skips where it cannot be made."""
-    specification = importlib.util.spec_from_file_location("site_build", HOME / "site" / "build.py")
-    build = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(build)
     if reason := build.obstacle():
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("site")

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import importlib.util
 import json
 import re
 import sys
@@ -15,14 +14,12 @@ import torch
 import yaml
 from torch import Tensor
 
+import build as site
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, measure
 from colddiff_nb.weights import load_pretrained
 
 HOME = Path(__file__).resolve().parents[2]
-specification = importlib.util.spec_from_file_location("site_build", HOME / "site" / "build.py")
-site = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(site)
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 pairs = pytest.mark.parametrize("data", OFFLINE)
 tasks = pytest.mark.parametrize("task", TASKS)
