@@ -40,8 +40,7 @@ def student(source: Path) -> NotebookNode:
     solutions = named(notebook, "solution").values()
     notebook.cells = [cell for cell in notebook.cells if cell not in solutions]
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = FOLDED.sub(lambda found: f"**{found[1]}**\n\nYour answer:", cell.source)
+        cell.source = FOLDED.sub(r"**\1**\n\nYour answer:", cell.source)
     return notebook
 
 
@@ -49,8 +48,7 @@ def teacher(source: Path) -> NotebookNode:
     """The executed notebook, nothing folded."""
     notebook = nbformat.read(source.with_suffix(".ipynb"), 4)
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = cell.source.replace("<details>", "<details open>")
+        cell.source = cell.source.replace("<details>", "<details open>")
     return notebook
 
 
@@ -58,13 +56,13 @@ def handout() -> str:
     """Each notebook's title, with what its exercises ask for."""
     parts = [HANDOUT]
     for source in sources():
-        cells = inputs(source).cells
-        titles = re.findall(r"^# (.*)$", cells[0].source, re.MULTILINE)
-        parts.append(f"## {source.stem}: {titles[0]}")
-        for above, cell in zip(cells, cells[1:]):
-            if any(tag.startswith("exercise:") for tag in cell.metadata.get("tags", [])):
-                asked = above.source.split("\n\n")[-1].split("## Exercises\n")[-1]
-                parts.append(f"{asked}\n\n```python\n{cell.source}\n```")
+        notebook = inputs(source)
+        title = re.findall(r"^# (.*)$", notebook.cells[0].source, re.MULTILINE)[0]
+        parts.append(f"## {source.stem}: {title}")
+        for cell in named(notebook, "exercise").values():
+            above = notebook.cells[notebook.cells.index(cell) - 1].source
+            asked = above.split("\n\n")[-1].split("## Exercises\n")[-1]
+            parts.append(f"{asked}\n\n```python\n{cell.source}\n```")
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -75,13 +73,13 @@ def main() -> None:
         for source in sources():
             (folder / edition.__name__ / f"{source.stem}.ipynb").write_text(text(edition(source)))
     (folder / "handout.md").write_text(handout())
-    page = "the live page is not made yet: make site, then this again"
-    if LIVE_PAGE.exists():
-        shutil.copytree(LIVE_PAGE, folder / "site", dirs_exist_ok=True)
-        page = f"the live page: python -m http.server --directory {folder / 'site'}"
     print(f"{folder}: student and teacher edition of {len(sources())} notebooks, handout.md. Score what is "
           f"handed in: {SCORE}")
-    print(page)
+    if LIVE_PAGE.exists():
+        shutil.copytree(LIVE_PAGE, folder / "site", dirs_exist_ok=True)
+        print(f"the live page: python -m http.server --directory {folder / 'site'}")
+    else:
+        print("the live page is not made yet: make site, then this again")
 
 
 if __name__ == "__main__":
