@@ -15,7 +15,7 @@
 # - calculate what a training costs, before you start it.
 #
 # ($T$ is the largest severity, $t$ a severity in training. The severity $s$ of a sampler does not occur here.) Running takes four minutes on
-# two CPU cores, reading about ten. You need notebook 00.
+# two CPU cores, reading about twelve. You need notebook 00.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it

@@ -16,7 +16,7 @@
 # - say why the lowest RMSE belongs to a blurry image, and the lowest FID to a sharp one that may be wrong,
 # - find out whether two published numbers may be compared.
 #
-# ($T$ is the largest severity. $t$ in training and $s$ in sampling do not occur.) Running takes two minutes on a CPU, reading ten.
+# ($T$ is the largest severity. $t$ and $s$ do not occur.) You need notebook 03. Running takes two minutes on a CPU, reading about thirteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it

@@ -10,7 +10,7 @@
 # - explain when a little noise helps, and why it needs float32.
 #
 # ($T$ is the largest severity. $t$ is a severity in training. $s$ is the severity where the sampler stands.) You need notebook 03, and
-# what mean and covariance are. Running takes three minutes on a CPU, reading about fifteen.
+# what mean and covariance are. Running takes three minutes on a CPU, reading about twelve.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
