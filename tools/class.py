@@ -19,9 +19,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from tools.notebooks import inputs, named, sources, text
+from tools.notebooks import HOME, inputs, named, sources, text
 
-HOME = Path(__file__).resolve().parent.parent
 LIVE_PAGE = HOME / "build" / "site"
 FOLDED = re.compile(r"<details><summary>(.*?)</summary>.*?</details>", re.DOTALL)
 SCORE = "HANDED_IN=FOLDER .venv/bin/pytest tools/score.py"

@@ -21,9 +21,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.notebooks import ADDRESS, inputs, sources, text
+from tools.notebooks import ADDRESS, HOME, inputs, sources, tagged, text
 
-HOME = Path(__file__).resolve().parent.parent
 REPLICA = HOME / "build" / "colab"
 PIP = "pip==24.1.2"
 PACKAGES = [
@@ -85,14 +84,10 @@ def build_replica(torch: str) -> None:
     ready.write_text(wanted)
 
 
-def is_setup(cell: NotebookNode) -> bool:
-    return "setup" in cell.metadata.get("tags", [])
-
-
 def alone(name: str, project: Path) -> NotebookNode:
     """A notebook of the project, whose setup cell clones the project from its folder."""
     notebook = inputs(project / "notebooks" / f"{name}.py")
-    for cell in filter(is_setup, notebook.cells):
+    for cell in tagged(notebook, "setup"):
         cell.source = ADDRESS.sub(rf'\1"file://{project}"', cell.source)
     return notebook
 
@@ -136,7 +131,7 @@ def main() -> str | None:
     runs = [(source.stem, alone(source.stem, project), behind) for source in chosen]
     if not names:
         setup = alone("03_sampling", project)
-        setup.cells = list(filter(is_setup, setup.cells))
+        setup.cells = tagged(setup, "setup")
         runs.append(("03_sampling on a TPU", setup, tpu))
 
     failed = []

@@ -17,9 +17,8 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from tools.notebooks import execute, inputs, named, sources
+from tools.notebooks import HOME, execute, inputs, named, sources
 
-HOME = Path(__file__).resolve().parent.parent
 LICENCE = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0"
 BOTH = """from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("png", "svg", dpi=200)"""

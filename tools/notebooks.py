@@ -76,6 +76,10 @@ def differing(source: Path) -> bool:
     return not built.exists() or text(nbformat.read(built, 4)) != text(with_outputs(source))
 
 
+def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
 def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
     """The cells tagged kind:NAME, by name."""
     tags = ((tag, cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
@@ -114,8 +118,7 @@ def build(source: Path) -> None:
     """Write NN_name.ipynb; print its size, time and weights. Raises ValueError where it is too large."""
     start = time.perf_counter()
     notebook = execute(inputs(source))
-    silent = [cell.id for cell in notebook.cells
-              if "nbval-check-output" in cell.metadata.get("tags", []) and not cell.outputs]
+    silent = [cell.id for cell in tagged(notebook, "nbval-check-output") if not cell.outputs]
     if silent:  # it happens on a busy machine
         raise ValueError(f"{source.stem}: the output of {', '.join(silent)} was lost: build it again")
     content = text(notebook)

@@ -21,9 +21,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from colddiff_nb.data.finder import count_and_names, find_files
-from tools.notebooks import execute, inputs, named, printed, sources
+from tools.notebooks import HOME, execute, inputs, named, printed, sources
 
-HOME = Path(__file__).resolve().parent.parent
 LONGEST = 300  # seconds for a cell
 
 

@@ -30,10 +30,6 @@ def read(source: Path) -> NotebookNode:
     return nbformat.read(source.with_suffix(".ipynb"), 4)
 
 
-def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
-
-
 @every
 def test_building_the_inputs_twice_gives_the_same_bytes_and_the_committed_ones(source: Path) -> None:
     assert room.text(room.inputs(source)) == room.text(room.inputs(source))
@@ -88,7 +84,7 @@ def test_every_picture_has_an_alternative_text(source: Path) -> None:
 def test_cells(source: Path) -> None:
     notebook = read(source)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(tagged(notebook, "setup")) == len(tagged(notebook, "parameters")) == 1
+    assert len(room.tagged(notebook, "setup")) == len(room.tagged(notebook, "parameters")) == 1
     lines = [cell.source.splitlines() for cell in room.inputs(source).cells if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])]
     assert max(map(len, lines)) <= 15 and max(len(line) for cell in lines for line in cell) <= 100
     assert len(source.read_text().splitlines()) <= 350
@@ -97,7 +93,7 @@ def test_cells(source: Path) -> None:
 
 
 def test_the_setup_cell_is_the_same_everywhere() -> None:
-    cells = {tagged(room.inputs(source), "setup")[0].source for source in SOURCES if source.stem != "00_start_here"}
+    cells = {room.tagged(room.inputs(source), "setup")[0].source for source in SOURCES if source.stem != "00_start_here"}
     assert len(cells) <= 1
 
 
@@ -112,7 +108,7 @@ def test_start_here_needs_no_package() -> None:
 @every
 def test_stored_facts_hold_on_every_machine(source: Path) -> None:
     """They are compared with those of a smoke-size run, so they hold no pictures, times or paths; at least three of them."""
-    facts = tagged(read(source), "nbval-check-output")
+    facts = room.tagged(read(source), "nbval-check-output")
     assert len(facts) >= 3
     for cell in facts:
         assert cell.outputs and all(output.output_type == "stream" for output in cell.outputs), cell.source
@@ -150,7 +146,7 @@ def test_stored_facts_and_exercises(source: Path, monkeypatch: pytest.MonkeyPatc
     begins = {"stub": "todo", "wrong": "not yet", "right": "ok:"}
     judged = [(kind, room.printed(cell), answer) for kind, answer, cell in verdicts]
     assert not [verdict for verdict in judged if not verdict[1].startswith(begins[verdict[0]])]
-    facts, stored = ([room.printed(cell) for cell in tagged(one, "nbval-check-output")] for one in (notebook, read(source)))
+    facts, stored = ([room.printed(cell) for cell in room.tagged(one, "nbval-check-output")] for one in (notebook, read(source)))
     assert facts == stored
 
 
