@@ -243,14 +243,16 @@ def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source.write_text('# %% [markdown]\n# <!-- badge --><!-- /badge -->\n# # Title\n# Draw: <!-- live -->the live page (`make site`)<!-- /live -->.\n\n'
                       '# %% tags=["setup"]\nADDRESS, VERSION = "", "v1"\n')
     readme.write_text("before\n<!-- badges -->\nx\n<!-- /badges -->\nafter\n")
-    source.with_suffix(".ipynb").write_text(room.text(room.inputs(source)))
+    built = room.inputs(source)
+    built.cells[1].outputs = [nbformat.v4.new_output("stream", text="shown before")]
+    source.with_suffix(".ipynb").write_text(room.text(built))
     bare = source.read_text()
     room.badges("someone/colddiff")
     target = "https://colab.research.google.com/github/someone/colddiff/blob/main/notebooks/07_copy.ipynb"
     assert target in source.read_text() and target in source.with_suffix(".ipynb").read_text() and target in readme.read_text()
     assert 'ADDRESS, VERSION = "https://github.com/someone/colddiff", "v1"' in source.read_text()
     assert "Draw: <!-- live -->[the live page](https://someone.github.io/colddiff/)<!-- /live -->." in source.read_text()
-    assert not room.differing(source)
+    assert not room.differing(source) and room.printed(read(source).cells[1]) == "shown before"
     room.badges("")
     assert source.read_text() == bare
     assert readme.read_text() == f"before\n<!-- badges -->\n{room.UPLOAD}\n<!-- /badges -->\nafter\n"
