@@ -119,6 +119,15 @@ def test_what_cannot_be_compared_is_named(restored, originals, message):
     assert str(raised.value) == message
 
 
+def test_contributions_to_the_gain_are_its_slopes():
+    before, after = torch.tensor([4.0, 1.0, 7.0]).double(), torch.tensor([1.0, 0.5, 0.25]).double()
+    weights = torch.full((3,), 1 / 3, dtype=torch.float64, requires_grad=True)
+    gain = ((weights * before).sum() / (weights * after).sum()).sqrt()
+    gain.backward()
+    found = metrics.gain_contributions(before, after)
+    assert torch.allclose(found, gain.detach() + weights.grad) and found.mean().item() == pytest.approx(gain.item())
+
+
 def test_bootstrap_covers_the_mean_and_shrinks_with_more_images():
     values = torch.randn(400, generator=torch.Generator().manual_seed(0)) + 3
     low, high = metrics.bootstrap(values)
