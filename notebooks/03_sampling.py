@@ -5,10 +5,10 @@
 # damaged image and returns its guess $\hat x_0$ of the clean one. There are three ways to use it on a measurement $x_T = D(x_0, T)$:
 #
 # ```text
-# direct        x_T ──R──► guess = result
-# Algorithm 1   x_T ──R──► guess ──D──► x_{T-1} ──R──► guess ──D──► ... ──► x_0      forgets the state
-# Algorithm 2   x_T ──R──► guess ──┐
-#                 └────────────────┴─ correct ─► x_{T-1} ──R──► ... ──► x_0         keeps the state
+# direct       x_T ─R─► guess = result
+# Algorithm 1  x_T ─R─► guess ─D─► x_{T-1} ─R─► ... ─► x_0   forgets the state
+# Algorithm 2  x_T ─R─► guess ─┐
+#               └──────────────┴─ correct ─► x_{T-1} ─R─► ... ─► x_0  keeps the state
 # ```
 # | way | rule | calls of R |
 # |---|---|---|
@@ -22,8 +22,8 @@
 # - check whether a restoration agrees with its measurement, without knowing the truth,
 # - say which way has the lowest error, and why that is not the whole story.
 #
-# You need notebook 00. Running takes three minutes on a CPU, reading about fifteen. You can also play with this in a browser:
-# <!-- live -->the live page (`make site`)<!-- /live -->.
+# You need notebook 00. Running takes three minutes on a CPU, reading about fifteen. You can also play with this in a
+# browser: <!-- live -->the live page (`make site`)<!-- /live -->.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it

@@ -6,6 +6,7 @@ import pytest
 from command_line import refused
 
 from colddiff_nb.__main__ import main
+from colddiff_nb.commands.common import PROGRAM
 from colddiff_nb.degradations.tasks import BUILT_IN
 from colddiff_nb.weights.pretrained import SHIPPED
 
@@ -30,7 +31,7 @@ def test_evaluate_then_table(run, capsys):
     printed = capsys.readouterr().out
     assert "superres on mnist5k, T = 3, from float32, 20 images\n" in printed and "algorithm2" in printed
     assert "superres mnist5k, direct from float32: RMSE" in printed and "not run" not in printed
-    assert f"wrote {run / 'metrics.json'}\nnext: python -m colddiff_nb restore --weights {run}" in printed
+    assert f"wrote {run / 'metrics.json'}\nnext: {PROGRAM} restore --weights {run}" in printed
     assert max(map(len, printed[printed.index("superres on mnist5k, T"):printed.index("wrote")].splitlines())) <= 80
     cells = json.loads((run / "metrics.json").read_text())["cells"]
     assert [cell["method"] for cell in cells] == ["degraded", "direct", "algorithm1", "algorithm2"] and all(cell["n"] == 20 for cell in cells)

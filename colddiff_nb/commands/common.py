@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,22 @@ if TYPE_CHECKING:
     from colddiff_nb.degradations.contract import Degradation
 
 
-PROGRAM = "python -m colddiff_nb"
+def _program() -> str:
+    """How this command line is called from here."""
+    python = Path(sys.executable)
+    if Path(sys.argv[0]).stem == "colddiff":
+        return "colddiff"
+    inside = python.is_relative_to(Path.cwd())
+    return f"{python.relative_to(Path.cwd()) if inside else 'python'} -m colddiff_nb"
+
+
+PROGRAM = _program()
+
+
+def what_is_next(*words: str | Path, **options: str | Path | None) -> str:
+    """Return a line with a command that can be copied, with those of the options that are not None."""
+    given = [word for name, value in options.items() if value for word in (f"--{name}", value)]
+    return f"next: {PROGRAM} {shlex.join(map(str, [*words, *given]))}"
 
 
 def say(*lines: str) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import tyro
 
+from colddiff_nb.commands.common import PROGRAM
 from colddiff_nb.commands.restore import Restore
 from colddiff_nb.commands.score import Evaluate, Table
 from colddiff_nb.commands.train import Demo, Export, Report, Train
 
-ABOUT = "Cold diffusion without a notebook. Start with: python -m colddiff_nb restore"
+ABOUT = f"Cold diffusion without a notebook. Start with: {PROGRAM} restore"
 KINDS = {"INT INT": "two whole numbers", "INT": "a whole number", "FLOAT": "a number", "PATH": "a path"}
 WORDS = {  # what tyro says, and what is plainer
     r"Error parsing \w+: (?=\w)": "",
@@ -45,7 +46,7 @@ def parse(arguments: Sequence[str]) -> Callable[[], None]:
         with redirect_stderr(said):
             return tyro.cli(
                 Restore | Train | Evaluate | Table | Export | Demo | Report,
-                args=arguments, prog="python -m colddiff_nb", description=ABOUT,
+                args=arguments, prog=PROGRAM, description=ABOUT,
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes,
                         tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff))
     except SystemExit as ended:

@@ -87,9 +87,10 @@ def find_pictures(given: Sequence[Path]) -> list[Path]:
         if not path.expanduser().is_dir():
             found.append(path)
             continue
-        images, _ = find_files(path.expanduser(), endings())
+        images = [image for image in find_files(path.expanduser(), endings())[0]
+                  if not image.stem.endswith(MARK)]
         if not images:
-            raise ValueError(f"{str(path)!r} holds no image: "
+            raise ValueError(f"{str(path)!r} holds no image to restore: "
                              "put PNG, JPEG, GIF, BMP, TIFF or WebP files there")
-        found += [image for image in images if not image.stem.endswith(MARK)]
+        found += images
     return found

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from colddiff_nb.commands.common import PROGRAM, at_least_1, changed, check_severity, images_for
+from colddiff_nb.commands.common import at_least_1, changed, check_severity, images_for, what_is_next
 from colddiff_nb.storage import runtime
 
 Method = Literal["degraded", "direct", "algorithm1", "algorithm2"]
@@ -71,8 +71,9 @@ class Evaluate:
         scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder,
                           methods=self.methods, n=self.n, batch=self.batch, judges=judges,
                           measurement_precision=self.measurement_precision)
-        print(f"\n{plain(table(scored))}\n\nwrote {folder / 'metrics.json'}\n"
-              f"next: {PROGRAM} restore --weights {self.weights}")
+        print(f"\n{plain(table(scored))}\n\nwrote {folder / 'metrics.json'}")
+        print(what_is_next("restore", weights=self.weights, dataset=self.dataset, data=self.data,
+                           plugin=self.plugin))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from colddiff_nb.commands.common import PROGRAM, at_least_1, say
+from colddiff_nb.commands.common import at_least_1, say, what_is_next
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.checkpoint import export_weights, newest
 from colddiff_nb.storage.files import explained, usable
@@ -64,11 +64,11 @@ class Train:
               until=self.until, tracker=self.tracker, on_evaluate=validation_scores(chosen, self.data))
         if self.until is not None and self.until < steps:
             say(f"stopped before its {steps:,} steps, by --until {self.until}",
-                "next: the same command without --until goes on, or make weights of now:",
-                f"  {PROGRAM} export {folder}")
+                "the same command without --until goes on, or make weights of now:",
+                what_is_next("export", folder))
         else:
             say(f"wrote {folder / 'weights.safetensors'}",
-                f"next: {PROGRAM} evaluate {folder / 'weights.safetensors'}")
+                what_is_next("evaluate", folder / "weights.safetensors", data=self.data, plugin=self.plugin))
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Export:
             weights = state["ema"]
         with explained(path.parent, "choose another file with --output"):
             export_weights(path, weights, metadata, keep=("precondition.",))
-        say(f"wrote {path}, of step {step:,} of {recipe.steps:,}", f"next: {PROGRAM} evaluate {path}")
+        say(f"wrote {path}, of step {step:,} of {recipe.steps:,}", what_is_next("evaluate", path))
 
 
 @dataclass

@@ -21,8 +21,9 @@ import torch
 from PIL import Image
 
 from colddiff_nb.data.loading import Images
+from colddiff_nb.data.own_digit import is_digit, like_mnist
 from colddiff_nb.data.own_image import open_image, take_upload, to_x0
-from colddiff_nb.data.pixels import resize, to_float
+from colddiff_nb.data.pixels import resize, to_float, with_contrast
 from colddiff_nb.degradations.tasks import TASKS
 from colddiff_nb.notebook.comparison import Comparison, compare
 from colddiff_nb.notebook.figures import gif, page
@@ -31,6 +32,7 @@ from colddiff_nb.storage.files import make_folder
 
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
 MINE = -1  # the number of the reader's own image
+RESTORING = "restoring ..."
 KEPT = 8  # selections whose frames stay in memory, about 6 MB each
 LOOK = """<style>
 .{0} button.mod-active {{outline: 4px solid #0072b2; outline-offset: -3px}}
@@ -38,12 +40,6 @@ LOOK = """<style>
 .{0} .images button {{height: 42px; margin: 1px; font-size: 0}}
 .{0} .images button {{background-size: cover; image-rendering: pixelated}}
 {1}</style>"""
-
-
-def with_contrast(images: Images, few: int) -> list[int]:
-    """Return the numbers of the first few images; nearly flat ones, such as sky, only if others lack."""
-    spread = images.pixels[:1000].float().flatten(1).std(1)
-    return sorted(sorted(range(len(spread)), key=lambda i: (bool(spread[i] < 40), i))[:few])
 
 
 def _buttons(options: list[Any], width: str, **choices: Any) -> widgets.ToggleButtons:
@@ -62,7 +58,7 @@ class Explorer:
         self.load, self.images, self.folder = cache(load), images, Path(folder)
         self.made = lru_cache(KEPT)(self._made)
         few = min(thumbnails, *map(len, images.values()))
-        self.numbers = {data: with_contrast(some, few) for data, some in images.items()}
+        self.numbers = {data: with_contrast(some.pixels, few) for data, some in images.items()}
         self.own: Image.Image | None = None
         self.stale, self.lock, self.pages = True, RLock(), []  # type: bool, RLock, list[str]
 
@@ -151,7 +147,7 @@ class Explorer:
     def _wish(self, change: Any = None) -> None:
         """Restore what is chosen beside the kernel's other work, so that it hears of newer wishes."""
         self.stale = True
-        self._say("restoring ...")
+        self._say(RESTORING)
         Thread(target=self._safely(self._refresh), daemon=True).start()
 
     def _refresh(self) -> None:
@@ -161,8 +157,9 @@ class Explorer:
                 self.stale = False
                 try:
                     self._select()
-                finally:
-                    self._say("")
+                finally:  # what else was said meanwhile stays, such as an error
+                    if not self.stale and self.status.value == RESTORING:
+                        self._say("")
 
     def _select(self) -> None:
         """Show the selection, restored and painted if it was not before; k stays if that step exists."""
@@ -186,7 +183,9 @@ class Explorer:
         self._show()
 
     def _mine(self, own: Image.Image, size: int = 32) -> torch.Tensor:
-        return to_x0(own, self.images[self.data.value].pixels.shape[1], size, self.invert.value)
+        channels = self.images[self.data.value].pixels.shape[1]
+        digit = channels == 1 and is_digit(own)
+        return to_x0(like_mnist(own) if digit else own, channels, size, self.invert.value)
 
     def _dress(self) -> None:
         """Put the images on their buttons; where there is no own image, its button is away."""

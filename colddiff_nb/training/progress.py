@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 EVERY = 10.0  # seconds between plain lines
+LINE = "{desc}{rate_fmt}  {remaining} left"
 
 
 @contextmanager
@@ -29,13 +30,13 @@ def progress(run: Run) -> Iterator[Callable[[], None]]:
         "unit": " images", "unit_scale": True, "leave": False}
     in_notebook = any("notebook" in kind.__module__ for kind in auto.tqdm.__mro__)
     if run.log is print and (in_notebook or sys.stderr.isatty()):
-        bar = auto.tqdm(**options)
+        bar = auto.tqdm(**options, bar_format=LINE.replace("}", "}|{bar}| ", 1))
         run.log = bar.write  # lines go above the bar
     else:
         log = run.log
         lines = SimpleNamespace(write=lambda text: text.strip() and log(text.strip()), flush=lambda: None)
         bar = std.tqdm(**options, file=lines, mininterval=EVERY, delay=EVERY,
-                       bar_format="{desc}{rate_fmt}  {remaining} left")
+                       bar_format=LINE)
 
     def show() -> None:
         said = f"{run.recipe.label}  step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"

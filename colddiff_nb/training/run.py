@@ -160,7 +160,8 @@ class Run:
         self.rows.append(row | {"seconds": round(self.seconds, 1)})
         self.loss_sum.zero_()
         self.loss_count = 0
-        said = [f"{name} {value:.4g}" for name, value in self.rows[-1].items()]
+        said = [f"{name} {value:{',.0f' if value >= 1000 else '.4g'}}"
+                for name, value in self.rows[-1].items()]
         self.log("  ".join([self.recipe.label, *said]))
         try:
             self.write_curve()

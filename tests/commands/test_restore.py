@@ -189,7 +189,8 @@ def test_what_is_transparent_becomes_what_is_not_there(mark, ground):
 
 @pytest.mark.parametrize("arguments, said", [
     (["nowhere.jpg"], "there is no file 'nowhere.jpg'"),
-    (["empty"], "'empty' holds no image"),
+    (["empty"], "'empty' holds no image to restore"),
+    (["results"], "'results' holds no image to restore"),
     (["a.png", "--severity", "51"], "severity = 51: these weights were trained for severities 1..50"),
     (["a.png", "--severity", "0"], "severity = 0"),
     (["a.png", "--mask-centre", "1", "1"], "--mask-centre is for --task inpaint, not for deblur"),
@@ -212,9 +213,11 @@ def test_wrong_choices_are_named_in_one_line(arguments, said, tmp_path, monkeypa
     PHOTOGRAPH.save("a.png")
     Image.new("RGB", (40, 30)).save("wide.png")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "results").mkdir()
+    PHOTOGRAPH.save("results/a-deblur-restored.png")
     if "--output" in arguments:
         assert main(["restore", *arguments]) == 2
         assert said in capsys.readouterr().err
     else:
         assert said in refused(["restore", *arguments], capsys)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "empty", "wide.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "empty", "results", "wide.png"]

@@ -1,10 +1,13 @@
 """What a newcomer gets wrong, every option once: one line that says what to do, and status 2."""
+import shlex
+
 import pytest
 import torch
 from command_line import refused
 from PIL import Image
 
 from colddiff_nb.__main__ import main
+from colddiff_nb.commands.common import PROGRAM
 
 WRONG = [  # a command, and part of what it says
     ("", "no command was given: choose one of restore, train"),
@@ -130,7 +133,7 @@ def test_a_plugin_of_ones_own_trains_evaluates_and_restores(tmp_path, monkeypatc
     plugin = ["--plugin", "mine.py"]
     assert main(["train", "smoke", "--task", "fade-away", *TINY, *plugin]) == 0
     weights = "runs/smoke-fade-away-mnist5k/weights.safetensors"
-    assert f"wrote {weights}\nnext: python -m colddiff_nb evaluate {weights}" in capsys.readouterr().out
+    assert f"wrote {weights}\nnext: {PROGRAM} evaluate {weights} --plugin mine.py\n" in capsys.readouterr().out
     assert main(["evaluate", weights, "--n", "4", *plugin]) == 0
     assert "T = 2: fade-away is another degradation with another T" in refused(["evaluate", weights, "--T", "2", *plugin], capsys)
     assert main(["restore", "--weights", weights, "--n", "2", *plugin]) == 0
@@ -159,6 +162,8 @@ def test_a_stopped_training_says_so_and_its_weights_can_be_exported(tmp_path, mo
 def test_table_leaves_out_what_is_no_run_and_names_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", "superres-mnist", "--dataset", "mnist5k", "--n", "4"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert main(shlex.split(last.removeprefix(f"next: {PROGRAM} "))) == 0  # what it says is next needs no download
     Image.new("L", (2, 2)).save("runs/restored.png")
     capsys.readouterr()
     assert main(["table", "runs/restored.png", "runs/shipped-superres-mnist"]) == 0

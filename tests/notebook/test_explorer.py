@@ -10,14 +10,15 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from colddiff_nb import degradations
 from colddiff_nb.data import Images
 from colddiff_nb.data.own_image import open_image, take_upload, to_x0
+from colddiff_nb.data.pixels import with_contrast
 from colddiff_nb.notebook import explorer as module
 from colddiff_nb.notebook.comparison import readout
-from colddiff_nb.notebook.explorer import KEPT, MINE, Explorer, with_contrast
+from colddiff_nb.notebook.explorer import KEPT, MINE, Explorer
 from colddiff_nb.notebook.figures import page
 
 
@@ -104,7 +105,7 @@ def test_it_opens_on_inpainting_halfway_and_restores_nothing_else(tmp_path):
 
 
 def test_of_clicks_that_come_while_one_is_restored_the_newest_counts(tmp_path):
-    entered, released, restored = threading.Event(), threading.Event(), []
+    entered, released, restored, said = threading.Event(), threading.Event(), [], []
 
     def slow(x_t, t, start):
         entered.set()
@@ -112,7 +113,7 @@ def test_of_clicks_that_come_while_one_is_restored_the_newest_counts(tmp_path):
         return x_t
     busy = Explorer(lambda task, data: (slow, degradations.make(task, data, T=1), ""), {"mnist": images("mnist5k", 1)}, folder=tmp_path)
     make = busy.made
-    busy.made = lambda *selection: restored.append(selection[2]) or make(*selection)
+    busy.made = lambda *selection: restored.append(selection[2]) or said.append(busy.status.value) or make(*selection)
     threads = set(threading.enumerate())
     for number in (1, 2, 0, 3):
         busy.image.value = number  # as a click does
@@ -121,7 +122,18 @@ def test_of_clicks_that_come_while_one_is_restored_the_newest_counts(tmp_path):
     released.set()
     for thread in set(threading.enumerate()) - threads:
         thread.join(60)
-    assert restored == [1, 3] and busy.status.value == "" and "image 3" in busy.picture.value
+    assert restored == [1, 3] and said == ["restoring ..."] * 2 and busy.status.value == "" and "image 3" in busy.picture.value
+
+
+def test_what_goes_wrong_while_an_image_is_restored_is_still_said_after_it(explorer):
+    make = explorer.made
+
+    def made(*selection):
+        explorer.path.value = "nowhere.png"
+        return make(*selection)
+    explorer.made = made
+    explorer.image.value = 2
+    assert "there is no file 'nowhere.png'" in explorer.status.value and "image 2" in explorer.picture.value
 
 
 def test_back_and_next_move_one_step_and_stop_at_the_ends(explorer):
@@ -179,7 +191,7 @@ def test_flat_images_are_no_thumbnails():
     pixels = torch.full((6, 1, 32, 32), 90, dtype=torch.uint8)
     pixels[[2, 4], :, :16] = 250
     some = Images(pixels, torch.arange(6), "mnist5k", "test", "none")
-    assert [with_contrast(some, few) for few in (1, 2, 4)] == [[2], [2, 4], [0, 1, 2, 4]]
+    assert [with_contrast(some.pixels, few) for few in (1, 2, 4)] == [[2], [2, 4], [0, 1, 2, 4]]
     shown = Explorer(lambda task, data: (halve, degradations.make(task, data, T=3), ""), {"mnist": some}, thumbnails=2)
     shown.choose(1)
     assert "image 4," in shown.comparison.title and torch.equal(shown.comparison.x0, pixels[4] / 127.5 - 1)
@@ -434,6 +446,16 @@ def test_own_image_by_path_in_grey_and_colour_and_inverted(explorer, tmp_path):
     assert explorer.comparison.x0[:, 0, 0].tolist() == [-1, -1, 1]
     explorer.choose(1)
     assert explorer.comparison.title == "deblurring, photos test image 1, T = 3: a toy"
+
+
+def test_a_digit_on_paper_is_made_like_those_of_mnist(explorer):
+    page = Image.new("RGB", (400, 300), (230, 225, 210))
+    ImageDraw.Draw(page).line([(160, 100), (240, 100), (180, 200)], (40, 40, 40), 12)
+    explorer.open(png(page))
+    x0 = explorer.comparison.x0[0]
+    assert x0[:3].max() == -1 and x0.max() > 0.5  # light on black
+    explorer.data.value = "cifar10"
+    assert explorer.comparison.x0[:, 0, 0].min() > 0.5  # paper stays paper
 
 
 def test_gif_by_function_and_button(explorer, tmp_path):
