@@ -34,8 +34,9 @@ METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "na
 KEPT = ("cellView", "jupyter", "tags")  # of a cell: folded away in Colab, in JupyterLab; what tests seek
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = "https://colab.research.google.com"
-BADGE = (f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]"
-         f"({COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb)")
+# HTML: behind a comment that begins a line, Markdown is not read.
+BADGE = (f'<a href="{COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb">'
+         f'<img src="{COLAB}/assets/colab-badge.svg" alt="Open in Colab"></a>')
 ADDRESS = re.compile(r'^(ADDRESS, VERSION = )"([^"]*)"', re.MULTILINE)  # in a setup cell
 PAGE = "the live page"
 UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other "

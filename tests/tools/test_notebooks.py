@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mistune
 import nbformat
 import pytest
 import yaml
@@ -90,6 +91,7 @@ def test_cells(source: Path) -> None:
     assert len(source.read_text().splitlines()) <= 350
     assert not [cell.source for cell in code if re.search(r"^\s*[%!]", cell.source, re.MULTILINE)], "no magics"
     assert notebook.cells[0].source.startswith("<!-- badge -->")
+    assert "\n<!-- live" not in notebook.cells[0].source, "a link is not read behind a comment that begins a line"
 
 
 @every
@@ -262,6 +264,8 @@ def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert 'ADDRESS, VERSION = "https://github.com/someone/colddiff", "v1"' in source.read_text()
     assert "Draw: <!-- live -->[the live page](https://someone.github.io/colddiff/)<!-- /live -->." in source.read_text()
     assert not room.differing(source) and room.printed(read(source).cells[1]) == "shown before"
+    page = mistune.html(read(source).cells[0].source)
+    assert f'<a href="{target}"><img src="' in page and '<a href="https://someone.github.io/colddiff/">the live page</a>' in page
     room.badges("")
     assert source.read_text() == bare
     assert readme.read_text() == f"before\n<!-- badges -->\n{room.UPLOAD}\n<!-- /badges -->\nafter\n"
