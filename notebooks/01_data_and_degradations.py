@@ -1,8 +1,7 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 1 · Degradations: what is left of an image?
-# Cold diffusion restores images from blur, pixelation and holes. Before any network is trained, ask what such a degradation leaves. The answer can
-# surprise you:
+# Cold diffusion restores images from blur, pixelation and holes. Before any network is trained, ask what a degradation leaves. It can surprise you:
 # ```text
 #                            ┌─ shown on a screen ───────► an even grey square
 # a digit ── blur 40 times ──┼─ float32, more contrast ─► a cloud: not empty at all
@@ -49,15 +48,14 @@ PAGES = settings.choose(12, 4)  # positions that a slider has, where there are t
 
 # %% [markdown]
 # ## 1 · Is this square empty?
-# An image is a tensor of numbers between -1 (black) and +1 (white). So 0 is middle grey. One blur replaces each pixel by a weighted mean of its
-# neighbours, $x_{t+1} = k * x_t$ with weights $k$ that add up to 1. *With numbers:* with the weights 1/4, 1/2, 1/4 along a row, the pixels -1, 1,
-# -1 give $-1/4 + 1/2 - 1/4 = 0$ in the middle. The paper's degradation $D(x_0, t)$ for digits blurs $t$ times, with an 11 x 11 kernel. The number
-# $t$ is the **severity**, and $T$ is its largest value. (A sampler's severity, $s$, comes in notebook 03.)
-# **Predict.** Here are two digits, blurred 20 and 40 times. A screen shows even squares. Now the contrast is stretched: the darkest pixel becomes
-# black, the brightest white. What appears? And what if $x_T$ was first rounded to fewer digits?
-#
-# - float32 has 24 binary digits,
-# - bfloat16 has 8. It is the number format of fast training,
+# An image is a tensor of numbers between -1 (black) and +1 (white). So 0 is middle grey. (A blurred digit ends dark grey, at its mean: most of its
+# pixels are black.) One blur replaces each pixel by a weighted mean of its neighbours, $x_{t+1} = k * x_t$ with weights $k$ that add up to 1. *With
+# numbers:* with the weights 1/4, 1/2, 1/4 along a row, the pixels -1, 1, -1 give $-1/4 + 1/2 - 1/4 = 0$ in the middle. The paper's degradation
+# $D(x_0, t)$ for digits blurs $t$ times, with an 11 x 11 kernel. The number $t$ is the **severity**, and $T$ is its largest value. (A sampler's
+# severity, $s$, comes in notebook 03.) **Predict.** Here are two digits, blurred 20 and 40 times. A screen shows even squares. Now the contrast is
+# stretched: the darkest pixel becomes black, the brightest white. What appears? And what if $x_T$ was first rounded to a lower precision?
+# - float32 has 24 bits of precision,
+# - bfloat16 has 8 bits. It is the number format of fast training,
 # - an image file has 8 bits, that is 256 grey levels.
 
 # %%
@@ -107,14 +105,12 @@ print("ok: the square of T = 40 holds hundreds of values in float32, and next to
 
 # %% [markdown]
 # **What you saw.** The same square is full or empty. It depends on the number format that keeps it. So a network that is to restore blurred digits
-# must see $x_T$ in true float32. If anything rounds it to bfloat16 before, the task is destroyed, and no error says so.
+# must see $x_T$ in true float32. Rounding to bfloat16 leaves one value at $T = 40$: the task is destroyed, and no error says so.
 # ## 2 · Can you read the square without a network?
 # How much is in it? The best *linear* guess of $x_0$ needs only the mean and the covariance of training digits:
-#
 # $$\hat x_0 = \mu_0 + \Sigma_{0T}\,(\Sigma_{TT} + \nu I)^{-1} (x_T - \mu_T).$$
-#
-# Here $\mu$ are means, $\Sigma$ covariances, and $\nu$ is the variance of the rounding. We test it on digits that it has not seen. **Predict.**
-# From which of the three formats does the digit come back?
+# Here $\mu$ are means, and $\nu$ is the variance of the rounding. $\Sigma_{0T}$ is the covariance of $x_0$ with $x_T$, $\Sigma_{TT}$ that of $x_T$
+# with itself. We test it on digits that it has not seen. **Predict.** From which formats does the digit come back?
 
 # %%
 from dataclasses import replace
@@ -143,14 +139,14 @@ assert max(scores.values()) < 0.9 * rmse(D(x0, D.T), x0)
 print("ok: one matrix restores more from float32 than from 8 bits, and something from both")
 
 # %% [markdown]
-# **What you saw.** There is a blurry digit in the grey square, though not always the right one. Trained networks do better.
+# **What you saw.** There is a blurry digit in the grey square, though not always the right one. At $T = 20$ bfloat16 costs accuracy (RMSE 0.194
+# against 0.172), but does not destroy the task. Trained networks do better.
 # ## 3 · How many numbers are left?
-# Blur and pixelation are linear. One matrix acts on the columns of an image and on its rows: $D(x, t) = A_t\, x\, A_t^\top$. With the singular
-# value decomposition $A_T = U S V^\top$, the image becomes a sum of 32 x 32 = 1,024 patterns. Pattern $(i, j)$ is multiplied by its **gain**
-# $S_i S_j$ and mixes with no other. Gain 1 leaves it as it was, and 0 erases it. A pattern with gain 0.000001 is still there, but only in a number
-# format with enough digits. Rounding drops what lies below half a step of the number format. For example, 8 bits have steps of 2/255 between -1 and
-# 1. So a pattern is safe if its gain is above half a step, 1/255.
-#
+# Blur and pixelation are linear. One matrix acts on the columns of an image and on its rows: $D(x, t) = A_t\, x\, A_t^\top$. With the singular value
+# decomposition $A_T = U S V^\top$, the image becomes a sum of 32 x 32 = 1,024 patterns. Pattern $(i, j)$ is multiplied by its **gain** $S_i S_j$ and
+# mixes with no other. For our degradations gain 1 leaves a pattern as it was, since $U = V$. Gain 0 erases it. A pattern with gain 0.000001 is still
+# there, but only in a number format with enough precision. Rounding drops what lies below half a step of the number format. For example, 8 bits have
+# steps of 2/255 between -1 and 1. A rule of thumb: a pattern is safe if its gain is above half a step, 1/255.
 # **Predict.** Of the 1,024 patterns of a digit blurred 40 times, how many have a gain above 1/255? And how many are left by pixelation?
 
 # %%
@@ -187,9 +183,10 @@ assert above["pixelation"] == [16, 16, 16] and above["digits, blur, T = 40"][2] 
 print("ok: pixelation leaves 4 x 4 = 16 numbers in any format; 8 bits leave one of a blurred digit")
 
 # %% [markdown]
-# **What you saw.** Pixelation keeps 16 numbers whole, in any format. Blur keeps all patterns, each with fewer digits than the last. After 40 blurs
-# nine numbers survive in float32, and only the mean survives in 8 bits. **Predict.** Keep only the $n$ strongest patterns of the blur, and drop the
-# rest. How many does it take until you can read a digit?
+# **What you saw.** Pixelation keeps 16 numbers whole, in any format, and erases the rest. Blur erases nothing, but makes most patterns tiny. So
+# **blur can be undone in exact arithmetic, pixelation cannot**. In float32 only nine patterns of a digit survive 40 blurs, in 8 bits only the mean.
+# (Why did section 1 count 1,001 values? A sum of nine patterns differs from pixel to pixel.) **Predict.** Keep only the $n$ strongest patterns of the
+# blur, and drop the rest. How many does it take until you can read a digit?
 
 # %%
 U, S, Vh = torch.linalg.svd(PAIRS["digits, blur, T = 20"].matrices[20])
@@ -206,11 +203,14 @@ show(grid(columns, title="Digits drawn with the n strongest patterns of blur"),
      "Three digits drawn with more and more patterns: grey squares, clouds, at last the digits.")
 
 # %% [markdown]
-# **What you saw.** Nine or thirteen numbers draw a cloud. A network that restores a digit from them has learnt from other digits. The numbers
-# choose among the plausible digits. All else is invented, and may be wrong.
+# **What you saw.** Nine or thirteen patterns draw a cloud. To restore a digit from them, a network needs what it learnt from other digits. The few
+# numbers only narrow down which digit it can be. All else is invented, and may be wrong.
 # ## 4 · All degradations under a slider
-# `make(task, dataset)` makes a degradation. The paper restores from *deblur*, *superres* and *inpaint*. The package has five more. In all of them
-# $D(x, 0) = x$. Some are random: where is the hole? Then `draw` throws the dice once for all severities.
+# `make(task, dataset)` makes a degradation. The paper has three tasks, each for digits and for photos. *Deblur* has $T = 40$ for digits, 50 for
+# photos. *Superres* is pixelation, $T = 3$. At $t = 1, 2, 3$ it has 16 x 16, 8 x 8 and 4 x 4 blocks. *Inpaint* is a hole with a soft edge, $T = 50$.
+# At $r$ pixels from its centre it keeps $\prod_{i=1}^{t} (1 - e^{-r^2 / 2\sigma_i^2})$ of $x_0$, with $\sigma_i = 1.1, 1.2, \dots$ The package has
+# five more: *noise* (hot diffusion), *mean* (blur down to the mean), *line* (a straight way to the pixelated image), *snow*, and *decolour* for
+# photos. In all of them $D(x, 0) = x$. The hole's place, the noise and the snow are random. There `draw` throws the dice once for all severities.
 
 # %%
 from colddiff_nb.degradations.tasks import MAKERS
@@ -255,12 +255,12 @@ show(grid(columns, rows=rows, title="Each row: one image, more and more degraded
      "Digits and photos, each untouched and under three severities of blur, pixelation and a hole.")
 
 # %% [markdown]
-# **What you saw.** A blurred digit is gone to the eye after five blurs, and stretching brings a cloud back. Nothing brings back what pixelation or
-# the middle of a hole took.
+# **What you saw.** At $t = 5$ (first row) a blurred digit is only a glow. The slider shows $t = 3$ and $t = 7$ around it. Stretching brings a cloud
+# back. Nothing brings back what pixelation or the middle of a hole took.
 # ## 5 · Which images may you look at?
-# Each data set has three splits. `train` is for training. `validation` is for choosing between trainings. `test` is for the numbers that you
-# publish. A network that is scored on its training images shows its memory, not its skill. The images were mixed once, in a fixed order, so the
-# first few are a fair sample. For your own images, `load("folder:PATH", "train")` reads a folder by the same rules.
+# Each data set has three splits. `train` is for training. `validation` is for decisions, such as which of two trained networks to keep. `test` is for
+# the numbers that you publish. A network that is scored on its training images shows its memory, not its skill. The images were shuffled once, always
+# into the same order, so the first few are a fair sample. For your own images, `load("folder:PATH", "train")` reads a folder by the same rules.
 
 # %% tags=["nbval-check-output"]
 for name, dataset in DATA.items():
@@ -342,9 +342,9 @@ print(check_curtain())
 # %% [markdown]
 # ## What you learnt
 # - A grey square can hold a digit. What is left of it depends on the blur *and* on the number format.
-# - Pixelation leaves 16 whole numbers. Blur leaves all 1,024, each with fewer digits than the last.
+# - Pixelation leaves 16 whole numbers. Blur leaves 1,024, most of them too weak for a number format.
 # - What the numbers do not tell, a network invents from other images.
 #
-# **Next:** `03_sampling` restores step by step, and `05_inpainting` looks at holes. `02_train` trains the networks.
-# **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392), section 5. Rissanen et al., [*Generative Modelling With
-# Inverse Heat Dissipation*](https://arxiv.org/abs/2206.13397), which also starts from blur.
+# **Next:** `02_train`, an appendix, trains the networks. `03_sampling` restores step by step, and `05_inpainting` looks at holes. **References.**
+# Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392), section 5. Rissanen et al., [*Generative Modelling With Inverse Heat
+# Dissipation*](https://arxiv.org/abs/2206.13397), which also starts from blur.
