@@ -1,8 +1,8 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 4 · Appendix: metrics
-# RMSE compares pixels, SSIM compares small windows, and FID compares sets of images. Each misses what the others see. Which of these two
-# strokes is nearer to the original? (█ is 1, ▓ is 0.5, ▒ is 0.25, a dot is 0.)
+# RMSE compares pixels, SSIM compares small windows, and FID compares sets of images. Each misses what the others see. Which of these two strokes is
+# nearer to the original? (█ is 1, ▓ is 0.5, ▒ is 0.25, a dot is 0.)
 #
 # ```text
 #     original         blurred          moved by one pixel
@@ -74,25 +74,24 @@ def frechet(x):  # distance to the originals, in the features of a small digit c
 
 # %% [markdown]
 # ## 1 · What do the three scores compute?
-# Scores here are taken on [0, 1]: black is 0, white is 1.
-# **RMSE** is one root of the mean squared error over all $n$ pixels of all images: $\sqrt{\tfrac1n \sum_i (x_i - y_i)^2}$. *With numbers.* Four
-# pixels are off by 0.3, 0.4, 0 and 0: $\sqrt{(0.09 + 0.16) / 4} = 0.25$.
+# Scores here are taken on [0, 1]: black is 0, white is 1. **RMSE** is the root of the mean squared error over all $n$ pixels of all images:
+# $\sqrt{\tfrac1n \sum_i (x_i - y_i)^2}$. It is one root for all images, not a mean of one root for each. *With numbers.* Four pixels are off by
+# 0.3, 0.4, 0 and 0: $\sqrt{(0.09 + 0.16) / 4} = 0.25$.
 #
 # **SSIM** compares windows of 11 x 11 pixels by their means $\mu$, variances $\sigma^2$ and covariance, and averages over all windows:
 # $$\frac{(2 \mu_x \mu_y + c_1)(2 \sigma_{xy} + c_2)}{(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)},
 # \qquad c_1 = 0.01^2,\; c_2 = 0.03^2.$$
-# *With numbers.* An even grey window gets noise of standard deviation 0.03. The means agree. The even window has no variance and no covariance.
-# $c_2 / (0.03^2 + c_2) = 0.0009 / 0.0018 = 0.5$ is left. Noise that you can hardly see halves SSIM there.
+# *With numbers.* A uniform grey window gets noise of standard deviation 0.03. The means agree. The uniform window has no variance, and no
+# covariance with the noise. $c_2 / (0.03^2 + c_2) = 0.0009 / 0.0018 = 0.5$ is left. Noise that you can hardly see halves SSIM there.
 #
-# A *feature* is a number that a network computes from an image. The **Frechet distance** fits a Gaussian to the features of each set, and
-# compares means $\mu$ and covariances $\Sigma$: $|\mu_a - \mu_b|^2 + \operatorname{tr}(\Sigma_a + \Sigma_b - 2 (\Sigma_a \Sigma_b)^{1/2})$.
-# *With numbers.* One feature has mean 2 and standard deviation 1 in one set, mean 5 and standard deviation 3 in the other. The distance is
-# $(2 - 5)^2 + (1 - 3)^2 = 13$. **FID** is this distance in 2,048 features of a large network, Inception. We take 64 of a small classifier.
-#
+# A *feature* is a number that a network computes from an image. The **Frechet distance** fits a Gaussian to the features of each set, and compares
+# means $\mu$ and covariances $\Sigma$: $|\mu_a - \mu_b|^2 + \operatorname{tr}(\Sigma_a + \Sigma_b - 2 (\Sigma_a \Sigma_b)^{1/2})$. *With numbers.*
+# One feature has mean 2 and standard deviation 1 in one set, mean 5 and standard deviation 3 in the other. The distance is
+# $(2 - 5)^2 + (1 - 3)^2 = 13$. **FID** is this distance in 2,048 features of a large network, Inception. We take 64 of a small classifier. Sections
+# 2 and 4 compare digits with their own originals: unspoilt digits have distance 0.
 # ## 2 · What does each score see?
-# We spoil test digits in five ways, each in six strengths.
-# **Predict.** Which score will punish a blur? Which will punish a digit that is moved by one pixel? Which will forgive a small hole? Then
-# choose a distortion and drag the slider. All distortions follow below it.
+# We spoil test digits in five ways, each in six strengths. **Predict.** Which score will punish a blur? Which will punish a digit that is moved by
+# one pixel? Which will forgive a small hole? Then choose a distortion and drag the slider. All distortions follow below it.
 
 # %%
 seed = torch.Generator().manual_seed(0)
@@ -140,21 +139,19 @@ assert abs(ssim(0.06 * grain, 0 * grain) - 0.5) < 0.02  # 0.06 of [-1, 1] is 0.0
 print("ok: noise of 0.03 on grey halves SSIM; a blur has ten times the distance of a hole")
 
 # %% [markdown]
-# **What you saw.** RMSE forgives a blur and punishes a shift. The Frechet distance does the opposite: no real digit is blurred, but a moved
-# digit is still a real one. SSIM forgives a hole, because all other windows stay whole. It punishes noise and lost contrast, because most
-# windows of a digit are black and even. So look at the pictures, and at more than one score.
-#
+# **What you saw.** RMSE forgives a blur and punishes a shift. The Frechet distance does the opposite: no real digit is blurred, but a moved digit
+# is still a real one. SSIM forgives a hole, because all other windows stay whole. It punishes noise and lost contrast, because most windows of a
+# digit are uniformly black. So look at the pictures, and at more than one score.
 # ## 3 · Why is the lowest RMSE blurry?
-# Many digits look the same when they are pixelated. A network cannot know which of them was meant. We take the 100 training digits whose 4 x 4
-# blocks are nearest to those of one test digit. Look at one pixel of these 100. Its *mean* minimises the squared error, its *median* the
-# absolute error (L1). *With numbers.* The pixel is white (1) in one third of the digits and black (0) in the others. The mean is 1/3, a grey
-# that no digit has. The median is 0.
+# Many digits look the same when pixelated. A network cannot know which of them was meant. We take the 100 training digits whose 4 x 4 blocks are
+# nearest to those of one test digit. Look at one pixel of these 100. Its *mean* minimises the squared error, its *median* the absolute error (L1).
+# *With numbers.* The pixel is white (1) in one third of the digits, else black (0). The mean is 1/3, which no digit has. The median is 0.
 #
 # | guess | mean squared error | mean absolute error |
 # |---|---|---|
 # | mean, 1/3 | 2/9 = **0.22** | 4/9 = 0.44 |
 # | median, 0 | 1/3 = 0.33 | 1/3 = **0.33** |
-# | one of the digits, drawn | twice that of the mean, 0.44 | 4/9 = 0.44 |
+# | one of the digits, drawn | on average twice that of the mean, 0.44 | 4/9 = 0.44 |
 #
 # **Predict.** How will the mean of 100 such digits look, how their median, and which has the lowest RMSE to all of them?
 
@@ -195,13 +192,12 @@ assert to_all["one of them"][0] > 1.15 * to_all["mean"][0]
 print("ok: the mean has the lowest RMSE, the median the lowest L1, a real digit neither")
 
 # %% [markdown]
-# **What you saw.** The mean is a cloud, the median has firmer strokes, and only the real digit looks real. Yet it has the highest RMSE. A
-# network trained by L1 aims at the median.
-#
+# **What you saw.** The mean is a cloud, the median has firmer strokes, and only the real digit looks real. Yet it has the highest RMSE. Its squared
+# error is $0.231^2 / 0.178^2 = 1.7$ times that of the mean. Twice is the average over all 100 digits, and this one digit lies nearer to the mean
+# than the average. A network trained by L1 aims at the median.
 # ## 4 · Can one method win both?
-# Now we pixelate all test digits, and restore them in three ways. *Direct* is one call of the network. *Algorithm 2* makes three calls. The
-# **look-up** takes the training digit with the nearest blocks, so it always shows a real digit.
-# **Predict.** Which of the three is best in RMSE, which in Frechet distance?
+# Now we pixelate all test digits, and restore them in three ways. *Direct* is one call of the network. *Algorithm 2* makes three. The **look-up**
+# takes the training digit with the nearest blocks, so it always shows a real digit. **Predict.** Which is best in RMSE, which in Frechet distance?
 
 # %%
 restore, degrade, label = choose_model("superres", DATA, WEIGHTS, settings.runs, settings.data,
@@ -235,18 +231,19 @@ assert more == [6, 1]
 print("ok: in the paper Algorithm 2 has more RMSE than direct in 6 pairs of 6, more FID in 1")
 
 # %% [markdown]
-# **What you saw.** No method wins both. The look-up has the best distance and the worst RMSE. Its digits are real, but some are the wrong
-# digit. You trade *distortion* (errors in pixels) for *perception* (looking real). In the paper, too, Algorithm 2 has more RMSE than direct in
-# all six pairs, and less FID in five ([one figure](../results/details.md#made-for-rmse-or-made-for-realism)). Neither score asks whether the
-# digit is right. A classifier can: of 10,000 pixelated digits restored directly, it reads 91 % as their own class.
+# **What you saw.** None of these three wins both. The look-up has the best distance and the worst RMSE. Its digits are real, but some are the wrong
+# digit. Low *distortion* (small errors in pixels) is given away for *perception* (looking real). Blau and Michaeli prove a limit for all methods:
+# there, one can only gain where the other loses. In the paper, too, Algorithm 2 has more RMSE than direct in all six pairs, and less FID in five
+# ([one figure](../results/details.md#made-for-rmse-or-made-for-realism)). Neither score asks whether the digit is right. A classifier can: of
+# 10,000 pixelated digits restored directly, it reads 91 % as their own class.
 #
-# A caution before you compare with the paper: our best scores start from float32, which no image file holds. Blurred digits (T = 20) have RMSE
-# 0.189 from 8 bits, 0.123 from float32, and 0.142 in the paper. From float32, digits restored from blur or pixelation have a lower RMSE than
-# the paper's, but several times its FID. [Our table beside the paper's](../results/details.md#against-the-paper).
-#
+# A caution before you compare with the paper: our best scores start from float32, which no PNG or JPEG holds. A blur makes fine differences tiny.
+# Rounding to 8 bits erases them, float32 keeps them, and a network can learn to read them. Blurred digits (T = 20) have RMSE 0.189 from 8 bits,
+# 0.123 from float32, and 0.142 in the paper. From float32, digits restored from blur or pixelation have a lower RMSE than the paper's, but several
+# times its FID. [Our table beside the paper's](../results/details.md#against-the-paper).
 # ## 5 · What else moves a number?
-# **Predict.** Two sets of *original* digits are perfectly real. How large is their Frechet distance with 50 images each? Then score the
-# pixelated digits by other rules: on [-1, 1], with a root for each image, or with SSIM windows over the border. Which rules flatter them?
+# **Predict.** Two sets of *original* digits are perfectly real. How large is their Frechet distance with 50 images each? Then score the pixelated
+# digits by other rules: on [-1, 1], a root for each image, or SSIM windows that reach over the edge. Which rules flatter them?
 
 # %%
 real = classifier.features(to_float(test.pixels)).detach()
@@ -271,12 +268,15 @@ assert border > ssim(x_T, x0) + 0.1
 print("ok: SSIM is higher if windows over the black border count")
 
 # %% [markdown]
-# **What you saw.** With 50 images each, two perfect sets are more than 100 apart. FID has 2,048 features, so it needs far more images than our
-# 64 features. A FID without its number of images says nothing. Two of the other rules flatter: a root for each image, and SSIM over the border.
-# A number needs its *protocol*: which images, how many, from float32 or 8 bits, which scale, windows and resize. Compare two numbers only if
-# their protocols agree ([what each changes](../results/details.md#how-fid-depends-on-how-it-is-taken)). Other images move a score, too: for
-# direct on 10,000 pixelated digits the 95 % interval is 0.1101 ± 0.0009. So score two methods on the same images.
-#
+# **What you saw.** With 50 images each, two perfect sets are more than 100 apart. Means and covariances are only estimated. Each set is off in its
+# own way, and that pushes them apart. These sets show different digits, so even 1,000 are 4.6 apart. Sections 2 and 4 start from 0. FID, with 2,048
+# features, needs far more images than our 64. An FID without its number of images says nothing. Two of the other rules flatter: a root for each
+# image, and SSIM windows over the edge, where they see a mirrored black border. A number needs its *protocol*: which images, how many, from float32
+# or 8 bits, which scale, windows and resize. Compare two numbers only if their protocols agree
+# ([what each changes](../results/details.md#how-fid-depends-on-how-it-is-taken)). Never score training images: a network may know them. Other
+# images move a score, too. For direct on 10,000 pixelated digits, RMSE is 0.1101 ± 0.0009. This is a 95 % interval by *bootstrap*: draw as many
+# images again, with repeats, many times; score each draw. So score two methods on the same images, and draw for their *difference*. A gap is real
+# if its interval leaves out 0. (This says nothing of other trainings.)
 # ## Exercises
 # ### 1 · One root
 # Images are scored batch by batch, and the last batch is smaller. Return the RMSE over all pixels of all batches.
@@ -341,10 +341,10 @@ print(check_frechet())
 # %% [markdown]
 # ## What you learnt
 # - RMSE compares pixels, SSIM windows, a Frechet distance the look of two sets. Each forgives what another punishes.
-# - The mean has the lowest RMSE and looks like no digit. A real digit has a higher RMSE. So no method wins both.
+# - The mean has the lowest RMSE and looks like no digit. A real digit has a higher RMSE. None of our three ways wins both.
 # - A number needs its protocol: which images, how many, measurement, scale, windows, resize.
 #
-# **Next:** `05_inpainting` meets a low SSIM. In the details: [least squares](../results/details.md#at-a-glance-rmse),
-# [curves](../results/details.md#scores-over-one-training), [the course report](../results/details.md#the-course-reports-own-rows).
-# **References.** SSIM: Wang et al. (IEEE TIP 2004). FID: [Heusel et al.](https://arxiv.org/abs/1706.08500) Perception and distortion: [Blau and
-# Michaeli](https://arxiv.org/abs/1711.06077). The tables: [Bansal et al.](https://arxiv.org/abs/2208.09392), *Cold Diffusion*.
+# **Next:** `05_inpainting` explains a low SSIM. In the details: [least squares](../results/details.md#at-a-glance-rmse),
+# [curves](../results/details.md#scores-over-one-training), [the course report](../results/details.md#the-course-reports-own-rows). **References.**
+# SSIM: Wang et al. (IEEE TIP 2004). FID: [Heusel et al.](https://arxiv.org/abs/1706.08500) Perception and distortion:
+# [Blau and Michaeli](https://arxiv.org/abs/1711.06077). The tables: [Bansal et al.](https://arxiv.org/abs/2208.09392), *Cold Diffusion*.

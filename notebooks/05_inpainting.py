@@ -1,8 +1,8 @@
 # %% [markdown]
 # <!-- badge --><!-- /badge -->
 # # 5 · Inpainting: what does a network do with holes it never saw?
-# A student's project trained a network on one hole and tested it on others. Its restored images scored *worse* than those with the hole. Why?
-# You need notebook 03. Running takes about five minutes on a CPU, reading about fifteen.
+# A student's project trained a network on one hole and tested it on others. Its restored images scored *worse* than those with the hole. Why? You
+# need notebook 03. Running takes about five minutes on a CPU, reading about fifteen.
 # ```text
 # trained on one  trained on holes of all widths, anywhere      wider than any in training
 # █ █ █ █ █ █ █   █ █ █ █ █ █ █  █ █ █ █ █ █ █  · · · · █ █ █   · · · · · · ·
@@ -49,8 +49,7 @@ UNCHECKED = settings.smoke or WEIGHTS == "mine"  # the numbers in "What you saw"
 
 # %% [markdown]
 # ## 1 · What is a mask?
-# A mask erases an image around a centre $c$. It is a product of blurry dots, each a little wider than the last:
-#
+# A mask erases an image around a centre $c$. It is a product. Each factor is one minus a blurry dot, each dot a little wider than the last:
 # $$x_s = m_s \cdot x_0, \quad m_s(p) = \prod_{i \le s} \big(1 - e^{-|p-c|^2 / 2\sigma_i^2}\big), \quad \sigma_i = 1.1, 1.2, 1.3, \dots$$
 #
 # Erased means middle grey, the value 0. For example, the mask of $s = 1$ is one dot. Two pixels from its centre it lets through
@@ -83,7 +82,7 @@ print("radius:", ", ".join(f"{radius(s):.1f} pixels (s = {s})" for s in (1, 20, 
 
 # %% [markdown]
 # **Predict.** What does the network do with a hole in a corner? With one whose centre lies above the image? With a hole far wider than any in its
-# training? (It restores in one pass, *direct*. Beyond 50 it is told 50, the largest severity it knows.)
+# training? (It restores in one pass, *direct*. So it may change known pixels, too. Beyond 50 it is told 50, the largest severity it knows.)
 
 # %%
 def restorer(name):
@@ -109,8 +108,9 @@ print("What you saw: the RMSE of the restored digit, hole in the middle, is",
 assert UNCHECKED or middle[100] > 3 * middle[20]
 
 # %% [markdown]
-# **What you saw.** Within the training range the digit comes back, or nearly. Far beyond it, in the middle, the network paints a shape that is no
-# digit. A centre above the image did no harm, since the part that you see resembles masks of training.
+# **What you saw.** Within the training range the digit comes back, or nearly, in all three places. The first place is near the middle (row 16,
+# column 12). There, from $s = 80$ on, the network paints a shape that is no digit. In the corner the digit survives $s = 80$, but not 100. A centre
+# above the image did no harm, since the part that you see resembles masks of training.
 # ## 2 · How does the error grow with the width?
 # Now more test images, centres drawn at random, and all three ways of restoring. **Predict.** Draw the RMSE against the radius of the hole. What
 # happens where the training range ends: a step, a bend, or nothing?
@@ -150,13 +150,14 @@ for name, curve in curves.items():
 
 # %% [markdown]
 # **What you saw.** In the training range a wider hole costs little. Beyond it the error grows faster, without a step or a message: you have to know
-# where the training ended. On colour images Algorithm 1 even does harm: far outside the range its error is larger than that of the hole. It
-# replaces the pixels around the hole by guesses, too. (A caution about these numbers: a soft mask only *dims* most of the pixels that look erased.
-# A network can learn to read them from float32 numbers. Exercise 1 and [our measurements](../results/details.md#what-masks-let-through) show how
-# much that is.)
+# where the training ended. Two causes meet there: little is left to restore from, and the network never saw such holes. This figure cannot tell
+# them apart. On colour images Algorithm 1 even does harm: far outside the range its error is larger than that of the image with the hole. It
+# replaces the pixels around the hole by guesses, too. (A caution about these numbers: many pixels look erased but are only *dimmed*, and float32
+# still holds them. A network can learn to read them. So part of this success is arithmetic. Exercise 1 and
+# [our measurements](../results/details.md#what-masks-let-through) show how much.)
 # ## 3 · Why does the hole close ring by ring?
-# Put the mask into Algorithm 2, $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. It becomes $x_{s-1} = x_s + (m_{s-1} - m_s)\,\hat x_0$. So a
-# step adds the guess times the difference of two neighbouring masks. **Predict.** Which shape is that difference?
+# The mask stays in one place while sampling (see notebook 03). Put it into Algorithm 2, $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. It
+# becomes $x_{s-1} = x_s + (m_{s-1} - m_s)\,\hat x_0$. So a step adds the guess times the difference of two masks. **Predict.** What shape is it?
 
 # %%
 x0 = to_float(test["mnist"].pixels[:IMAGES])
@@ -180,11 +181,11 @@ print(f"ok: each of the {T} steps adds its guess times the difference of two nei
 # %% [markdown]
 # **What you saw.** The difference is a ring. Each ring is written by a guess that has already seen the rings outside it. The ten steps from
 # $s = 50$ fill the hole from radius 13.5 to radius 11.0. Where both masks are 1, nothing is ever added.
-# ## 4 · Why can a restored image be worse than its hole?
-# In that student's files, digits with a hole have an SSIM of 0.916 and restored ones 0.592 (higher is better; [all its
-# numbers](../results/details.md#the-course-reports-own-rows)). We repeat the mistake on a small scale. One small network is trained twice, on
-# equally many digits. The first time all digits have the same mask, the widest, in the middle. The second time masks are drawn for each digit.
-# **Predict.** Which is better under that one mask? And will the first one improve a digit with a *narrow* hole at all?
+# ## 4 · Why can a restored image be worse than the image with the hole?
+# In that student's files, digits with a hole have an SSIM of 0.916, restored ones 0.592 (higher is better;
+# [all its numbers](../results/details.md#the-course-reports-own-rows)). We repeat the mistake on a small scale: 300 steps, one seed, RMSE in place
+# of SSIM. One small network is trained twice, equally long. The first time all digits have the same mask, the widest, in the middle. The second
+# time masks are drawn for each digit. **Predict.** Which is better under that one mask? And will the first one help with a *narrow* hole?
 
 # %%
 from colddiff_nb.networks import SmallUNet
@@ -235,13 +236,13 @@ pandas.DataFrame(scores, index=list(TRIALS)).round(3)
 
 # %% [markdown]
 # **What you saw.** Trained on one wide mask, a network learns one task: undo *that* mask. There it is even the better one. Under a narrow hole it
-# changes strokes all over the digit. A narrow hole leaves little to win and a whole image to spoil. The *degradation* was not covered. So
+# changes strokes all over the digit. There is little to gain, and *direct* can spoil every pixel. Such holes were not in its training. So
 # - train with every severity and centre that you will meet, drawn anew for each image,
 # - test on such masks, and outside them on purpose. Print the score of the degraded image, too: doing nothing may be better.
 # ## 5 · A hole of your own
-# The networks know only round holes with soft rims. So each pixel of your hole gets the mask value of a place in the widest round hole: at your rim
-# that of its rim, at your deepest pixel that of its centre. The pixels that you know are put back into every guess, as in RePaint. Change `HOLE` in
-# the parameters (first row, first column, last row, last column), or paint another `hole` below, and run this section again.
+# The networks know only round holes with soft rims. So each pixel of your hole borrows the mask of a place in the widest one of training
+# ($s = 50$). Your rim borrows from its rim, your deepest pixel from its centre. Known pixels are put back into every guess, as in RePaint. Change
+# `HOLE` in the parameters (first row, first column, last row, last column), or paint another `hole` below. Then run this section again.
 
 # %%
 hole = torch.zeros(32, 32, dtype=torch.bool)
@@ -274,7 +275,7 @@ for name in DATA:
     assert UNCHECKED or HOLE != (6, 12, 24, 18) or rmse(filled, x0) < rmse(x, x0)
 
 # %% [markdown]
-# **What you saw.** Strokes are joined across the hole. In the photos much of it stays grey, for they are harder to guess than digits.
+# **What you saw.** Strokes are joined across the hole. In the photos much of the hole stays grey, because photos are harder to guess than digits.
 # ## Exercises
 # ### 1 · What is not really lost
 # A soft mask dims before it erases. Where the mask is known and lets more than 0.05 through, division gives the pixel back.
@@ -344,7 +345,6 @@ print(check_writer())
 # - Algorithm 2 adds rings: each step writes where two neighbouring masks differ, and nothing where both are 1.
 # - A network that knows one mask spoils images under another. Compare every result with its input.
 #
-# **Next:** `06_why_iterate` finds for *every* degradation which step writes what. `04_metrics` is about SSIM and other scores.
-# **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392). Lugmayr et al.,
-# [*RePaint*](https://arxiv.org/abs/2201.09865): known pixels go back in at each step. Kawar et al., [*DDRM*](https://arxiv.org/abs/2201.11793): any
-# known hole, one network.
+# **Next:** `06_why_iterate` finds for *every* degradation which step writes what. `04_metrics` is about SSIM and other scores. **References.**
+# Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392). Lugmayr et al., [*RePaint*](https://arxiv.org/abs/2201.09865): known pixels
+# go back in at each step. Kawar et al., [*DDRM*](https://arxiv.org/abs/2201.11793): any known hole, one network.
