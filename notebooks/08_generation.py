@@ -91,9 +91,9 @@ assert outside > 0.1 and numbers.abs().max() <= 1
 print(f"ok: mean and covariance are those of real block means; {outside:.0%} lie outside [-1, 1]")
 
 # %% [markdown]
-# Real block means lie in [-1, 1], and the network never saw others. A Gaussian also gives larger ones. And digits form no single cloud:
-# a 0 has other means than a 1. So we try three draws: *one Gaussian*, the same *clamped* to [-1, 1], and *ten Gaussians*, one fitted to each
-# class of digits. Block means of real training digits are the reference.
+# Real block means lie in [-1, 1], and the network never saw others. A Gaussian also gives larger ones. It also ignores that a 0 has other means than
+# a 1. So we try three draws: *one Gaussian*, the same *clamped* to [-1, 1], and *ten Gaussians*, one for each class of digits. Only the ten need
+# labels. Block means of *real* digits are the reference. The shipped network has not seen them: its training left out the 5,000 digits of mnist5k.
 
 # %%
 def ten_gaussians(seed):  # IMAGES / 10 drawn as a 0, then as many as a 1, and so on
@@ -118,13 +118,13 @@ show(grid(table(starts), rows=list(DRAWS), title="Block means"),
 # %% [markdown]
 # **What you saw.** They are hard to tell apart by eye. A screen clamps, so the first two rows look alike. But a fifth of the Gaussian's
 # means lies outside [-1, 1], and none of the real.
-#
 # ## 2 · How good are the digits restored from them?
 # Three scores, for a *set* of images:
 #
-# - The **Frechet distance** to test digits. A small classifier turns each image into features. Each set of features gets a mean $\mu$ and
-#   a covariance $\Sigma$. Then $d = |\mu_1 - \mu_2|^2 + \mathrm{tr}\big(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\big)$. Lower is
-#   better. *With one feature:* means 3 and 1, standard deviations 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$.
+# - The **Frechet distance** to test digits. A small classifier turns each image into features. Each set of features gets a mean $\mu$ and a
+#   covariance $\Sigma$. Then $d = |\mu_1 - \mu_2|^2 + \mathrm{tr}\big(\Sigma_1 + \Sigma_2 - 2(\Sigma_1\Sigma_2)^{1/2}\big)$. Lower is better. *With
+#   one feature:* means 3 and 1, standard deviations 2 and 1 give $(3 - 1)^2 + (2 - 1)^2 = 5$. (Compare within this notebook only: other notebooks
+#   take other numbers of images.)
 # - **Digits in use:** $e^H$ with $H = -\sum_k p_k \ln p_k$. Here $p_k$ is the share that the classifier reads as digit $k$. Ten equal
 #   shares give 10. Two digits with the shares 3/4 and 1/4 give $e^{0.56} = 1.75$.
 # - The **spread:** the standard deviation of a pixel over the images, as a mean over all pixels. Values of -0.5, 0 and 0.5 give 0.5.
@@ -157,11 +157,11 @@ assert torch.allclose(D(made["clamped"][0], D.T), starts["clamped"][0], atol=1e-
 print("ok: the draw decides 16 numbers, exactly; the network makes the other 1,008")
 
 # %% [markdown]
-# **What you saw.** The network is the same in all rows. What differs is the draw. The Frechet distance falls from 243 (one Gaussian) to
-# 163 (clamped) and 63 (ten). Real block means reach 27. The gap from 63 to 27 comes from the draw: real ones do not follow a Gaussian.
-# The gap from 27 to real digits (19) comes from the network.
+# **What you saw.** The network is the same in all rows. What differs is the draw. The Frechet distance falls from 243 (one Gaussian) to 163 (clamped)
+# and 63 (ten). Real block means reach 27. The gap from 63 to 27 comes from the draw: real ones do not follow a Gaussian. (Not from memory: the
+# network never saw these.) The gap from 27 to real digits (19) comes from the network.
 #
-# Ten Gaussians also let you choose. **Predict.** How many of the digits drawn as a 3 are then read as a 3?
+# Ten Gaussians also let you choose. **Predict.** What share of all digits is then read as the digit that it was drawn as?
 
 # %%
 pairs = torch.stack([starts["ten Gaussians"][0], made["ten Gaussians"][0]], 1)[::IMAGES // 10]
@@ -191,8 +191,9 @@ print("ok: x_T is one number, and a digit has the same x_T wherever it stands")
 #
 # $$x_T = g + \sigma z, \qquad z \sim \mathcal N(0, 1) \text{ in each pixel}.$$
 #
-# Algorithm 2 carries the noise along, and the network sees it in every state. So it **breaks the symmetry**: the stroke goes here, not
-# there. *With numbers.* A grey level of an 8-bit image is 2/255 = 0.0078. A noise of $\sigma = 0.0001$ is 1.3 % of one level.
+# Algorithm 2 carries the noise along, and the network sees it in every state. An even grey is the same in each place. The noise **breaks this
+# symmetry**: it decides where a stroke goes. *With numbers.* A grey level of an 8-bit image is 2/255 = 0.0078. A noise of $\sigma = 0.0001$ is 1.3 %
+# of one level.
 #
 # We train a small network for that. In training its states are rounded to 8 bits. Otherwise it would read the last digits of float32 as
 # measured detail. Only the training rounds: the sampler starts from float32.
@@ -213,9 +214,9 @@ def generate(level, seed, precision="float32"):
     return algorithm2(from_grey, blur, measure(start, precision)).clamp(-1, 1)
 
 # %% [markdown]
-# **Predict.** How much noise is needed: ten grey levels, one, or a tenth? What happens with too much? And what if $x_T$ is rounded to 8
-# bits, as in an image file? Choose the precision and drag the slider. All pages were painted beforehand. (Without a kernel there is no
-# slider. The picture below it shows six greys at all its positions.)
+# **Predict.** Which noise is best: none, an eightieth of a grey level (0.0001), or an eighth (0.001)? And what if $x_T$ is rounded to 8 bits, as in
+# an image file? Choose the precision and drag the slider. All pages were painted beforehand. (Without a kernel there is no slider. The picture below
+# it shows six greys at all its positions.)
 
 # %%
 broken, noisy, pages = {}, {}, {"float32": {}, "8bit": {}}
@@ -261,13 +262,12 @@ assert (rounded.amax(1) == rounded.amin(1)).float().mean() > 0.5
 print("ok: rounded to 8 bits, most greys with a noise of 0.0002 are even again")
 
 # %% [markdown]
-# **What you saw.** Without noise two or three digits are in use. With a noise of 0.0001, an eightieth of a grey level, it is eight, and
-# the Frechet distance falls from about 790 to 320. With more noise the network takes it for strokes, and the spread passes that of real
-# digits. Diversity alone is not quality. So small a noise needs float32: 8 bits round it away. From 8 bits no level helps as much.
+# **What you saw.** Without noise two or three digits are in use. With a noise of 0.0001, an eightieth of a grey level, it is eight, and the Frechet
+# distance falls from about 790 to 320. With more noise the distance rises again: the strokes break, and the spread passes that of real digits.
+# Diversity alone is not quality. So small a noise needs float32: 8 bits round it away. From 8 bits no level that we tried helps as much.
 #
-# Does noise always help? Only where the draw has too little randomness. On sixteen numbers from ten Gaussians it does no good:
-# [noise of 0.01 or more makes them worse](../results/details.md#generation). There you also find longer trainings, from three seeds.
-#
+# Does noise always help? Here it helps where the draw has too little randomness. One counter-test: on sixteen numbers from ten Gaussians, [noise of
+# 0.01 or more makes the digits worse](../results/details.md#generation). There you also find longer trainings, from three seeds.
 # ## Exercises
 # ### 1 · Draw sixteen numbers
 # Without `gaussian_like`: use the eigenvectors and eigenvalues of the covariance.
@@ -340,11 +340,11 @@ print(check_inuse())
 
 # %% [markdown]
 # ## What you learnt
-# - In cold generation all randomness is in the draw of $x_T$. Sampler and degradation are deterministic.
+# - In cold generation from blur or pixelation all randomness is in the draw of $x_T$. These two, and the sampler, are deterministic.
 # - A network that was trained to restore can generate. The more the drawn $x_T$ look like those of training, the better it does.
 # - One grey is the same for all places and digits. A noise far below a grey level breaks this symmetry. More noise spoils the strokes.
 #
-# **Next:** `07_hot_and_cold` compares generation from noise, blur, pixelation and masks. `04_metrics` explains Frechet distances and FID.
+# **The core path ends here.** The appendix `07_hot_and_cold` generates from noise, blur, pixelation and masks. `04_metrics` explains FID.
 #
-# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 5: generation. Rissanen
-# et al., *Inverse Heat Dissipation* ([arXiv 2206.13397](https://arxiv.org/abs/2206.13397)), which generates from blur with noise.
+# **References.** Bansal et al., *Cold Diffusion* ([arXiv 2208.09392](https://arxiv.org/abs/2208.09392)), section 5: generation. Rissanen et al.,
+# *Inverse Heat Dissipation* ([arXiv 2206.13397](https://arxiv.org/abs/2206.13397)), which generates from blur with noise.
