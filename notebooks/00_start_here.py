@@ -339,8 +339,8 @@ print(f"What you saw: 16 numbers were given, {32 * 32 - 16:,} invented. These ha
 assert rmse(result, true) > 1.2 * rmse(states[-1], x0)
 
 # %% [markdown]
-# A grey smudge shows where the network could not decide. A clean stroke can be just as wrong. The first and third columns are equal. So nothing
-# that was *measured* can tell right from wrong. The rest comes from the training digits. Every algorithm has to guess here, cold or hot.
+# A grey smudge shows where the network could not decide. A clean stroke can be just as wrong. The first and third columns are equal up to rounding.
+# So nothing that was *measured* can tell right from wrong. The rest comes from the training digits. Every algorithm has to guess here, cold or hot.
 # ## What you learnt
 # - A degradation $D(x_0, t)$ can be anything that grows with $t$ and does nothing at $t = 0$. It needs no noise.
 # - Algorithm 2 keeps the state and corrects it: $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$.
