@@ -76,7 +76,7 @@ def test_a_slurm_job_that_is_preempted_queues_again_and_goes_on(tmp_path):
                             SCONTROL_LOG=str(log), SRUN_PIDS=str(pids))
 
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
-        while not job.stdout.readline().startswith("step 10 "):
+        while "step 10 " not in job.stdout.readline():
             assert job.poll() is None, job.stdout.read()
         for pid in pids.read_text().split():
             os.kill(int(pid), signal.SIGTERM)
