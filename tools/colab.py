@@ -63,6 +63,22 @@ def packages_of(environment: Path) -> Path:
     return folder
 
 
+def ubuntu(folder: Path) -> Path:
+    """Lay what importlib.metadata reads of Ubuntu's packages into a new folder."""
+    for name, version in UBUNTU.items():
+        info = folder / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return folder
+
+
+def new_runtime(folder: Path, python: str | Path, *behind: Path) -> Path:
+    """Make an environment that also finds the packages in the folders behind. Returns its Python."""
+    call(python, "-m", "venv", "--without-pip", folder)
+    (packages_of(folder) / "behind.pth").write_text("\n".join(map(str, behind)))
+    return folder / "bin" / "python"
+
+
 def build_replica(torch: str) -> None:
     """Install Colab's packages into build/colab, unless just these are there."""
     ready, wanted = REPLICA / "ready", " ".join([PIP, *PACKAGES, *NOT_ON_TPU, torch])
@@ -77,10 +93,7 @@ def build_replica(torch: str) -> None:
     call(*install, PIP)
     call(*install, *PACKAGES, *torch.split())
     call(*install, "--no-deps", "--target", REPLICA / "not_on_tpu", *NOT_ON_TPU)
-    for name, version in UBUNTU.items():  # only what importlib.metadata reads
-        info = REPLICA / "ubuntu" / f"{name}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    ubuntu(REPLICA / "ubuntu")
     ready.write_text(wanted)
 
 
@@ -102,10 +115,8 @@ def rehearse(notebook: NotebookNode, behind: list[Path]) -> str:
     Returns what it installed. Raises RuntimeError where it fails or changes more.
     """
     with tempfile.TemporaryDirectory() as folder:
-        runtime, empty = Path(folder, "runtime"), Path(folder, "content")
-        call(REPLICA / "common" / "bin" / "python", "-m", "venv", "--without-pip", runtime)
-        (packages_of(runtime) / "behind.pth").write_text("\n".join(map(str, behind)))
-        python = runtime / "bin" / "python"
+        empty = Path(folder, "content")
+        python = new_runtime(Path(folder, "runtime"), REPLICA / "common" / "bin" / "python", *behind)
         before = installed(python)
         empty.mkdir()
         (empty / "alone.ipynb").write_text(text(notebook))
