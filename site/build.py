@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from graphs import graphs
 from PIL import Image
 from torch import Tensor
 
@@ -31,6 +30,7 @@ from colddiff_nb.data import load, to_float, to_uint8
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.weights import load_pretrained
+from graphs import graphs
 
 HOME = Path(__file__).resolve().parent.parent
 FIRST = ("superres", 3)  # the task and the digit painted beforehand
