@@ -4,9 +4,9 @@
 # A diffusion model destroys a picture step by step and learns the way back. Usually random noise does the destroying. **Cold diffusion** ([Bansal
 # et al., 2022](https://arxiv.org/abs/2208.09392)) asks: *must it be noise?* Here **pixelation** destroys the picture, and nothing is random.
 # ```text
-# destroy    x_0 = 7    ──► 16 x 16 ──► 8 x 8 ──► 4 x 4 = x_T   fewer and fewer pixels
-# severity   0              1           2         3
-# restore    7, or a 9? ◄── 16 x 16 ◄── 8 x 8 ◄── 4 x 4 = x_T   guess, step back, again
+# destroy   7 ─► 16 x 16 ─► 8 x 8 ─► 4 x 4 = x_T
+# severity  0       1         2         3
+# restore   7, or a 9? ◄─ 16 x 16 ◄─ 8 x 8 ◄─ 4 x 4 = x_T
 # ```
 # When you have finished, you will be able to
 # - say what a degradation, a severity and a restoration network are,
@@ -115,12 +115,12 @@ print("ok: t = 0 changes nothing, and pixelating a little first does not matter\
 # ## 4. A network that guesses
 # The **restoration network** $R(x_t, t) \to \hat x_0$ guesses the clean picture. Ours is a [U-Net](https://arxiv.org/abs/1505.04597):
 # ```text
-# x_t, 32 x 32  ──┐                                          ┌── + x_t = guess
-# severity t ─────┴─►  16 x 16, 48 channels  ─────────────►  16 x 16, 48 channels
-#                          │ halve                              ▲ double
-#                          └─►  8 x 8, 96 channels  ────►  8 x 8, 96 channels
-#                                   │ halve                  ▲ double
-#                                   └──►  4 x 4, 96 channels ┘
+# x_t, 32 x 32 ─┐                           ┌─ + x_t = guess
+# severity t ───┴─► 16 x 16, 48 ch. ──────► 16 x 16, 48 ch.
+#                      │ halve                 ▲ double
+#                      └─► 8 x 8, 96 ch. ──► 8 x 8, 96 ch.
+#                             │ halve           ▲ double
+#                             └─► 4 x 4, 96 ch. ┘
 # ```
 # - The severity $t$ enters as one more channel, filled with $t / T$. It tells the network how much is missing. So one network can sharpen edges at
 #   $t = 1$, and draw a whole digit at $t = 3$.

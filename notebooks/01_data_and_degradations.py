@@ -3,9 +3,9 @@
 # # 1 · Degradations: what is left of an image?
 # Cold diffusion restores images from blur, pixelation and holes. Before any network is trained, ask what a degradation leaves. It can surprise you:
 # ```text
-#                            ┌─ shown on a screen ───────► an even grey square
-# a digit ── blur 40 times ──┼─ float32, more contrast ─► a cloud: not empty at all
-#                            └─ 8 bits, more contrast ──► nothing
+#                          ┌ on a screen ─► an even grey square
+# a digit ─ blur 40 times ─┼ float32, more contrast ─► a cloud
+#                          └ 8 bits, more contrast ─► nothing
 # ```
 # When you have finished, you will be able to
 # - show what is hidden in a grey square, and what 8 bits or bfloat16 destroy of it,

@@ -4,9 +4,9 @@
 # Training a cold diffusion model repeats one step: degrade an image, let the network guess the original, make the error smaller.
 #
 # ```text
-# x_0 ──► D(x_0, t) ──► x_t ──► R(x_t, t) ──► guess ──► loss = mean |guess - x_0|
-#             ▲                     ▲                     │
-#             └─ schedule draws t ──┘   R is changed ◄────┘
+# x_0 ─► D(x_0, t) ─► x_t ─► R(x_t, t) ─► guess ─► loss
+#             ▲                  ▲                   │
+#             └ schedule draws t ┘   R is changed ◄──┘
 # ```
 # When you have finished, you will be able to
 # - write the loss, and say why the network is told the severity,

@@ -5,9 +5,9 @@
 # damaged image and returns its guess $\hat x_0$ of the clean one. There are three ways to use it on a measurement $x_T = D(x_0, T)$:
 # ```text
 # direct       x_T ─R─► guess = result
-# Algorithm 1  x_T ─R─► guess ─D─► x_{T-1} ─R─► ... ─► x_0   forgets the state
+# Algorithm 1  x_T ─R─► guess ─D─► x_{T-1} ─R─► ... ─► x_0
 # Algorithm 2  x_T ─R─► guess ─┐
-#               └──────────────┴─ correct ─► x_{T-1} ─R─► ... ─► x_0  keeps the state
+#               └──────────────┴ correct ─► x_{T-1} ... ─► x_0
 # ```
 # | way | rule | calls of R |
 # |---|---|---|

@@ -4,9 +4,9 @@
 # A student's project trained a network on one hole and tested it on others. Its restored images scored *worse* than those with the hole. Why? You
 # need notebook 03. Running takes about five minutes on a CPU, reading about fifteen.
 # ```text
-# trained on one  trained on holes of all widths, anywhere      wider than any in training
-# █ █ █ █ █ █ █   █ █ █ █ █ █ █  █ █ █ █ █ █ █  · · · · █ █ █   · · · · · · ·
-# █ █ · · · █ █   █ · █ █ █ █ █  █ █ █ █ · · ·  · · · · █ █ █   · · · · · · █  no warning
+# trained on one   on holes anywhere, any width   wider holes:
+# █ █ █ █ █ █      █ █ █ █ █ █   · · · █ █ █      · · · · · ·
+# █ █ · · █ █      █ · █ █ █ █   · · · █ █ █      no warning
 # ```
 # When you have finished, you will be able to
 # - describe a mask by its width and its centre, and say which masks a network was trained for,

@@ -4,10 +4,10 @@
 # One call of the network already guesses the clean image: $\hat x_0 = R(x_s, s)$. Algorithms 1 and 2 call it up to 50 times. Their RMSE is often
 # higher than that of the first guess (notebook 03, section 4). What are the other calls for?
 # ```text
-# result = x_T + part of guess T    + part of guess T - 1 + ... + part of guess 1
-# blur, T = 40   almost nothing       almost nothing              almost all
-# hole, T = 50   the outermost ring   the next ring               the last dot
-# pixels, T = 3  8 x 8 detail         16 x 16 detail              32 x 32 detail
+# result = x_T + part of guess T   + ... + part of guess 1
+# blur, T = 40   almost nothing          almost all
+# hole, T = 50   the outermost ring      the last dot
+# pixels, T = 3  8 x 8 detail            32 x 32 detail
 # ```
 # When you have finished, you will be able to
 # - compute from D alone which guess writes which part of a restored image,

@@ -4,8 +4,8 @@
 # Notebook 06 computed what each guess writes. This appendix goes on in two ways. It leaves out steps that write little, and measures what changes.
 # And it breaks the assumptions of a restoration, one by one.
 # ```text
-# all steps   x_40 ► x_39 ► x_38 ► ... ► x_4 ► x_3 ► x_2 ► x_1 ► x_0      40 calls
-# skipped     x_40 ─ writes 39, ..., 4, too ──► x_3 ► x_2 ► x_1 ► x_0       4 calls
+# all steps  x_40 ► x_39 ► ... ► x_3 ► x_2 ► x_1 ► x_0  40 calls
+# skipped    x_40 ─ 39 to 4 ───► x_3 ► x_2 ► x_1 ► x_0   4 calls
 # ```
 # When you have finished, you will be able to
 # - compute, without a network, how much a shorter schedule changes what is written,

@@ -99,7 +99,7 @@ def test_text_keeps_its_shape_in_a_narrow_jupyterlab(source: Path) -> None:
     """JupyterLab wraps longer lines of a sketch, and takes a line that begins with a comment for HTML."""
     cells = [cell.source for cell in room.inputs(source).cells if cell.cell_type == "markdown"]
     sketches = [sketch for cell in cells for sketch in re.findall(r"```text\n(.*?)```", cell, re.DOTALL)]
-    assert not [line for sketch in sketches for line in sketch.splitlines() if len(line) > 90]
+    assert not [line for sketch in sketches for line in sketch.splitlines() if len(line) > 62]
     assert not [line for cell in cells for line in cell.splitlines() if re.match(r"<!--.*-->[^<\s]", line)]
 
 
