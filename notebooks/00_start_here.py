@@ -346,5 +346,5 @@ assert rmse(result, true) > 1.2 * rmse(states[-1], x0)
 # - Algorithm 2 keeps the state and corrects it: $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$.
 # - For pixelation its result agrees with the measurement, before it is cut to [-1, 1]. All other detail is invented.
 #
-# **Next:** `01_data_and_degradations` shows every degradation of the paper. `03_sampling` moves through every step with a slider.
+# **Next:** `01_data_and_degradations` shows eight degradations under a slider. `03_sampling` moves through every step with a slider.
 # **References.** Bansal et al., [*Cold Diffusion*](https://arxiv.org/abs/2208.09392). Ho et al., [*DDPM*](https://arxiv.org/abs/2006.11239).

@@ -206,9 +206,9 @@ show(grid(columns, title="Digits drawn with the n strongest patterns of blur"),
 # **What you saw.** Nine or thirteen patterns draw a cloud. To restore a digit from them, a network needs what it learnt from other digits. The few
 # numbers only narrow down which digit it can be. All else is invented, and may be wrong.
 # ## 4 · All degradations under a slider
-# `make(task, dataset)` makes a degradation. The paper has three tasks, each for digits and for photos. *Deblur* has $T = 40$ for digits, 50 for
+# `make(task, dataset)` makes a degradation. Three tasks of the paper are trained here, each for digits and for photos. *Deblur* has $T = 40$ for digits, 50 for
 # photos. *Superres* is pixelation, $T = 3$. At $t = 1, 2, 3$ it has 16 x 16, 8 x 8 and 4 x 4 blocks. *Inpaint* is a hole with a soft edge, $T = 50$.
-# At $r$ pixels from its centre it keeps $\prod_{i=1}^{t} (1 - e^{-r^2 / 2\sigma_i^2})$ of $x_0$, with $\sigma_i = 1.1, 1.2, \dots$ The package has
+# At $r$ pixels from its centre it keeps $\prod_{i=1}^{t} (1 - e^{-r^2 / 2\sigma_i^2})$ of $x_0$, with $\sigma_i = 1.1, 1.2, \dots$ There are
 # five more: *noise* (hot diffusion), *mean* (blur down to the mean), *line* (a straight way to the pixelated image), *snow*, and *decolour* for
 # photos. In all of them $D(x, 0) = x$. The hole's place, the noise and the snow are random. There `draw` throws the dice once for all severities.
 

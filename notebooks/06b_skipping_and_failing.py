@@ -76,8 +76,9 @@ def measured(task):
 
 # %% [markdown]
 # ## 1 · Which steps can be skipped?
-# The samplers take the severities to visit: `T=[40, 3, 2, 1]` asks the network 4 times instead of 40. Then the guess at 40 also writes what those at
-# 39, ..., 4 would have written. How much is that? Let $w_s$ be the mean of $|g_{s-1} - g_s|$ over all coefficients: what the guess at $s$ writes,
+# The samplers take the severities to visit: `T=[40, 3, 2, 1]` asks the network 4 times instead of 40. A step of Algorithm 2 from $s$ to $s'$ is
+# $x_{s'} = x_s - D(\hat x_0, s) + D(\hat x_0, s')$. So the guess at 40 also writes what those at 39, ..., 4 would have written. How much
+# is that? Let $w_s$ be the mean of $|g_{s-1} - g_s|$ over all coefficients: what the guess at $s$ writes,
 # from D alone. The **moved weight** is what the skipped guesses would have written, as a share of all:
 #
 # $$\text{moved} = \sum_{s \text{ skipped}} w_s \,\Big/\, \sum_{s=1}^{T} w_s.$$
