@@ -149,12 +149,12 @@ for name, curve in curves.items():
     print(f"ok: {name}: at s = {T} the network helps; beyond the training range it errs more")
 
 # %% [markdown]
-# **What you saw.** In the training range a wider hole costs little. Beyond it the error grows faster, without a step or a message: you have to know
-# where the training ended. Two causes meet there: little is left to restore from, and the network never saw such holes. This figure cannot tell
-# them apart. On colour images Algorithm 1 even does harm: far outside the range its error is larger than that of the image with the hole. It
-# replaces the pixels around the hole by guesses, too. (A caution about these numbers: many pixels look erased but are only *dimmed*, and float32
-# still holds them. A network can learn to read them. So part of this success is arithmetic. Exercise 1 and
-# [our measurements](../results/details.md#what-masks-let-through) show how much.)
+# **What you saw.** In the training range the error grows more slowly than beyond it, and no step or message marks its end. You have to know it. Two
+# causes meet there: little is left to restore from, and the network never saw such holes. This figure cannot tell them apart. On colour images
+# Algorithm 1 even does harm: far outside the range its error is larger than that of the image with the hole. It replaces the pixels around the
+# hole, too. (A caution: a pixel is *known* where the mask is 1, and *invented* where it is near 0. Many between look erased but are only *dimmed*, and
+# float32 still holds them. So part of this success is arithmetic: exercise 1 and [our measurements](../results/details.md#what-masks-let-through)
+# show how much. Rounded to 8 bits, direct goes from .050 to .051 for digits and from .053 to .058 for photos, on all test images.)
 # ## 3 · Why does the hole close ring by ring?
 # The mask stays in one place while sampling (see notebook 03). Put it into Algorithm 2, $x_{s-1} = x_s - D(\hat x_0, s) + D(\hat x_0, s-1)$. It
 # becomes $x_{s-1} = x_s + (m_{s-1} - m_s)\,\hat x_0$. So a step adds the guess times the difference of two masks. **Predict.** What shape is it?
