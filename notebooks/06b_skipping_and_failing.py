@@ -129,7 +129,7 @@ print(pages["deblur"][4][1], pages["inpaint"][4][1], sep="\n")
 Flipbook(pages, ["task", "calls"]).widget
 
 # %% [markdown]
-# **What you saw.** With 4 calls blur moves 0.4 % of its weight, the hole 90.8 %. Yet these digits have RMSE 0.144 and 0.027: moved weight is no
+# **What you saw.** With 4 calls blur moves 0.4 % of its weight, the hole 90.8 %. Yet these digits have RMSE 0.145 and 0.027: moved weight is no
 # error.
 # Now all images. Skipping moves weight, and it changes the states that later guesses are made from. So each schedule runs twice: with the *same
 # guesses* as the full run, and *really skipped*, with guesses from its own states.
@@ -237,9 +237,9 @@ show(figure, "RMSE of the three ways under each fault, on one scale for the thre
 
 # %% [markdown]
 # **What you saw.**
-# - *Noise, 8 bits.* Blur divides the lowest wave but the mean by 1,600, and undoing it multiplies the noise, too. The network does not follow that
+# - *Noise, 8 bits.* Blur divides the lowest wave above the mean by 1,600, and undoing it multiplies the noise, too. The network does not follow that
 #   far: its images stay in the range of greys. So direct's RMSE is 5.1 times as high, Algorithm 2's 4.8 times. No way of sampling helps. A soft mask
-#   only dims most pixels, and R amplifies what is left. Rounding harms it less, as this R learnt from rounded images, too
+#   only dims most pixels, and R amplifies what is left. Rounding harms it less, as the R for masks learnt from rounded images, too
 #   ([counted](../results/details.md#what-masks-let-through)). Pixelation divides nothing: its 16 means stay whole. The remedy is in the training.
 # - *Hole off by one.* Direct does not use D at all, so it cannot suffer. Algorithm 2 keeps the state, and with it the seam between the two masks.
 # - *T off.* R undoes blur that is not there. In inpainting the RMSE falls, because the smaller hole hides less.
@@ -341,7 +341,7 @@ print(check_one_basis())
 # %% [markdown]
 # ## What you learnt
 # - The moved weight comes from D alone. While the guesses stay the same, it predicts how much a shorter schedule changes.
-# - A restoration assumes an exact measurement, the right D, and that different images are measured differently. Blur needs all three most.
+# - A restoration assumes an exact measurement, the right D, and that different images are measured differently. Noise hurts blur most.
 # - Where the $A_s$ do not commute, no coefficient has a step of its own.
 #
 # **Next:** `07_hot_and_cold` compares noise with blur, pixelation and masks under one recipe. `04_metrics` explains what RMSE does not see.

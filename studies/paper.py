@@ -101,7 +101,8 @@ def paper_rows(published: Published, pair: str) -> Iterator[tuple[str, ...]]:
     for method, column in PAPER_METHODS.items():
         printed = published.paper["pairs"][pair][column]
         shown = (printed_score(printed, metric) for metric in SCORES)
-        yield f"*the paper*, {METHODS[method]}", "–", *shown, "as they are", "–", "–", "–", "test, 10,000"
+        yield (f"*the paper*, {METHODS[method]}", "–", *shown, "as they are", "–", "–", "–",
+               "test, 10,000")
 
 
 def score_row(published: Published, row: Row) -> tuple[str, ...]:
