@@ -81,22 +81,18 @@ class Export:
     """The file to write; by default weights.safetensors in that folder."""
 
     def __call__(self) -> None:
+        from colddiff_nb.training.run import origin
         found = newest(self.run)
         if found is None:
             raise FileNotFoundError(f"there is no checkpoint in {self.run}: name the folder of a training")
         step, state = found
         path = self.output or self.run / "weights.safetensors"
         with usable(self.run):
-            identity = state["identity"]
-            recipe = Recipe.from_dict(identity["recipe"])
-            before = identity["init"]["images_seen"] if identity["init"] else 0
-            metadata = identity | {
-                "step": step, "images_seen": before + step * recipe.images_per_step, "size": recipe.size,
-                "last_row": state["rows"][-1] if state["rows"] else {}, "seconds": state["seconds"]}
-            weights = state["ema"]
+            metadata, weights = origin(step, state), state["ema"]
+            steps = metadata["recipe"]["steps"]
         with explained(path.parent, "choose another file with --output"):
             export_weights(path, weights, metadata, keep=("precondition.",))
-        say(f"wrote {path}, of step {step:,} of {recipe.steps:,}", what_is_next("evaluate", path))
+        say(f"wrote {path}, of step {step:,} of {steps:,}", what_is_next("evaluate", path))
 
 
 @dataclass

@@ -195,13 +195,10 @@ class Run:
 
     def export(self) -> None:
         """Write the EMA weights with all that says where they come from."""
-        images_seen = self.recipe.images_seen + (self.init["images_seen"] if self.init else 0)
-        metadata = self.identity() | {
-            "step": self.step, "images_seen": images_seen, "size": self.degrade.size,
-            "last_row": self.rows[-1], "seconds": self.seconds}
         with self.rescued():
-            checkpoint.export_weights(self.folder / "weights.safetensors", self.ema.state_dict(), metadata,
-                                      keep=("precondition.",))
+            state = self.state()
+            checkpoint.export_weights(self.folder / "weights.safetensors", state["ema"],
+                                      origin(self.step, state), keep=("precondition.",))
 
     @contextmanager
     def rescued(self) -> Iterator[None]:
@@ -218,6 +215,15 @@ class Run:
                                       f"step {self.step} is not saved there)") from error
             raise CheckpointError(f"{error}; step {self.step} was saved in {rescue}: "
                                   f"go on in another folder with --run NEW --resume-from {rescue}") from error
+
+
+def origin(step: int, state: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of the weights in the state of a step: where they come from."""
+    recipe, init = Recipe.from_dict(state["identity"]["recipe"]), state["identity"]["init"]
+    images_seen = step * recipe.images_per_step + (init["images_seen"] if init else 0)
+    return state["identity"] | {
+        "step": step, "images_seen": images_seen, "size": recipe.size,
+        "last_row": state["rows"][-1] if state["rows"] else {}, "seconds": state["seconds"]}
 
 
 def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
