@@ -90,7 +90,7 @@ print("ok: the untrained network's loss is what the hole took")
 
 # %% [markdown]
 # ## 2 · What does a network learn first?
-# **What you saw.** The untrained network's loss at $T$ is the mean change that the hole makes, about 0.34. Now train it. `train(recipe, folder)` is
+# **What you saw.** The untrained network's loss at $T$ is the mean change that the hole makes. Now train it. `train(recipe, folder)` is
 # the whole loop. Now and then it calls `on_evaluate(step, network)`. Ours restores four digits that training never sees, and redraws one picture in
 # place, so that you can watch. **Predict.** After a thousand images, what will stand in the hole: nothing, a blob, or strokes?
 
