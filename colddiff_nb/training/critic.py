@@ -11,24 +11,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PENALTY = 1.0  # of the critic's slope, squared: a steep critic is of no use to the network
-
 
 class Critic:
     """Scores images (B, C, size, size): above its restoration's score is an original.
 
     An original is compared with its own restoration, so that no image is judged for being easy. A penalty on
-    the slope at both keeps the game stable.
+    the slope at both, squared, keeps the game stable: a steep critic is of no use to the network.
     """
 
-    def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool):
-        self.bfloat16 = bfloat16
+    def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool, penalty: float):
+        self.bfloat16, self.penalty = bfloat16, penalty
         widths = (64, 128, 256, 256)
         halve = [layer for inputs, outputs in zip(widths, widths[1:])
                  for layer in (nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
         score = nn.Linear(widths[-1] * (size // 8) ** 2, 1)
+        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # as the network
         self.network = nn.Sequential(nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2), *halve,
-                                     nn.Flatten(), score).to(device)
+                                     nn.Flatten(), score).to(device).to(memory_format=layout)
         self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99))
 
     def scores(self, images: Tensor) -> Tensor:
@@ -45,11 +44,12 @@ class Critic:
     def learn(self, x0_hat: Tensor, x0: Tensor) -> None:
         """One step towards telling originals x0 (B, C, size, size) from restorations."""
         self.network.requires_grad_(True)
-        pair = [images.detach().requires_grad_() for images in (x0_hat, x0)]
-        restored, original = (self.scores(images) for images in pair)
-        slopes = torch.autograd.grad(restored.sum() + original.sum(), pair, create_graph=True)
-        penalty = sum(slope.square().flatten(1).sum(1).mean() for slope in slopes)
-        (F.softplus(restored - original).mean() + PENALTY / 2 * penalty).backward()
+        both = torch.cat([x0_hat.detach(), x0]).requires_grad_()
+        scores = self.scores(both)
+        slope, = torch.autograd.grad(scores.sum(), both, create_graph=True)
+        steepness = 2 * slope.square().flatten(1).sum(1).mean()  # of restorations and of originals
+        restored, original = scores.chunk(2)
+        (F.softplus(restored - original).mean() + self.penalty / 2 * steepness).backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
 

@@ -41,6 +41,7 @@ class Recipe:
     accumulate: int = 1  # micro-batches of one optimiser step
     loss: Literal["l1", "l2"] = "l1"  # l1 (the paper's), or l2: less RMSE where much is unknown, and blurrier
     realism: float = 0.0  # weight of a critic, see critic.py: sharper images, more RMSE; 0 for none
+    critic_penalty: float = 1.0  # of the critic's slope: with less, it judges more sharply and less calmly
     learning_rate: float = 1.5e-3  # of Adam
     schedule: Literal["constant", "cosine"] = "cosine"  # cosine: to 0, after a warm-up over 2 % of the steps
     clip: float = 1.0  # largest norm of the gradient, 0 for no limit
@@ -119,8 +120,8 @@ class Recipe:
 
 COUNTS = "steps", "batch", "accumulate", "evaluate_every", "save_every"
 LIMITS: dict[str, tuple[float, float]] = dict.fromkeys(COUNTS, (1, 2 ** 32 - 1)) | {
-    "learning_rate": (1e-12, 1e3), "clip": (0, 1e30), "realism": (0, 1e30), "ema_half_life": (1e-9, 1),
-    "rollout": (0, 1), "seed": (0, 2 ** 25 - 1)}  # above, draws would repeat
+    "learning_rate": (1e-12, 1e3), "clip": (0, 1e30), "realism": (0, 1e30), "critic_penalty": (0, 1e30),
+    "ema_half_life": (1e-9, 1), "rollout": (0, 1), "seed": (0, 2 ** 25 - 1)}  # above, draws would repeat
 
 
 @cache

@@ -60,7 +60,8 @@ class Run:
         self.ema: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=True)
         bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"
-        self.critic = Critic(n_channels, size, device, bfloat16) if recipe.realism else None
+        self.critic = (Critic(n_channels, size, device, bfloat16, recipe.critic_penalty)
+                       if recipe.realism else None)
         places = round(recipe.rollout * recipe.images_per_step)
         self.rollout = Rollout(places, self.degrade, n_channels, device)
         parts = {"network": self.network, "ema": self.ema, "optimizer": self.optimizer, "scaler": scaler,

@@ -47,6 +47,7 @@ WRONG = [  # a command, and part of what it says
     ("train smoke --accumulate 0", "accumulate = 0: it must lie in 1.."),
     ("train smoke --loss l3", "--loss l3: choose one of 'l1', 'l2'"),
     ("train smoke --realism -1", "realism = -1.0: it must lie in 0.."),
+    ("train smoke --critic-penalty -1", "critic_penalty = -1.0: it must lie in 0.."),
     ("train smoke --learning-rate fast", "--learning-rate fast: give a number"),
     ("train smoke --schedule linear", "--schedule linear: choose one of 'constant', 'cosine'"),
     ("train smoke --clip -1", "clip = -1.0: it must lie in 0.."),

@@ -279,7 +279,7 @@ def test_a_training_with_a_critic_goes_on_bit_for_bit(digits, tmp_path):
 
 def test_a_critic_learns_to_prefer_originals_and_says_so_to_the_network(digits):
     torch.manual_seed(0)
-    critic, x0 = Critic(1, 32, torch.device("cpu"), bfloat16=False), to_float(digits.pixels[:32])
+    critic, x0 = Critic(1, 32, torch.device("cpu"), bfloat16=False, penalty=1.0), to_float(digits.pixels[:32])
     smooth = F.avg_pool2d(x0, 3, 1, 1).requires_grad_()
     before = critic.doubt(smooth, x0).item()
     for _ in range(15):
