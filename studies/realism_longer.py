@@ -4,20 +4,23 @@ The end scores the whole test split, FID included. What was found is in RUNS/lon
 beside.
 """
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from colddiff_nb import load, recipe
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.storage import runtime
+from colddiff_nb.storage.checkpoint import export_weights, load_weights
+from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
 from studies.models import inception
 from studies.published import METHODS, Published
-from studies.realism import on_this_machine, scorer, train_for
+from studies.realism import scorer, train_for
 from studies.study import Fields, Study, score, severities, write
 from studies.tables import FROM, MISSING, section, table
 
-POINTS = (1, 2, 4, 8, 16, 32, 48, 64)  # 64ths of the training that are scored
+POINTS = (1, 2, 4, 8, 16, 32, 64)  # 64ths of the training that are scored
 FOLDERS = {"made for RMSE": "superres-mnist", "made for realism": "realism/superres-mnist"}
 SHOWN = {"rmse": 4, "ssim": 4, "fid": 2, "frechet": 1, "class_accuracy": 3}  # digits
 
@@ -30,32 +33,53 @@ class RealismLonger(Study):
     n: int = 2_000  # validation images scored
     measurement_precision: str = "float32"  # of the validation images
     realism: float = 0.0
+    penalty: float = 1.0  # of the critic's slope
     batch: int = 256
     rate: float = 1e-3  # of learning
+    network: Literal["small", "paper"] = "small"
+    T: int | None = None  # the largest severity trained on, at most that of the shipped weights
     widths: tuple[int, int, int] | None = None  # by default, go on from the shipped weights
 
     def run(self) -> None:
         asked, runs = asdict(self), self.runs / "longer"
-        name = f"{self.task}-{self.dataset}, realism {self.realism:g}, widths {self.widths or 'as shipped'}"
+        name = (f"{self.task}-{self.dataset}, T {self.T or 'all'}, {self.network}, realism {self.realism:g}, "
+                f"penalty {self.penalty:g}, widths {self.widths or 'as shipped'}")
         options: dict[str, Any] = {"measurement_precision": "both"} if self.task != "deblur" else {}
         options |= {"widths": self.widths} if self.widths else {}
-        choice = recipe("small", self.task, self.dataset, realism=self.realism, batch=self.batch,
-                        learning_rate=self.rate, **options)
+        if self.network == "paper":
+            options |= {"network": "paper", "data_consistency": "state", "precision": "bf16"}
+        choice = recipe("small", self.task, self.dataset, T=self.T, realism=self.realism, batch=self.batch,
+                        critic_penalty=self.penalty, learning_rate=self.rate, **options)
+        fresh = self.network == "paper" or self.widths
+        init = None if fresh else shipped_for(choice, runs / "init" / f"{name}.safetensors")
         images, validation, test = (load(self.dataset, split, self.data)
                                     for split in ("train", "validation", "test"))
         scores = scorer(choice, validation, runs, self.n, self.measurement_precision)
         found = train_for(self.seconds, choice, runs / name, scores, POINTS, images=images,
-                          init=None if self.widths else pretrained_file(self.task, self.dataset))
+                          init=init)
         changes = {key: asked[key] for key in asked if key not in ("data", "runs", "results", "again")}
         kept = {key: asked[key] for key in ("task", "dataset", "measurement_precision", "n")}
         write(runs / f"{name}.json", kept | {"changes": changes} | found)
 
         # Both of the paper's methods on the whole test split, into metrics.json beside the weights.
-        judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception(on_this_machine()))
-        for T in severities(self.task, self.dataset):
+        judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception("float32"))
+        for T in (self.T,) if self.T else severities(self.task, self.dataset):
             for precision in ("float32",) if self.task == "deblur" else ("8bit", "float32"):
                 score(runs / name / "weights.safetensors", test, runs / name, T, judges=judges, batch=500,
                       methods=("direct", "algorithm2"), measurement_precision=precision)
+
+
+def shipped_for(choice: Recipe, path: Path) -> Path:
+    """The shipped weights of a recipe's pair, or a copy of them for severities up to its T."""
+    shipped = pretrained_file(choice.task, choice.dataset)
+    weights, metadata = load_weights(shipped)
+    gain, T = weights["precondition.gain"], choice.degradation().T
+    if len(gain) == T + 1:
+        return shipped
+    path.parent.mkdir(parents=True, exist_ok=True)
+    export_weights(path, weights | {"precondition.gain": gain[:T + 1]}, metadata,
+                   keep=("precondition.",))
+    return path
 
 
 @section
