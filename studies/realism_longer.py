@@ -20,7 +20,7 @@ from studies.realism import scorer, train_for
 from studies.study import Fields, Study, score, severities, write
 from studies.tables import FROM, MISSING, section, table
 
-POINTS = (1, 2, 4, 8, 16, 32, 64)  # 64ths of the training that are scored
+POINTS = (2, 4, 8, 16, 32, 64)  # 64ths of the training that are scored
 FOLDERS = {"made for RMSE": "superres-mnist", "made for realism": "realism/superres-mnist"}
 SHOWN = {"rmse": 4, "ssim": 4, "fid": 2, "frechet": 1, "class_accuracy": 3}  # digits
 
@@ -39,6 +39,7 @@ class RealismLonger(Study):
     network: Literal["small", "paper"] = "small"
     T: int | None = None  # the largest severity trained on, at most that of the shipped weights
     widths: tuple[int, int, int] | None = None  # by default, go on from the shipped weights
+    init: Path | None = None  # or from these
 
     def run(self) -> None:
         asked, runs = asdict(self), self.runs / "longer"
@@ -51,18 +52,19 @@ class RealismLonger(Study):
         choice = recipe("small", self.task, self.dataset, T=self.T, realism=self.realism, batch=self.batch,
                         critic_penalty=self.penalty, learning_rate=self.rate, **options)
         fresh = self.network == "paper" or self.widths
-        init = None if fresh else shipped_for(choice, runs / "init" / f"{name}.safetensors")
+        init = None if fresh else self.init or shipped_for(choice, runs / "init" / f"{name}.safetensors")
         images, validation, test = (load(self.dataset, split, self.data)
                                     for split in ("train", "validation", "test"))
         scores = scorer(choice, validation, runs, self.n, self.measurement_precision)
-        found = train_for(self.seconds, choice, runs / name, scores, POINTS, images=images,
-                          init=init)
-        changes = {key: asked[key] for key in asked if key not in ("data", "runs", "results", "again")}
+        found = train_for(self.seconds, choice, runs / name, scores, POINTS, images=images, init=init)
+        places = "data", "runs", "results", "again", "init"
+        changes = {key: asked[key] for key in asked if key not in places}
         kept = {key: asked[key] for key in ("task", "dataset", "measurement_precision", "n")}
         write(runs / f"{name}.json", kept | {"changes": changes} | found)
 
         # Both of the paper's methods on the whole test split, into metrics.json beside the weights.
-        judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception("float32"))
+        judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception("float32"),
+                        self.runs / "features")
         for T in (self.T,) if self.T else severities(self.task, self.dataset):
             for precision in ("float32",) if self.task == "deblur" else ("8bit", "float32"):
                 score(runs / name / "weights.safetensors", test, runs / name, T, judges=judges, batch=500,

@@ -4,6 +4,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from colddiff_nb.storage import runtime
+
 
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     """Return the Frechet distance of the Gaussians fitted to two sets of features, in float64.
@@ -19,7 +21,7 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     Raises:
         ValueError: other shapes.
     """
-    a, b = features_a.double().cpu(), features_b.double().cpu()
+    a, b = (features.double().to(runtime.device()) for features in (features_a, features_b))
     if (a.ndim, b.ndim) != (2, 2) or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}: "
                          "give (N, d) and (M, d), at least 2 of each")
@@ -55,10 +57,10 @@ def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
         shapes = f"{tuple(originals.shape)} and {tuple(restored.shape)}"
         raise ValueError(f"features have shapes {shapes}; give (N, d) twice, of the same images")
     distance = frechet_distance(originals, restored)
-    x, y = originals.double().cpu(), restored.double().cpu()
+    x, y = (features.double().to(runtime.device()) for features in (originals, restored))
     a, b = x - x.mean(0), y - y.mean(0)
     changes = 2 * (a - b) @ (x.mean(0) - y.mean(0)) + _covariance_changes(a, b) + _covariance_changes(b, a)
-    return distance + changes - changes.mean()
+    return (distance + changes - changes.mean()).cpu()
 
 
 def _covariance_changes(a: Tensor, b: Tensor) -> Tensor:

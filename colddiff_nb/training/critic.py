@@ -21,12 +21,13 @@ class Critic:
 
     def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool, penalty: float):
         self.bfloat16, self.penalty = bfloat16, penalty
-        widths = (64, 128, 256, 256)
+        widths = (64, 128, 256)
         halve = [layer for inputs, outputs in zip(widths, widths[1:])
                  for layer in (nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
         score = nn.Linear(widths[-1] * (size // 8) ** 2, 1)
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # as the network
-        self.network = nn.Sequential(nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2), *halve,
+        first = nn.Conv2d(4 * channels, widths[0], 3, padding=1)  # on 16 x 16: a quarter of the time
+        self.network = nn.Sequential(nn.PixelUnshuffle(2), first, nn.LeakyReLU(0.2), *halve,
                                      nn.Flatten(), score).to(device).to(memory_format=layout)
         self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99))
 
