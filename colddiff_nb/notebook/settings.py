@@ -9,14 +9,11 @@ data=PATH   where data sets are kept, by commands too (default: data/ in a clone
 """
 from __future__ import annotations
 
-import contextlib
-import importlib
 import importlib.metadata
 import os
 import re
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,11 +42,11 @@ class Settings:
         return runtime.device()
 
     def choose(self, full: Value, smoke: Value) -> Value:
-        """Return the size to use: `smoke` for tests, else `full`."""
+        """Return `smoke` in tests, else `full`."""
         return smoke if self.smoke else full
 
     def dataset(self, name: str) -> str:
-        """Return the data set to load for `name`: its offline counterpart if COLDDIFF_NB says offline."""
+        """Return the data set to load for `name`, which may be its offline counterpart."""
         return OFFLINE.get(name, name) if self.offline else name
 
     def __str__(self) -> str:
@@ -82,27 +79,28 @@ def setup() -> Settings:
     for folder in (settings.runs, settings.data):
         files.check_mounted(folder)
     installed = install()
-    print(settings, f"; installed {', '.join(installed)}" if installed else "", sep="")
+    print(settings, f"; installed {', '.join(installed)}" * bool(installed), sep="")
     return settings
 
 
 def install() -> list[str]:
-    """Install what is missing; everything present stays in its version. Return what was installed."""
-    missing = [wish for wish in needed() if not is_installed(wish)]
-    if not missing:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder, "constraints.txt")
-        constraints.write_text("\n".join(present()))
-        # Without these the last line is not the reason.
-        plain = ["--quiet", "--no-color", "--disable-pip-version-check"]
-        command = [sys.executable, "-m", "pip", "install", *plain, "--constraint", str(constraints), *missing]
-        outcome = subprocess.run(command, check=False, capture_output=True, text=True)
-    if outcome.returncode:
-        reason = (outcome.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RuntimeError(f"pip could not install {', '.join(missing)} ({reason}): "
-                           "install it by hand, then run this cell again")
-    importlib.invalidate_caches()
+    """Install what is missing, and say what it was; requirements that are met stay in their version."""
+    pins, missing = [], []
+    for wish in needed():
+        name = re.split("[<>=!~ ]", wish)[0]
+        try:
+            pins.append(f"{name}=={importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(wish)
+    if missing:
+        # Without these options pip's last line is not the reason.
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color", "--disable-pip-version-check"]
+        outcome = subprocess.run([*pip, *pins, *missing], check=False, capture_output=True, text=True)
+        if outcome.returncode:
+            reason = outcome.stderr.strip().split("\n")[-1] or "no reason given"
+            raise RuntimeError(f"pip could not install {', '.join(missing)} ({reason}): "
+                               "install it by hand, then run this cell again")
+        importlib.invalidate_caches()
     return missing
 
 
@@ -119,27 +117,6 @@ def needed() -> list[str]:
     return [*project["dependencies"], *project["optional-dependencies"]["notebooks"]]
 
 
-def is_installed(wish: str) -> bool:
-    """Whether the project that a requirement names is there, in any version."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return bool(importlib.metadata.version(re.split("[<>=!~ ]", wish)[0]))
-    return False
-
-
-def present() -> list[str]:
-    """Return NAME==VERSION of what is installed: each name once, as Python finds it."""
-    from packaging.utils import canonicalize_name
-    from packaging.version import InvalidVersion, Version
-
-    names = {canonicalize_name(found.metadata["Name"] or "") for found in importlib.metadata.distributions()}
-    pins = []
-    for name in filter(re.compile("[a-z0-9]+(-[a-z0-9]+)*").fullmatch, names):
-        # Both are signs of a broken installation.
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError, InvalidVersion):
-            pins.append(f"{name}=={Version(importlib.metadata.version(name) or '')}")
-    return pins
-
-
 def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
     """Return the folder for long runs, and a sentence: is it on Google Drive, and if not, why."""
     if not use_drive:
@@ -151,7 +128,7 @@ def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
             raise OSError(f"{files.DRIVE} is an ordinary folder: rename it and run this cell again")
     except ImportError:
         return settings.runs, "This is not Colab: runs stay on this machine."
-    except Exception as error:  # declined, blocked by the browser, or no answer; Colab raises several kinds
+    except Exception as error:  # declined, blocked by the browser, or no answer
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return settings.runs, (f"Google Drive could not be mounted ({reason}): "
                                "runs stay on this machine and end with it.")
