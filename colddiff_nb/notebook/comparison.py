@@ -1,22 +1,16 @@
-"""One image restored in three ways, and what a figure says of it in words and numbers.
-
-Only `compare` calls the network. All numbers are on the [0, 1] scale;
-steps and errors of colour images are means over the channels.
-"""
+"""One image restored in three ways, and what a figure says of it; all numbers are on the [0, 1] scale."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from colddiff_nb.degradations.contract import Degradation
-from colddiff_nb.degradations.tasks import measure
-from colddiff_nb.metrics import rmse
-from colddiff_nb.sampling import Restore, Trajectory, algorithm1, algorithm2, severities
+from colddiff_nb.metrics import squared_errors
+from colddiff_nb.sampling import Restore, Trajectory, algorithm1, algorithm2
 
 NAMES = {"algorithm2": "Algorithm 2", "algorithm1": "Algorithm 1"}  # in the order of a figure's rows
 
@@ -25,8 +19,7 @@ NAMES = {"algorithm2": "Algorithm 2", "algorithm1": "Algorithm 1"}  # in the ord
 class Comparison:
     """x0 and x_T (C, H, W) in [-1, 1], and two trajectories of batch size 1.
 
-    k = 0..steps counts the steps done. Raises ValueError if the trajectories
-    do not visit the same severities.
+    k = 0..steps counts the steps done.
     """
 
     x0: Tensor
@@ -35,11 +28,6 @@ class Comparison:
     algorithm1: Trajectory
     title: str = ""
 
-    def __post_init__(self) -> None:
-        one, other = self.algorithm1.severities, self.algorithm2.severities
-        if one != other:
-            raise ValueError(f"Algorithm 2 took {other}, Algorithm 1 {one}: give both the same T")
-
     @property
     def steps(self) -> int:
         return len(self.algorithm2.severities)
@@ -47,81 +35,64 @@ class Comparison:
     @property
     def direct(self) -> Tensor:
         """The direct reconstruction (C, H, W): the first prediction of either algorithm."""
-        return self.prediction("algorithm2", 0)
+        return self.algorithm2.x0_hat[0][0]
 
-    def severity(self, k: int) -> int:
-        """Return s of the state after k steps. Raises ValueError for k outside 0..steps."""
-        if not 0 <= k <= self.steps:
-            raise ValueError(f"k = {k} steps done lies outside 0..{self.steps}, the steps of this comparison")
-        return [*self.algorithm2.severities, 0][k]
+    @cached_property
+    def panels(self) -> dict[str, dict[str, Tensor]]:
+        """What a figure shows of each algorithm after k = 0..steps steps.
 
-    def state(self, name: str, k: int) -> Tensor:
-        """Return x_s after k steps of an algorithm, (C, H, W)."""
-        return getattr(self, name).x[k][0]
+        "state" and "prediction" made from it: (steps + 1, C, H, W). What the next step "adds" and the
+        prediction's "error", means over the channels: (steps + 1, H, W). At the end, the last prediction.
+        """
+        found = {}
+        for name in NAMES:
+            run = getattr(self, name)
+            state, prediction = torch.cat(run.x), torch.cat([*run.x0_hat, run.x0_hat[-1]])
+            adds = state.diff(dim=0, append=state[-1:]).mean(1) / 2
+            error = (prediction.clamp(-1, 1) - self.x0.clamp(-1, 1)).abs().mean(1) / 2
+            found[name] = {"state": state, "prediction": prediction, "adds": adds, "error": error}
+        return found
 
-    def prediction(self, name: str, k: int) -> Tensor:
-        """Return the x0_hat made from the state after k steps, (C, H, W); at the end the last one."""
-        return getattr(self, name).x0_hat[min(k, self.steps - 1)][0]
-
-    def added(self, name: str, k: int) -> Tensor:
-        """Return x_{s-1} - x_s, (H, W): what the step from state k adds; zero at the end."""
-        after = self.state(name, min(k + 1, self.steps))
-        return (after - self.state(name, k)).mean(0) / 2
-
-    def error(self, name: str, k: int) -> Tensor:
-        """Return |x0_hat - x0|, (H, W)."""
-        guess = self.prediction(name, k).clamp(-1, 1)
-        return (guess - self.x0.clamp(-1, 1)).abs().mean(0) / 2
-
-    def limit(self, of: Any) -> float:
-        """Return where colours of `added` or `error` end: beyond 99.8 % of all pixels."""
-        values = [of(name, k).abs().numpy() for name in NAMES for k in range(self.steps)]
-        return max(float(np.quantile(values, 0.998)), 0.01)
+    def limit(self, what: str) -> float:
+        """Return where colours of "adds" or "error" end: beyond 99.8 % of all pixels."""
+        values = torch.cat([panels[what][:-1] for panels in self.panels.values()])
+        return max(float(np.quantile(values.abs().numpy(), 0.998)), 0.01)
 
     @cached_property
     def rmse(self) -> dict[str, list[float]]:
         """RMSE for k = 0..steps of "algorithm2 state" and so on, and of "direct"."""
-        found = {}
-        for name in NAMES:
-            for what, of in (("state", self.state), ("prediction", self.prediction)):
-                images = [of(name, k) for k in range(self.steps + 1)]
-                found[f"{name} {what}"] = [rmse(x[None], self.x0[None]) for x in images]
+        found = {
+            f"{name} {what}": squared_errors(panels[what], self.x0.expand_as(panels[what])).sqrt().tolist()
+            for name, panels in self.panels.items() for what in ("state", "prediction")}
         return found | {"direct": found["algorithm2 prediction"][:1] * (self.steps + 1)}
 
 
-def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str = "",
-            measurement_precision: str = "float32", T: int | Sequence[int] | None = None) -> Comparison:
-    """Degrade x0 (1, C, H, W) in [-1, 1] and restore it in all three ways, once.
-
-    A random `degrade` must be drawn for this image. measurement_precision "8bit" rounds x_T
-    to 256 levels; T as in the samplers. Raises ValueError for another precision or batch size.
-    """
-    if x0.ndim != 4 or len(x0) != 1:
-        raise ValueError(f"x0 has shape {tuple(x0.shape)}: give one image (1, C, H, W), such as x0[:1]")
-    x_T = measure(degrade(x0, severities(degrade, T)[0]), measurement_precision)
-    second, first = (_on_cpu(sampler(restore, degrade, x_T, T, trajectory=True))
-                     for sampler in (algorithm2, algorithm1))
-    return Comparison(x0[0].cpu(), x_T[0].cpu(), second, first, title)
+def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str = "") -> Comparison:
+    """Degrade x0 (1, C, H, W) in [-1, 1] and restore it in all three ways; `degrade` is drawn for it."""
+    x_T = degrade(x0, degrade.T)
+    second, first = (sampler(restore, degrade, x_T, trajectory=True) for sampler in (algorithm2, algorithm1))
+    return Comparison(x0[0], x_T[0], second, first, title)
 
 
-def _on_cpu(run: Trajectory) -> Trajectory:
-    return replace(run, x=[x.cpu() for x in run.x], x0_hat=[x.cpu() for x in run.x0_hat])
+def severity(comparison: Comparison, k: int) -> int:
+    """Return s of the state after k steps."""
+    return [*comparison.algorithm2.severities, 0][k]
 
 
 def readout(comparison: Comparison, k: int) -> str:
     """Say step, severity, and the RMSE that Algorithm 2 has if it stops here."""
-    s, scores = comparison.severity(k), comparison.rmse
-    stopped = scores["algorithm2 prediction" if k < comparison.steps else "algorithm2 state"][k]
-    return f"step {k} of {comparison.steps}, s = {s}, RMSE {stopped:.3f} (direct {scores['direct'][k]:.3f})"
+    scores, steps = comparison.rmse, comparison.steps
+    stopped = scores["algorithm2 prediction" if k < steps else "algorithm2 state"][k]
+    return (f"step {k} of {steps}, s = {severity(comparison, k)}, "
+            f"RMSE {stopped:.3f} (direct {scores['direct'][k]:.3f})")
 
 
 def describe(comparison: Comparison, k: int) -> str:
     """Say in one sentence what a frame shows, for readers who do not see it."""
-    s, scores = comparison.severity(k), comparison.rmse
-    rows = "; ".join(
-        f"{label}: state {scores[f'{name} state'][k]:.3f}, prediction {scores[f'{name} prediction'][k]:.3f}"
-        for name, label in NAMES.items())
-    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, severity {s}: "
+    scores = {name: f"{values[k]:.3f}" for name, values in comparison.rmse.items()}
+    rows = "; ".join(f"{label}: state {scores[f'{name} state']}, prediction {scores[f'{name} prediction']}"
+                     for name, label in NAMES.items())
+    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, "
+            f"severity {severity(comparison, k)}: "
             "pictures of state, prediction, what the next step adds and error, and curves of RMSE. "
-            f"RMSE here: {rows}; "
-            f"direct reconstruction: {scores['direct'][k]:.3f}.")
+            f"RMSE here: {rows}; direct reconstruction: {scores['direct']}.")

@@ -27,7 +27,7 @@ from colddiff_nb.data.pixels import resize, to_float, with_contrast
 from colddiff_nb.degradations.tasks import TASKS
 from colddiff_nb.notebook.comparison import Comparison, compare
 from colddiff_nb.notebook.figures import gif, page
-from colddiff_nb.notebook.pictures import data_url, picture
+from colddiff_nb.notebook.pictures import data_url, picture, png
 from colddiff_nb.storage.files import make_folder
 
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
@@ -192,7 +192,7 @@ class Explorer:
         pixels, mine = self.images[self.data.value].pixels, f"explorer-{id(self)}"
         shown = [to_float(pixels[number]) for number in self.numbers[self.data.value]]
         shown += [self._mine(self.own)[0]] if self.own else []
-        looks = [*(f"background-image: url({data_url(picture(x))})" for x in shown), "display: none"]
+        looks = [*(f"background-image: url({data_url(png(picture(x)))})" for x in shown), "display: none"]
         rules = (f".{mine} .images button:nth-of-type({i}) {{{look}}}\n" for i, look in enumerate(looks, 1))
         self.look.value = LOOK.format(mine, "".join(rules))
 
@@ -210,9 +210,8 @@ class Explorer:
         restore, degrade, label = self.load(task, data)
         x0 = torch.frombuffer(bytearray(content), dtype=torch.float32).reshape(shape)
         drawn = degrade.draw(1, torch.Generator().manual_seed(number + 1))
-        parameters = restore.parameters() if isinstance(restore, torch.nn.Module) else iter(())
         title = f"{NAMES[task]}, {name}, T = {degrade.T}: {label}"
-        made = compare(restore, drawn, x0.to(next(parameters, x0).device), title)
+        made = compare(restore, drawn, x0, title)
         return made, [page(made, k, stretch) for k in range(made.steps + 1)]
 
     def _receive(self) -> None:

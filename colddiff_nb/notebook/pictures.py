@@ -11,9 +11,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from colddiff_nb.data.pixels import to_uint8
@@ -23,34 +24,29 @@ EDGE, GAP = 16, 12  # around a table, and between its pictures
 
 
 def picture(x: Tensor, stretch: bool = False) -> Image.Image:
-    """Show an image (1 or 3, H, W) in [-1, 1], clamped.
-
-    stretch: make its least value black and its greatest white.
-    """
+    """Show an image (1 or 3, H, W) in [-1, 1], clamped; stretch: from black to white."""
     if stretch:
         x = (x - x.min()) / (x.max() - x.min()).clamp(min=1e-12) * 2 - 1
-    colours = to_uint8(x).expand(3, -1, -1).permute(1, 2, 0)
-    return Image.fromarray(colours.cpu().numpy())
+    return Image.fromarray(to_uint8(x).expand(3, -1, -1).permute(1, 2, 0).cpu().numpy())
 
 
 def png(image: Image.Image) -> bytes:
-    """Return the bytes of a PNG file, for a widget's value."""
+    """Return the bytes of a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "png", compress_level=3)  # half the time of 6, and 2 % more bytes
     return buffer.getvalue()
 
 
-def data_url(image: Image.Image | bytes) -> str:
-    """Return a picture, or the bytes of its PNG file, as an address that HTML and CSS can show."""
-    content = image if isinstance(image, bytes) else png(image)
+def data_url(content: bytes) -> str:
+    """Return a PNG file as an address that HTML and CSS can show."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def as_html(image: Image.Image | bytes, alt: str, style: str = "max-width: 100%") -> str:
-    """Return a picture as HTML, framed on white for dark pages; alt is for those who do not see it."""
+def as_html(content: bytes, alt: str, style: str) -> str:
+    """Return a PNG file as HTML, framed on white for dark pages; alt is for those who do not see it."""
     look = "box-sizing: border-box; padding: 6px; background: white"
     frame = f"border: 1px solid {RULE}; border-radius: 6px; {style}"
-    return f'<img src="{data_url(image)}" alt="{escape(alt)}" decoding="sync" style="{look}; {frame}">'
+    return f'<img src="{data_url(content)}" alt="{escape(alt)}" decoding="sync" style="{look}; {frame}">'
 
 
 def canvas(width: float, height: float, zoom: float = 1) -> FigureCanvasAgg:
@@ -76,56 +72,45 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
          title: str = "", notes: Sequence[str] = ()) -> Image.Image:
     """Lay out a table of pictures: images (n, C, H, W) in [-1, 1] under each column's label.
 
-    scale: pixels of the picture for one of an image. rows: n labels, or none. notes: what stands below the
-    columns. Labels may hold formulas, such as "$x_0$". Raises ValueError where columns are missing or differ
-    in shape.
+    scale: pixels of the picture for one of an image. rows: n labels. notes: what stands below the columns.
+    Labels may hold formulas, such as "$x_0$".
     """
-    shapes = {tuple(images.shape) for images in columns.values()}
-    if len(shapes) != 1 or len(rows) not in (0, next(iter(shapes))[0]):
-        raise ValueError(f"columns of shape {sorted(shapes)}, {len(rows)} row labels: "
-                         "give columns of one (n, C, H, W), n labels or none")
-    (n, _, height, width), = shapes
-    height, width = height * scale, width * scale
+    images = torch.stack([column.cpu() for column in columns.values()])
+    height, width = (scale * side for side in images.shape[-2:])
+    heads, sides, feet = ([*map(_line, texts)] for texts in (columns, rows, notes))
     name = _line(title, 18, formulas=False)
-    heads, sides = [_line(label) for label in columns], [_line(row) for row in rows]
-    feet = [_line(note) for note in notes]
     top = 36 + 40 * bool(title)
+    tops = [top + row * (height + GAP) for row in range(images.shape[1] + 1)]
     left = EDGE + max((side.width + GAP for side in sides), default=0)
-    cells = [max(width, head.width) + GAP for head in heads]
-    tops = [top + i * (height + GAP) for i in range(n)]
+    cells = [max(width, head.width) for head in heads]
 
-    wide = max(left + sum(cells) + 4, name.width + 2 * EDGE)
-    bottom = top + n * (height + GAP)
-    page = Image.new("RGB", (wide, bottom + 4 + 28 * bool(feet)), "white")
+    wide = max(left + sum(cells) + GAP * len(cells) + 4, name.width + 2 * EDGE)
+    page = Image.new("RGB", (wide, tops[-1] + 4 + 28 * bool(feet)), "white")
     page.paste(name, (EDGE, 8))
     for side, y in zip(sides, tops):
         page.paste(side, (EDGE, y + (height - side.height) // 2))
-    for head, foot, images, cell in zip_longest(heads, feet, columns.values(), cells):
-        page.paste(head, (left + (cell - GAP - head.width) // 2, top - 32))
+    for column, head, foot, cell in zip_longest(images, heads, feet, cells):
+        page.paste(head, (left + (cell - head.width) // 2, top - 32))
         if foot:
-            page.paste(foot, (left + (cell - GAP - foot.width) // 2, bottom - 6))
-        x = left + (cell - GAP - width) // 2
-        for shown, y in zip(images, tops):
-            page.paste(RULE, (x - 1, y - 1, x + width + 1, y + height + 1))  # a thin border
-            page.paste(picture(shown).resize((width, height), Image.Resampling.NEAREST), (x, y))
-        left += cell
+            page.paste(foot, (left + (cell - foot.width) // 2, tops[-1] - 6))
+        for image, y in zip(column, tops):
+            shown = picture(image).resize((width, height), Image.Resampling.NEAREST)
+            page.paste(ImageOps.expand(shown, 1, RULE), (left + (cell - width) // 2 - 1, y - 1))
+        left += cell + GAP
     return page
 
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, seconds: float = 8) -> Path:
-    """Write an endless GIF that takes `seconds` and rests for two; return its path.
-
-    Frames smaller than the largest are filled up with white.
-    """
-    width, height = (max(sides) for sides in zip(*(one.size for one in frames)))
-    pages = [Image.new("RGB", (width, height), "white") for _ in frames]
-    for page, one in zip(pages, frames):
-        page.paste(one)
-    some = np.concatenate([np.asarray(one) for one in pages[::max(1, len(pages) // 6)]])
+    """Write an endless GIF that takes `seconds` and rests for two, small frames on white; return its path."""
+    largest = tuple(np.max([frame.size for frame in frames], 0))
+    pages = [Image.new("RGB", largest, "white") for _ in frames]
+    for page, frame in zip(pages, frames):
+        page.paste(frame)
     # One palette for all frames, so that no colour flickers.
+    some = np.concatenate([np.asarray(page) for page in pages[::max(1, len(pages) // 6)]])
     palette = Image.fromarray(some).quantize(method=Image.Quantize.FASTOCTREE)
-    painted = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in pages]
-    pauses = [round(1000 * seconds / len(painted))] * len(painted)
+    first, *others = [page.quantize(palette=palette, dither=Image.Dither.NONE) for page in pages]
+    pauses = [round(1000 * seconds / len(pages))] * len(pages)
     pauses[-1] += 2000
-    painted[0].save(path, save_all=True, append_images=painted[1:], duration=pauses, loop=0)
+    first.save(path, save_all=True, append_images=others, duration=pauses, loop=0)
     return Path(path)
