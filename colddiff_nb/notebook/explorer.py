@@ -3,17 +3,16 @@
     explorer = Explorer(choose_model, {"mnist5k": load("mnist5k", "test")})
     explorer.widget
 
-All work is done when something is selected: the network runs once, and the frames of all steps are
-painted once. The slider only shows them. Core ipywidgets alone, of version 7.7 (Colab's) or 8.
+When something is selected, the network runs and the frames of all steps are painted. The slider only shows
+them. Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from html import escape
 from pathlib import Path
-from threading import RLock, Thread
 from typing import Any
 
 import ipywidgets as widgets
@@ -32,7 +31,7 @@ from colddiff_nb.storage.files import make_folder
 
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
 MINE = -1  # the number of the reader's own image
-RESTORING = "restoring ..."
+THUMBNAILS = 8
 KEPT = 8  # selections whose frames stay in memory, about 6 MB each
 LOOK = """<style>
 .{0} button.mod-active {{outline: 4px solid #0072b2; outline-offset: -3px}}
@@ -40,10 +39,6 @@ LOOK = """<style>
 .{0} .images button {{height: 42px; margin: 1px; font-size: 0}}
 .{0} .images button {{background-size: cover; image-rendering: pixelated}}
 {1}</style>"""
-
-
-def _buttons(options: list[Any], width: str, **choices: Any) -> widgets.ToggleButtons:
-    return widgets.ToggleButtons(options=options, style={"button_width": width}, **choices)
 
 
 class Explorer:
@@ -54,37 +49,37 @@ class Explorer:
     """
 
     def __init__(self, load: Callable[[str, str], tuple[Any, Any, str]], images: Mapping[str, Images],
-                 thumbnails: int = 8, folder: str | Path = "."):
+                 folder: str | Path = "."):
         self.load, self.images, self.folder = cache(load), images, Path(folder)
-        self.made = lru_cache(KEPT)(self._made)
-        few = min(thumbnails, *map(len, images.values()))
+        few = min(THUMBNAILS, *map(len, images.values()))
         self.numbers = {data: with_contrast(some.pixels, few) for data, some in images.items()}
         self.own: Image.Image | None = None
-        self.stale, self.lock, self.pages = True, RLock(), []  # type: bool, RLock, list[str]
+        self.made: dict[Any, tuple[Comparison, list[str]]] = {}
+        self.pages: list[str] = []
 
         # What to show. Buttons rather than lists, from which JupyterLab takes the arrow keys.
-        self.task = _buttons([(NAMES[task], task) for task in TASKS], "auto", value="inpaint")
-        self.data = _buttons(list(images), "auto")
+        self.task = self._choice([(NAMES[task], task) for task in TASKS], "auto", value="inpaint")
+        self.data = self._choice(list(images), "auto")
+        self.image = self._choice([*((f"{i}", i) for i in range(few)), ("mine", MINE)], "42px")
+        self.image.add_class("images")
         self.stretch, self.invert = (
             widgets.Checkbox(description=text, indent=False, layout={"width": "auto"})
             for text in ("stretch contrast", "invert mine"))
-        self.image = _buttons([*((f"{i}", i) for i in range(few)), ("mine", MINE)], "42px")
-        self.image.add_class("images")
         for choice in (self.task, self.data, self.stretch, self.invert, self.image):
-            choice.observe(self._wish, "value")
+            choice.observe(self._safely(self._refresh), "value")
 
-        # The doors for the reader's own image.
+        # The doors for the reader's own image. A message is Enter, where the path is as it was.
         self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "140px"})
         self.upload.observe(self._safely(self._receive), "value")
         self.path = widgets.Text(
             placeholder="or its path, then Enter", continuous_update=False, layout={"width": "180px"})
         self.path.observe(self._safely(self._open_path), "value")
-        self.path.on_msg(self._safely(self._open_path))  # Enter, where the text is as it was
+        self.path.on_msg(self._safely(self._open_path))
 
         # How far.
         self.back = self._button("◀ back", 70, self._step, -1)
         self.next = self._button("next ▶", 70, self._step, +1)
-        self.gif = self._button("save GIF", 90, self._save)
+        self.gif = self._button("save GIF", 90, self.save_gif)
         self.play = widgets.Play(interval=200, min=0)
         self.slider = widgets.IntSlider(
             min=0, description="k", layout={"width": "100%"}, style={"description_width": "initial"})
@@ -101,6 +96,9 @@ class Explorer:
         self.box = widgets.VBox([self.look, *(widgets.HBox(row, layout=layout) for row in rows),
                                  self.slider, self.picture], layout={"max_width": "1000px"})
         self.box.add_class(f"explorer-{id(self)}")
+
+    def _choice(self, options: list[Any], width: str, **choices: Any) -> widgets.ToggleButtons:
+        return widgets.ToggleButtons(options=options, style={"button_width": width}, **choices)
 
     def _button(self, text: str, width: int, *does: Any) -> widgets.Button:
         button = widgets.Button(description=text, layout={"width": f"{width}px"})
@@ -121,12 +119,8 @@ class Explorer:
 
     def choose(self, number: int) -> None:
         """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
-        last = len(self.image.options) - 2
-        if number not in (MINE, *range(last + 1)):
-            raise ValueError(f"there is no image {number}: choose 0..{last}, or -1 for your own")
-        with self.lock:  # so that errors are raised here
-            self.image.value, self.stale = number, True
-            self._refresh()
+        self.image.value = number
+        self._refresh()
 
     def open(self, source: str | Path | bytes, name: str = "") -> None:
         """Restore an image of the reader's, given by path or bytes. Raises as `open_image` does."""
@@ -137,61 +131,56 @@ class Explorer:
         """Write what is shown as a GIF, by default <folder>/<task>-<data>-<image>.gif; return its path."""
         name = f"{self.task.value}-{self.data.value}-{self.image.label}.gif"
         target = Path(path or self.folder / name).resolve()
+        shown = self.comparison
+        self._say("writing the GIF ...")
         make_folder(target.parent)
-        gif(self.comparison, target, self.stretch.value)
+        gif(shown, target, self.stretch.value)
         self._say("")
         link = f'saved <a href="{escape(os.path.relpath(target))}">{escape(str(target))}</a>'
         self.saved.outputs = [{"output_type": "display_data", "data": {"text/html": link}, "metadata": {}}]
         return target
 
-    def _wish(self, change: Any = None) -> None:
-        """Restore what is chosen beside the kernel's other work, so that it hears of newer wishes."""
-        self.stale = True
-        self._say(RESTORING)
-        Thread(target=self._safely(self._refresh), daemon=True).start()
-
     def _refresh(self) -> None:
-        """Show what is chosen now, if it is not shown yet: of several wishes the newest counts."""
-        with self.lock:
-            while self.stale:
-                self.stale = False
-                try:
-                    self._select()
-                finally:  # what else was said meanwhile stays, such as an error
-                    if not self.stale and self.status.value == RESTORING:
-                        self._say("")
-
-    def _select(self) -> None:
         """Show the selection, restored and painted if it was not before; k stays if that step exists."""
-        self._dress()
-        task, data, number = self.task.value, self.data.value, self.image.value
-        images, size = self.images[data], self.load(task, data)[1].size
-        if number != MINE:
-            place = self.numbers[data][number]
-            x0 = to_float(resize(images.pixels[place:place + 1], size))
-            name = f"{images.name} {images.split} image {place}"
-        elif self.own:
-            x0, name = self._mine(self.own, size), f"your own image, cut to {size} x {size}"
+        self._say("restoring ...")
+        task, data, number, stretch = (
+            choice.value for choice in (self.task, self.data, self.image, self.stretch))
+        restore, degrade, label = self.load(task, data)
+        images = self.images[data]
+        if number == MINE:
+            x0, name = self._mine(degrade.size), f"your own image, cut to {degrade.size} x {degrade.size}"
         else:
-            raise ValueError("there is no image of yours yet: upload one, or give its path")
-        content = x0.numpy().tobytes()
-        shown, pages = self.made(task, data, number, name, content, x0.shape, self.stretch.value)
-        self.slider.max = self.play.max = shown.steps  # brings a larger value down to it
-        if not self.pages:
-            self.slider.value = shown.steps // 2
-        self.shown, self.pages = shown, pages
-        self._show()
+            place = self.numbers[data][number]
+            x0 = to_float(resize(images.pixels[place:place + 1], degrade.size))
+            name = f"{images.name} {images.split} image {place}"
+        self._dress()
 
-    def _mine(self, own: Image.Image, size: int = 32) -> torch.Tensor:
+        key = task, data, number, stretch, x0.numpy().tobytes()
+        if key not in self.made:
+            drawn = degrade.draw(1, torch.Generator().manual_seed(number + 1))
+            made = compare(restore, drawn, x0, f"{NAMES[task]}, {name}, T = {degrade.T}: {label}")
+            self.made[key] = made, [page(made, k, stretch) for k in range(made.steps + 1)]
+            self.made = dict([*self.made.items()][-KEPT:])
+        self.shown, pages = self.made[key]
+        self.slider.max = self.play.max = self.shown.steps  # brings a larger value down to it
+        if not self.pages:
+            self.slider.value = self.shown.steps // 2
+        self.pages = pages
+        self._show()
+        self._say("")
+
+    def _mine(self, size: int = 32) -> torch.Tensor:
+        if self.own is None:
+            raise ValueError("there is no image of yours yet: upload one, or give its path")
         channels = self.images[self.data.value].pixels.shape[1]
-        digit = channels == 1 and is_digit(own)
-        return to_x0(like_mnist(own) if digit else own, channels, size, self.invert.value)
+        digit = channels == 1 and is_digit(self.own)
+        return to_x0(like_mnist(self.own) if digit else self.own, channels, size, self.invert.value)
 
     def _dress(self) -> None:
         """Put the images on their buttons; where there is no own image, its button is away."""
         pixels, mine = self.images[self.data.value].pixels, f"explorer-{id(self)}"
         shown = [to_float(pixels[number]) for number in self.numbers[self.data.value]]
-        shown += [self._mine(self.own)[0]] if self.own else []
+        shown += [self._mine()[0]] if self.own else []
         looks = [*(f"background-image: url({data_url(png(picture(x)))})" for x in shown), "display: none"]
         rules = (f".{mine} .images button:nth-of-type({i}) {{{look}}}\n" for i, look in enumerate(looks, 1))
         self.look.value = LOOK.format(mine, "".join(rules))
@@ -199,41 +188,18 @@ class Explorer:
     def _show(self, change: Any = None) -> None:
         """The slider's callback: a page that is there already, nothing else."""
         if self.pages:
-            self.picture.value = self.pages[min(self.slider.value, len(self.pages) - 1)]
+            self.picture.value = self.pages[self.slider.value]
 
     def _step(self, by: int) -> None:
-        self.slider.value = min(max(self.slider.value + by, 0), self.slider.max)
-
-    def _made(self, task: str, data: str, number: int, name: str, content: bytes, shape: torch.Size,
-              stretch: bool) -> tuple[Comparison, list[str]]:
-        """Restore an image, given as bytes, and paint all pages; equal arguments were made before."""
-        restore, degrade, label = self.load(task, data)
-        x0 = torch.frombuffer(bytearray(content), dtype=torch.float32).reshape(shape)
-        drawn = degrade.draw(1, torch.Generator().manual_seed(number + 1))
-        title = f"{NAMES[task]}, {name}, T = {degrade.T}: {label}"
-        made = compare(restore, drawn, x0, title)
-        return made, [page(made, k, stretch) for k in range(made.steps + 1)]
+        self.slider.value += by
 
     def _receive(self) -> None:
         if file := take_upload(self.upload):
-            self._bring(file[1], file[0])
+            self.open(file[1], file[0])
 
     def _open_path(self) -> None:
         if path := self.path.value.strip(" '\""):  # a copied path may come in quotes
-            self._bring(path)
-
-    def _bring(self, source: str | bytes, name: str = "") -> None:
-        self.own = open_image(source, name)
-        self.image.value = MINE
-        self._wish()
-
-    def _save(self) -> None:
-        self.gif.disabled = True  # else clicks would queue
-        self._say("writing the GIF ...")
-        try:
-            self.save_gif()
-        finally:
-            self.gif.disabled = False
+            self.open(path)
 
     def _say(self, text: str) -> None:
         self.status.value, self.saved.outputs = escape(text, quote=False), []
