@@ -23,34 +23,29 @@ class Flipbook:
     have other keys than pages[b].
     """
 
-    def __init__(self, pages: Mapping[Any, Any], names: Sequence[str], width: int = 770):
-        self.pages, self.controls = pages, []  # type: Mapping[Any, Any], list[Any]
-        for level, name in enumerate(names):
-            keys = list(self._at(level))
-            kind = widgets.Dropdown if isinstance(keys[0], str) else widgets.SelectionSlider
-            control = kind(options=keys, description=name, layout={"width": "380px", "max_width": "100%"},
-                           style={"description_width": "initial"})
-            control.observe(lambda _, level=level: self._turn(level), "value")
+    def __init__(self, pages: Mapping[Any, Any], names: Sequence[str]):
+        self.pages, self.page, self.controls = pages, widgets.HTML(), []  # type: Any, Any, list[Any]
+        below: Any = pages
+        for name in names:
+            kind = widgets.Dropdown if isinstance(next(iter(below)), str) else widgets.SelectionSlider
+            control = kind(options=list(below), description=name, style={"description_width": "initial"},
+                           layout={"width": "380px", "max_width": "100%"})
+            control.observe(self._turn, "value")
             self.controls.append(control)
-        self.width, self.page = width, widgets.HTML()
+            below = below[control.value]
         self.widget = widgets.VBox([*self.controls, self.page])
-        self._turn(len(names) - 1)
+        self._turn()
 
-    def _at(self, level: int) -> Any:
-        """What the control of this level chooses from; beyond the last level the page itself."""
+    def _turn(self, change: Any = None) -> None:
+        """Offer the keys below each choice, keep the choices that are still there, and show the page."""
         found = self.pages
-        for control in self.controls[:level]:
-            found = found[control.value]
-        return found
-
-    def _turn(self, level: int) -> None:
-        """Offer the keys below a control, keep the choices that are still there, and show the page."""
-        for below, control in enumerate(self.controls[level + 1:], level + 1):
-            keys = tuple(self._at(below))
+        for control in self.controls:
+            keys = tuple(found)
             if keys != tuple(control.options):
                 kept = control.value if control.value in keys else keys[-1]
                 control.options = keys  # puts the control at its first option
                 control.value = kept
-        picture, sentence = self._at(len(self.controls))
-        shown = as_html(picture, sentence, f"max-width: min(100%, {self.width}px)")
+            found = found[control.value]
+        picture, sentence = found
+        shown = as_html(picture, sentence, "max-width: min(100%, 770px)")
         self.page.value = f'{shown}<div aria-hidden="true">{escape(sentence)}</div>'

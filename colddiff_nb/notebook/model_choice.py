@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
 from colddiff_nb.data.loading import short_name
 from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.storage.checkpoint import load_weights
-from colddiff_nb.storage.files import usable
 from colddiff_nb.training.loop import train
 from colddiff_nb.training.recipes import recipe
-from colddiff_nb.weights.pretrained import SAME_IMAGES, load_model, load_pretrained
+from colddiff_nb.weights.pretrained import SAME_IMAGES, Model, load_model, load_pretrained
 
 
 class Chosen(NamedTuple):
@@ -36,9 +35,8 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
     mine = own_weights(task, dataset, runs) if weights == "mine" else None
     if mine is None:
         try:
-            restore, degrade, metadata = load_pretrained(task, dataset)
-            label = f"shipped weights {metadata['checksum'][:8]}, {images_seen(metadata)}"
-            return Chosen(restore, degrade, label)
+            model = load_pretrained(task, dataset)
+            return _chosen(model, f"shipped weights {model[2]['checksum'][:8]}")
         except FileNotFoundError as error:
             print(error)
         mine = own_weights(task, dataset, runs)
@@ -47,8 +45,14 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
         folder = Path(runs, f"{named}-{task}-{short_name(dataset)}")
         train(recipe(named, task, dataset), folder, data_root=data_root)
         mine = folder / "weights.safetensors"
-    restore, degrade, metadata = load_model(mine)
-    return Chosen(restore, degrade, f"own weights, {images_seen(metadata)}")
+    return _chosen(load_model(mine), "own weights")
+
+
+def _chosen(model: Model, whose: str) -> Chosen:
+    restore, degrade, metadata = model
+    seen = metadata["images_seen"]
+    images = f"{seen / 1e6:.1f} M" if seen >= 1e6 else f"{seen:,}"
+    return Chosen(restore, degrade, f"{whose}, {images} images")
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
@@ -58,23 +62,11 @@ def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
     Weights for another size than 32 x 32 are passed over.
     """
     short = short_name(dataset)
-    endings = tuple(f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short)))
-    found = [path for path in Path(runs).glob("*/weights.safetensors") if path.parent.name.endswith(endings)]
-    found.sort(key=lambda path: (path.parent.name.startswith("smoke"), -path.stat().st_mtime))
-    return next((path for path in found if _trained_for(path) in endings), None)
-
-
-def _trained_for(path: Path) -> str:
-    """Task, data set and size of weights, for a run folder may be called anything."""
-    _, metadata = load_weights(path)
-    with usable(path):
+    wanted = tuple(f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short)))
+    found = [path for path in Path(runs).glob("*/weights.safetensors") if path.parent.name.endswith(wanted)]
+    for path in sorted(found, key=lambda one: (one.parent.name.startswith("smoke"), -one.stat().st_mtime)):
+        metadata = load_weights(path)[1]  # a run folder may be called anything
         trained, checksum = metadata["recipe"], metadata["data"]["checksum"]
-        return f"{trained['task']}-{short_name(trained['dataset'], metadata['size'], checksum)}"
-
-
-def images_seen(metadata: dict[str, Any]) -> str:
-    """Say 1,920,000 as "1.9 M images", 19,200 as "19 k images"."""
-    n = metadata["images_seen"]
-    if n >= 1e6:
-        return f"{n / 1e6:.1f} M images"
-    return f"{n / 1e3:.0f} k images" if n >= 1e3 else f"{n} images"
+        if f"{trained['task']}-{short_name(trained['dataset'], metadata['size'], checksum)}" in wanted:
+            return path
+    return None
