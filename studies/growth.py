@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from colddiff_nb import algorithm1, algorithm2, make, rmse
 from colddiff_nb.degradations import DrawnDegradation, measure
 from colddiff_nb.sampling import Trajectory
-from colddiff_nb.weights import load_model, shipped_models
+from colddiff_nb.weights import load_model
 from studies.published import PAIRS, Published
 from studies.study import Fields, Study, each, severities
 from studies.tables import FROM, section, table
@@ -25,7 +25,7 @@ class Growth(Study):
         return {"split": "validation", "n": self.n}
 
     def cases(self) -> Iterator[Fields]:
-        for name in shipped_models():
+        for name in Published(self.results).models:
             made_for = load_model(name)[2]["recipe"]["measurement_precision"]
             yield from each(model=[name], T=severities(*name.split("-")[:2]),
                             measurement_precision=FROM if made_for == "both" else [made_for])

@@ -18,7 +18,7 @@ from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.weights import shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.published import METHODS, PAIRS, Published, Row
+from studies.published import METHODS, PAIRS, REALISM, Published, Row
 from studies.study import DATASETS, Fields, Study, each, score, severities
 from studies.tables import FROM, MISSING, number, section, table
 
@@ -86,23 +86,27 @@ def stages(model: Fields) -> str:
 
 def card(published: Published, name: str) -> str:
     """What one needs to know before using a shipped model."""
-    model, pair = published.models[name], name.removesuffix("-8bit")
+    model = (published.models | published.sharper)[name]
+    pair = name.removesuffix("-8bit").removesuffix(REALISM)
     made = model["recipe"]
     wanted = ", ".join(f'"{part}"' for part in name.split("-"))
     return CARD.read_text().format(**model | vars(made) | {
         "name": name, "title": PAIRS[pair], "T": make(made.task, made.dataset).T,
         "channels": 1 if made.dataset == "mnist" else 3,
         "loader": f"load_pretrained({wanted})", "stages": stages(model), "share": published.share(name),
-        "loss": made.loss.upper(), "minutes": sum(stage["seconds"] for stage in model["stages"]) / 60,
+        "loss": made.loss.upper() + (" and a critic" if made.realism else ""),
+        "where": "in all" if made.realism else "of a CPU core in all",
+        "earlier": f"are those of [{pair}](../{pair}/)" if made.realism else "are not shipped",
+        "minutes": sum(stage["seconds"] for stage in model["stages"]) / 60,
         "commands": "\n".join(f"      {command(stage)}" for stage in model["stages"]),
-        "scores": card_scores(published, pair, name)})
+        "scores": card_scores(published, pair, name, model)})
 
 
-def card_scores(published: Published, pair: str, name: str) -> str:
+def card_scores(published: Published, pair: str, name: str, model: Fields) -> str:
     """The model's rows; where another model is made for a measurement, the row of the study of samplers."""
-    model, rows = published.models[name], []
+    rows, folder = [], name if name in published.sharper else f"samplers/{name}"
     known = {(cell["variant"], cell["method"], cell["measurement_precision"]): Row(pair, name, cell)
-             for cell in published.cells(f"samplers/{name}/metrics.json")
+             for cell in published.cells(f"{folder}/metrics.json")
              if cell["provenance"]["weights"] in (model["checksum"], model.get("before_refit"))}
     for case in each(variant=published.variants(pair), precision=FROM, method=("direct", "algorithm2")):
         shown = []

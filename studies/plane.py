@@ -3,7 +3,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from studies.published import Published, Row
+from studies.published import REALISM, Published, Row
 from studies.tables import FROM, cases, section
 
 COLOURS = {"paper": "#1a1a1a", "ours": "#0072b2", "realism": "#009e73", "linear": "#d55e00"}
@@ -15,7 +15,7 @@ def points(published: Published, pair: str, variant: str) -> Points:
     """Direct and Algorithm 2 (of the linear estimator its one guess), where both scores were measured."""
     printed = [published.paper["pairs"][pair][way] for way in ("direct", "sampled")]
     found: Points = {("paper", ""): [(scores["RMSE"], scores["FID"]) for scores in printed]}
-    sharp = [Row(pair, "realism", cell) for cell in published.cells(f"realism/{pair}/metrics.json")]
+    sharp = [Row(pair, "realism", cell) for cell in published.cells(f"{pair}{REALISM}/metrics.json")]
     for precision, said in FROM.items():
         for method in ("lmmse", "direct", "algorithm2"):
             key, name = (variant, method, precision), "linear" if method == "lmmse" else "ours"

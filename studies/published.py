@@ -15,7 +15,8 @@ from colddiff_nb.weights.pretrained import SHIPPED
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
          "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",
          "inpaint-mnist": "Inpainting, MNIST", "inpaint-cifar10": "Inpainting, CIFAR-10"}
-NAMES = [f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")]  # of the models
+NAMES = [f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")]  # of the models made for RMSE
+REALISM = "-realism"  # ends the name of a model made for realism
 METHODS = {"degraded": "degraded", "lmmse": "LMMSE", "direct": "direct",
            "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
 FULL = 10_000  # images of the test split of MNIST and of CIFAR-10
@@ -95,18 +96,24 @@ class Published:
     @cached_property
     def models(self) -> dict[str, dict[str, Any]]:
         """Metadata of the shipped weights by name, their `parameters`, and that of all their `stages`."""
-        found = {}
-        for name in NAMES:
-            path = SHIPPED / f"{name}.safetensors"
-            if path.is_file():
-                weights, metadata = load_weights(path)
-                stages = [*self.recorded(f"earlier/{name}.json", "stages"), metadata]
-                for stage in stages:
-                    stage["recipe"] = Recipe.from_dict(stage["recipe"])
-                trained = (tensor.numel()
-                           for key, tensor in weights.items() if not key.startswith("precondition."))
-                found[name] = metadata | {"parameters": sum(trained), "stages": stages}
-        return found
+        return {name: self.model(name) for name in NAMES if (SHIPPED / f"{name}.safetensors").is_file()}
+
+    @cached_property
+    def sharper(self) -> dict[str, dict[str, Any]]:
+        """The same of the models made for realism."""
+        return {name: self.model(name) for pair in PAIRS
+                if (SHIPPED / f"{(name := pair + REALISM)}.safetensors").is_file()}
+
+    def model(self, name: str) -> dict[str, Any]:
+        weights, metadata = load_weights(SHIPPED / f"{name}.safetensors")
+        metadata["recipe"] = Recipe.from_dict(metadata["recipe"])
+        stages = self.recorded(f"earlier/{name}.json", "stages")
+        for stage in stages:
+            stage["recipe"] = Recipe.from_dict(stage["recipe"])
+        if name.endswith(REALISM):
+            stages = self.models[name.removesuffix(REALISM)]["stages"]
+        trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
+        return metadata | {"parameters": sum(trained), "stages": [*stages, metadata]}
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -142,9 +149,8 @@ class Published:
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""
-        if name not in self.models:
-            return "–"
-        return f"{self.models[name]['images_seen'] / self.paper['images_seen']:.2%}"
+        model = (self.models | self.sharper).get(name)
+        return f"{model['images_seen'] / self.paper['images_seen']:.2%}" if model else "–"
 
 
 def take_fid_of_rounded(row: Row, rows: list[Row]) -> None:

@@ -26,8 +26,10 @@ from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from studies.models import inception
+from studies.published import Published
 from studies.realism_choices import train_to_draw
 from studies.study import Fields, Study, brief, write
+from studies.tables import section, table
 
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on
     "the recipe": {}, "twice as wide": {"widths": (96, 160, 320)},
@@ -130,6 +132,19 @@ def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str =
                       f"sharpness_{name}": fine_power(restored) / fine_power(x0)}
         return found
     return scores
+
+
+@section
+def realism_choices_table(published: Published) -> str:
+    """The choices, by FID of direct reconstruction at the end."""
+    record = published.read("realism.json")
+    rows = sorted(record["rows"], key=lambda row: row["curve"][-1]["fid_direct"])
+    lines = [(row["choice"], f"{row['images_seen']:,}", f"{end['fid_direct']:.1f}",
+              f"{end['fid_algorithm2']:.1f}", f"{end['frechet_direct']:.0f}", f"{end['rmse_direct']:.3f}",
+              f"{end['sharpness_direct']:.2f}") for row in rows for end in row["curve"][-1:]]
+    heads = "choice | images seen | FID, direct | FID, Algorithm 2 | Frechet | RMSE | fine detail"
+    return (f"{record['n']:,} validation digits, {rows[0]['device']}, {record['together']} trainings at once."
+            f"\n\n{table(heads, lines)}")
 
 
 def fine_power(images: Tensor) -> float:

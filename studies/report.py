@@ -40,7 +40,7 @@ def build(results: Path = RESULTS) -> dict[str, str]:
         if any(place in text for text in pages.values()):
             told = fill(published)
             pages = {page: text.replace(place, told) for page, text in pages.items()}
-    pages |= {f"{name}/README.md": card(published, name) for name in published.models}
+    pages |= {f"{name}/README.md": card(published, name) for name in published.models | published.sharper}
     return {page: text.replace("\n\n\n", "\n\n").strip() + "\n" for page, text in pages.items()}
 
 

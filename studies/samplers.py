@@ -9,7 +9,7 @@ from colddiff_nb import algorithm1, algorithm2, direct, load, make, other_sample
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.metrics.evaluation import Judges
-from colddiff_nb.weights import shipped_classifier, shipped_models
+from colddiff_nb.weights import shipped_classifier
 from studies.published import NAMES, Published
 from studies.study import Study, score, severities
 from studies.tables import FROM, MISSING, bold, by_pair, markdown, section, titled
@@ -29,7 +29,7 @@ class Samplers(Study):
 
     def run(self) -> None:
         """Score every model; `evaluate` records the cells."""
-        for name in shipped_models():
+        for name in Published(self.results).models:
             task, dataset = name.split("-")[:2]
             images, judges = load(dataset, "validation", self.data), Judges(shipped_classifier(dataset))
             for T in severities(task, dataset):

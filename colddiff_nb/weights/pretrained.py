@@ -65,7 +65,7 @@ def load_pretrained(task: str, dataset: str, measurement_precision: str = "float
     Args:
         dataset: "mnist5k" takes MNIST's model, "photos" CIFAR-10's.
         measurement_precision: "8bit" for an x_T rounded to 8 bits: deblurring has a model made for them, the
-            other tasks one for both.
+            other tasks one for both. "realism": a model that a critic taught to look real, for both.
 
     Raises:
         FileNotFoundError: none is shipped; it names what is there.
