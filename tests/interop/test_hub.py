@@ -37,8 +37,8 @@ def restored(restore, degrade, x0):
 def test_torch_hub_loads_every_shipped_model(x0):
     module = runpy.run_path(str(ROOT / "hubconf.py"))
     names = {name for name, value in module.items() if callable(value) and not name.startswith("_")}  # as torch.hub lists them
-    assert names == {"deblur_cifar10", "deblur_cifar10_8bit", "deblur_mnist", "deblur_mnist_8bit", "inpaint_cifar10",
-                     "inpaint_mnist", "superres_cifar10", "superres_mnist"}
+    assert names == {name.replace("-", "_") for name in shipped_models()}
+    assert names > {"deblur_cifar10", "deblur_mnist_8bit", "inpaint_cifar10", "inpaint_mnist", "superres_mnist_realism"}
     for name in names:
         restore, degrade, metadata = torch.hub.load(str(ROOT), name, source="local")
         expected = load_pretrained(*name.split("_"))
