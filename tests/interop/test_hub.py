@@ -15,6 +15,7 @@ from colddiff_nb.interop import hub
 from colddiff_nb.interop.hub import ColdModel
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage.files import CheckpointError
+from colddiff_nb.weights import shipped_models
 from colddiff_nb.weights.pretrained import pretrained_file
 
 ROOT = Path(__file__).resolve().parents[2]
