@@ -3,8 +3,8 @@
     explorer = Explorer(choose_model, {"mnist5k": load("mnist5k", "test")})
     explorer.widget
 
-When something is selected, the network runs and the frames of all steps are painted. The slider only shows
-them. Core ipywidgets alone, of version 7.7 (Colab's) or 8.
+A selection runs the network and paints all steps; the slider only shows them.
+Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ LOOK = """<style>
 
 
 class Explorer:
-    """`widget` shows it; a program may set task.value, data.value and slider.value, and call the methods.
+    """`widget` shows it; a program may set task.value, data.value and slider.value.
 
-    load: (task, data) -> restore, degrade, what titles say of the weights; called once for each pair.
-    images: what to show of each data set. folder: where GIFs go.
+    load: (task, data) -> restore, degrade, what titles say of the weights. images: of each data set.
+    folder: where GIFs go.
     """
 
     def __init__(self, load: Callable[[str, str], tuple[Any, Any, str]], images: Mapping[str, Images],
@@ -68,7 +68,7 @@ class Explorer:
         for choice in (self.task, self.data, self.stretch, self.invert, self.image):
             choice.observe(self._safely(self._refresh), "value")
 
-        # The doors for the reader's own image. A message is Enter, where the path is as it was.
+        # The doors for the reader's own image. Where the path is as it was, Enter is a message.
         self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "140px"})
         self.upload.observe(self._safely(self._receive), "value")
         self.path = widgets.Text(
@@ -80,9 +80,9 @@ class Explorer:
         self.back = self._button("◀ back", 70, self._step, -1)
         self.next = self._button("next ▶", 70, self._step, +1)
         self.gif = self._button("save GIF", 90, self.save_gif)
-        self.play = widgets.Play(interval=200, min=0)
+        self.play = widgets.Play(interval=200)
         self.slider = widgets.IntSlider(
-            min=0, description="k", layout={"width": "100%"}, style={"description_width": "initial"})
+            description="k", layout={"width": "100%"}, style={"description_width": "initial"})
         self.slider.observe(self._show, "value")
         self.link = widgets.jslink((self.play, "value"), (self.slider, "value"))
 
@@ -118,17 +118,17 @@ class Explorer:
         return self.shown
 
     def choose(self, number: int) -> None:
-        """Show thumbnail 0, 1, ... or the reader's own image (-1). Raises ValueError where there is none."""
+        """Show thumbnail 0, 1, ... or the reader's own image (-1)."""
         self.image.value = number
         self._refresh()
 
     def open(self, source: str | Path | bytes, name: str = "") -> None:
-        """Restore an image of the reader's, given by path or bytes. Raises as `open_image` does."""
+        """Restore an image of the reader's, given by path or bytes; raise as `open_image` does."""
         self.own = open_image(source, name)
         self.choose(MINE)
 
     def save_gif(self, path: str | Path | None = None) -> Path:
-        """Write what is shown as a GIF, by default <folder>/<task>-<data>-<image>.gif; return its path."""
+        """Write what is shown as a GIF; return its path."""
         name = f"{self.task.value}-{self.data.value}-{self.image.label}.gif"
         target = Path(path or self.folder / name).resolve()
         shown = self.comparison
@@ -141,7 +141,7 @@ class Explorer:
         return target
 
     def _refresh(self) -> None:
-        """Show the selection, restored and painted if it was not before; k stays if that step exists."""
+        """Show the selection, restored if it was not before; k stays if that step exists."""
         self._say("restoring ...")
         task, data, number, stretch = (
             choice.value for choice in (self.task, self.data, self.image, self.stretch))
@@ -177,7 +177,7 @@ class Explorer:
         return to_x0(like_mnist(self.own) if digit else self.own, channels, size, self.invert.value)
 
     def _dress(self) -> None:
-        """Put the images on their buttons; where there is no own image, its button is away."""
+        """Put the images on their buttons; without an own image, its button is away."""
         pixels, mine = self.images[self.data.value].pixels, f"explorer-{id(self)}"
         shown = [to_float(pixels[number]) for number in self.numbers[self.data.value]]
         shown += [self._mine()[0]] if self.own else []
@@ -186,7 +186,7 @@ class Explorer:
         self.look.value = LOOK.format(mine, "".join(rules))
 
     def _show(self, change: Any = None) -> None:
-        """The slider's callback: a page that is there already, nothing else."""
+        """Turn to a page that is there already."""
         if self.pages:
             self.picture.value = self.pages[self.slider.value]
 
@@ -205,7 +205,7 @@ class Explorer:
         self.status.value, self.saved.outputs = escape(text, quote=False), []
 
     def _safely(self, action: Callable[..., Any], *values: Any) -> Callable[..., None]:
-        """A callback: the front end shows no errors, so they become the line above the slider."""
+        """A callback whose errors, which the front end does not show, become the line above the slider."""
         def callback(*_: Any) -> None:
             try:
                 action(*values)

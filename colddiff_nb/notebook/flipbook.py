@@ -1,8 +1,6 @@
-"""Pages painted beforehand under sliders: turning them shows bytes that are there, and does no other work.
+"""Pages painted beforehand under sliders, for ipywidgets 7.7 (Colab's) and 8.
 
     Flipbook({"blur": {0: (png, "sharp"), 1: (png, "blurred once")}}, ["degradation", "severity"]).widget
-
-Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ class Flipbook:
     """`widget` shows it; a program may set controls[i].value.
 
     pages: nested mappings, one level for each of the names: pages[a][b] = (PNG bytes, a sentence that
-    says what they show). Texts as keys make a list to choose from, numbers a slider. pages[a] may
-    have other keys than pages[b].
+    says what they show). Texts as keys make a list, numbers a slider.
     """
 
     def __init__(self, pages: Mapping[Any, Any], names: Sequence[str]):

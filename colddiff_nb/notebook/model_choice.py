@@ -56,10 +56,9 @@ def _chosen(model: Model, whose: str) -> Chosen:
 
 
 def own_weights(task: str, dataset: str, runs: str | Path) -> Path | None:
-    """Return the newest weights in <runs>/*<task>-<dataset> trained for both; smoke tests' come last.
+    """Return the newest weights in <runs>/*<task>-<dataset> trained for both, at 32 x 32.
 
-    An offline set also takes those of the set it stands for, a folder of your own those of equal images.
-    Weights for another size than 32 x 32 are passed over.
+    Smoke tests' come last. An offline set also takes those of the set it stands for.
     """
     short = short_name(dataset)
     wanted = tuple(f"{task}-{name}" for name in (short, SAME_IMAGES.get(short, short)))

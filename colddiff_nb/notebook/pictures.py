@@ -50,7 +50,7 @@ def as_html(content: bytes, alt: str, style: str) -> str:
 
 
 def canvas(width: float, height: float, zoom: float = 1) -> FigureCanvasAgg:
-    """Return the canvas of a white figure whose size is in pixels, and in which a point is a pixel."""
+    """Return the canvas of a white figure whose size is in points; zoom: pixels of one."""
     return FigureCanvasAgg(Figure((width / 72, height / 72), dpi=72 * zoom, facecolor="white"))
 
 
@@ -61,7 +61,7 @@ def drawn(page: FigureCanvasAgg) -> Image.Image:
 
 @lru_cache(maxsize=256)
 def _line(text: str, size: int = 14, formulas: bool = True) -> Image.Image:
-    """A line of text, just as wide as it is and twice as high; formulas stand between dollars."""
+    """A line of text, twice as high as its letters; formulas stand between dollars."""
     page = canvas(size * max(len(text), 1), 2 * size)
     written = page.figure.text(0, 0.3, text, fontsize=size, color=INK, parse_math=formulas)
     page.draw()

@@ -16,18 +16,17 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from colddiff_nb.storage import files, places
 
 VARIABLE = places.VARIABLE
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What COLDDIFF_NB asks for."""
+    """What COLDDIFF_NB asks for, for a notebook to obey."""
 
     smoke: bool = False
     offline: bool = False
@@ -37,16 +36,16 @@ class Settings:
 
     @property
     def device(self) -> Any:
-        """The torch.device to use: CUDA, else MPS, else the CPU."""
+        """The torch.device to use."""
         from colddiff_nb.storage import runtime
         return runtime.device()
 
-    def choose(self, full: Value, smoke: Value) -> Value:
-        """Return `smoke` in tests, else `full`."""
+    def choose(self, full: Any, smoke: Any) -> Any:
+        """Return the size for tests if they run, else the full one."""
         return smoke if self.smoke else full
 
     def dataset(self, name: str) -> str:
-        """Return the data set to load for `name`, which may be its offline counterpart."""
+        """Return what to load for a data set: perhaps its offline counterpart."""
         return OFFLINE.get(name, name) if self.offline else name
 
     def __str__(self) -> str:
@@ -71,7 +70,7 @@ def read(text: str) -> Settings:
 
 
 def setup() -> Settings:
-    """Make the notebook ready and print one line about it. Safe to run again.
+    """Make the notebook ready and print one line about it.
 
     Raises ValueError (COLDDIFF_NB), CheckpointError (a Drive is not mounted), RuntimeError (pip failed).
     """
@@ -118,14 +117,13 @@ def needed() -> list[str]:
 
 
 def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
-    """Return the folder for long runs, and a sentence: is it on Google Drive, and if not, why."""
+    """Return the folder for long runs, and a sentence on Google Drive."""
     if not use_drive:
         return settings.runs, "USE_DRIVE is False: runs stay on this machine."
     try:
         from google.colab import drive
         drive.mount(str(files.DRIVE))
-        if not os.path.ismount(files.DRIVE):  # mount() takes an ordinary folder MyDrive for a mounted one
-            raise OSError(f"{files.DRIVE} is an ordinary folder: rename it and run this cell again")
+        files.check_mounted(files.DRIVE)  # mount() takes an ordinary folder MyDrive for a mounted one
     except ImportError:
         return settings.runs, "This is not Colab: runs stay on this machine."
     except Exception as error:  # declined, blocked by the browser, or no answer
@@ -138,8 +136,6 @@ def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
 def show(picture: Any, alt: str) -> None:
     """Display a matplotlib Figure (and close it) or a Pillow image, with text for who does not see it."""
     from IPython.display import display
-
-    # A Pillow image would come as JPEG, too.
     display(picture, exclude=["image/jpeg"], metadata={"image/png": {"alt": alt}})
     if hasattr(picture, "savefig"):
         import matplotlib.pyplot

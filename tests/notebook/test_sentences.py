@@ -108,7 +108,7 @@ def test_drive_that_is_an_ordinary_folder(drive: types.SimpleNamespace) -> None:
     """Colab's mount() is content with a folder MyDrive, mounted or not."""
     drive.does = (drive.point / "MyDrive").mkdir
     folder, said = notebook.long_runs(notebook.Settings(), True)
-    assert told(said).startswith("Google Drive could not") and "is an ordinary folder" in said and folder == notebook.Settings().runs
+    assert told(said).startswith("Google Drive could not") and "is not mounted" in said and folder == notebook.Settings().runs
     with pytest.raises(CheckpointError, match="not mounted"):
         files.make_folder(drive.point / "MyDrive" / "runs")
 
