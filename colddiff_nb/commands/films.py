@@ -1,4 +1,4 @@
-"""A restoration as a picture and as a film: what was given, and three ways back from it, step by step."""
+"""A restoration as a film: what was given, and ways back from it, step by step."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -10,36 +10,28 @@ from torch import Tensor
 from colddiff_nb.metrics import rmse
 from colddiff_nb.notebook.pictures import grid
 
-NAMES = {"direct": "direct", "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
-HARM = {"deblur": "blur", "superres": "pixelation", "inpaint": "masks"}
-SIDE, FRAMES = 160, 25  # pixels of a picture; about how many frames a film has
+FRAMES = 25  # about how many a film has
 
 
 def film(given: Mapping[str, Tensor], ways: Mapping[str, Sequence[Tensor]], title: str, x0: Tensor | None,
-         side: int = SIDE) -> list[Image.Image]:
-    """Paint what was given beside the states of each way, at most every step; the last is the result.
+         side: int) -> list[Image.Image]:
+    """Paint what was given beside the states of each way; the last frame is the result.
 
     Args:
         given: images (n, C, S, S) in [-1, 1] by their label; S may differ.
-        ways: x_T, ..., x_0 of each method, (n, C, size, size) each.
+        ways: x_T, ..., x_0 of each method by its label, (n, C, size, size) each.
         x0: the originals, for a line of RMSE below the pictures.
         side: pixels that a picture is wide, or a little less.
     """
-    steps = max(len(states) for states in ways.values()) - 1
+    steps = max(map(len, ways.values())) - 1
     frames = []
     for k in [*range(0, steps, max(1, steps // FRAMES)), steps]:
-        now = {NAMES[way]: states[min(k, len(states) - 1)] for way, states in ways.items()}
-        columns = dict(given) | now
-        notes = [_score(x, x0) for x in columns.values()] if x0 is not None else []
+        columns = {**given, **{way: states[:k + 1][-1] for way, states in ways.items()}}
+        notes = ["" if x0 is None or x.shape != x0.shape or torch.equal(x, x0) else f"RMSE {rmse(x, x0):.3f}"
+                 for x in columns.values()]
         shown = {label: enlarged(x, side) for label, x in columns.items()}
         frames.append(grid(shown, 1, title=title + f": {k} of {steps} steps" * (k < steps), notes=notes))
     return frames
-
-
-def _score(x: Tensor, x0: Tensor) -> str:
-    """The RMSE of a column; nothing below the originals themselves."""
-    compared = x.shape == x0.shape and not torch.equal(x, x0)
-    return f"RMSE {rmse(x, x0):.3f}" if compared else ""
 
 
 def enlarged(x: Tensor, side: int) -> Tensor:

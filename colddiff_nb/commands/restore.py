@@ -4,24 +4,35 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+import torch
 import tyro
+from torch import Tensor
 
-from colddiff_nb.commands.common import at_least_1, images_for
+from colddiff_nb.commands.common import Shared, with_options
+from colddiff_nb.commands.reading import EXAMPLE, MARK, find_pictures, measurement, scaled
+from colddiff_nb.data import channels, load, to_float
+from colddiff_nb.data.loading import short_name
+from colddiff_nb.data.own_digit import in_colour, is_digit
+from colddiff_nb.data.own_image import open_image
+from colddiff_nb.degradations import measure
+from colddiff_nb.metrics import rmse
+from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage.files import explained, make_folder
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from colddiff_nb.commands.restoring import Asked
-    from colddiff_nb.weights.pretrained import Model
+from colddiff_nb.storage.runtime import true_float32
+from colddiff_nb.training.recipes import Recipe
+from colddiff_nb.weights.pretrained import Model, load_model, load_pretrained
 
 Method = Literal["direct", "algorithm1", "algorithm2"]
+NAMES = {"direct": "direct", "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
+HARM = {"deblur": "blur", "superres": "pixelation", "inpaint": "masks"}
+BEST = {1: "superres", 3: "deblur"}  # the task that shows most, by the channels of images
+SIDE = 160  # pixels of a picture that is shown
 
 
 @dataclass
-class Restore:
+class Restore(Shared):
     """Degrade a picture of yours and bring it back in three ways: writes a PNG and a GIF beside it.
 
     The networks know 32 x 32 pixels: the central square of a picture is scaled to that.
@@ -56,105 +67,115 @@ class Restore:
     """Of what is random in a degradation."""
     output: Path | None = None
     """Folder for what is written; by default that of the picture, or the working folder."""
-    data: Path | None = None
-    """Where the data sets are, or are downloaded to."""
-    plugin: Path | None = None
-    """A Python file of yours to run first: it may register a degradation or a network."""
 
     def __call__(self) -> None:
-        from colddiff_nb.commands.restoring import Asked
-        at_least_1(n=self.n)
-        self._check_choices()
-        rounded = "8bit" if self.measured else self.measurement_precision
-        task, precision = (None if choice == "auto" else choice for choice in (self.task, rounded))
-        asked = Asked(task, self.weights, self.severity, self.mask_centre, self.size, precision,
-                      self.methods, self.seed, self.measured)
+        if self.n is not None and self.n < 1:
+            raise ValueError(f"n = {self.n}: it must be at least 1")
+        if self.dataset and (self.pictures or self.model != "auto"):
+            raise ValueError("--dataset has images and a model of its own: leave out pictures and --model")
+        if self.measured and not self.pictures:
+            raise ValueError("--measured needs a picture: name the file that was measured")
         if self.dataset or self.weights and not self.pictures:
-            self._restore_data_set(asked)
+            self._restore_data_set()
         else:
-            self._restore_pictures(asked)
-        print("\nnext: look at the .gif, then try another --task, or a smaller --severity")
+            self._restore_pictures()
+        print("\nRMSE says how far a result is from the original, 0 to 1.\n"
+              "next: look at the .gif, then try another --task, or a smaller --severity")
 
-    def _check_choices(self) -> None:
-        """Raise ValueError for options that exclude each other."""
-        chosen = self.model != "auto"
-        wrong = {
-            "--dataset restores its own images: leave out the pictures": self.dataset and self.pictures,
-            "--dataset takes the model of its images: leave out --model": self.dataset and chosen,
-            "--weights know what they restore: leave out --model": self.weights and chosen,
-            "--measured needs a picture: name the file that was measured":
-                self.measured and (self.dataset or not self.pictures),
-            "--measured files hold 8 bits: leave out --measurement-precision float32":
-                self.measured and self.measurement_precision == "float32"}
-        for sentence, found in wrong.items():
-            if found:
-                raise ValueError(sentence)
-
-    def _restore_pictures(self, asked: Asked) -> None:
-        """Restore files one by one; name those that cannot be read, and restore the others."""
-        from colddiff_nb.commands.reading import EXAMPLE, Taken, find_pictures, take
+    def _restore_pictures(self) -> None:
+        """Restore files one by one; name those that fail, and restore the others."""
         paths = find_pictures(self.pictures)[:self.n] if self.pictures else [EXAMPLE]
-        taken: list[Taken] = []
-        for path in paths:
+        failed = 0
+        for i, path in enumerate(paths):
+            same_name = [other.stem for other in paths[:i]].count(path.stem)
             try:
-                taken.append(take(path, asked, self.model))
+                self._restore_picture(path, f"-{same_name + 1}" * bool(same_name))
             except (ValueError, OSError) as error:
                 if len(paths) == 1:
                     raise
                 print(f"error: {error}", file=sys.stderr)
-        if taken and not self.measured:
-            size = taken[0].x.shape[-1]
-            print(f"Pictures are cut to their central square and scaled to {size} x {size} pixels, "
-                  "all that a\nnetwork takes. RMSE: how far a result is from that, 0 to 1.")
-        names: set[str] = set()
-        for picture in taken:
-            folder = self.output or (Path() if picture.path == EXAMPLE else picture.path.parent)
-            stem = f"{picture.path.stem}-{picture.model[1].task}"
-            stem += f"-{len(names) + 1}" * (stem in names)
-            names.add(stem)
-            print(f"\n{picture.path.name}" + f": {picture.remark}" * bool(picture.remark))
-            self._show(asked, picture.model, picture.x, picture.given, folder, stem)
-        if len(taken) < len(paths):
-            unread = f"{len(paths) - len(taken)} of {len(paths)} pictures"
-            raise ValueError(f"{unread} could not be read: see above")
+                failed += 1
+        if failed:
+            raise ValueError(f"{failed} of {len(paths)} pictures could not be restored: see above")
 
-    def _restore_data_set(self, asked: Asked) -> None:
+    def _restore_picture(self, path: Path, number: str) -> None:
+        image = open_image(path)
+        looks_so = not in_colour(image) if self.measured else is_digit(image)
+        digit = self.model == "mnist" or self.model == "auto" and looks_so
+        model = _, degrade, metadata = self._load_model(1 if digit else 3)
+        colours, size = channels(metadata["recipe"]["dataset"]), degrade.size
+        said = [path.name]
+        if self.measured:
+            x, given = measurement(image, colours, size), {}
+        else:
+            given = scaled(image, colours, size, digit, SIDE)
+            x = [*given.values()][-1]
+            said.append(f"its central square, scaled to {size} x {size} pixels")
+        if self.model == "auto" and not self.weights:
+            said.append("taken for a digit (for a photograph: --model cifar10)" if digit
+                        else "taken for a photograph (for a digit: --model mnist)")
+        if ground := image.info.get("ground"):
+            said.append(f"transparent parts are {ground}")
+        folder = self.output or (Path() if path == EXAMPLE else path.parent)
+        self._restore(model, x, given, folder / f"{path.stem}-{degrade.task}{number}", ", ".join(said))
+
+    def _restore_data_set(self) -> None:
         """Restore the first test images of a data set, one a row."""
-        from colddiff_nb.commands.restoring import model_for
-        from colddiff_nb.data.loading import short_name
-        from colddiff_nb.data.names import channels
-        from colddiff_nb.data.pixels import to_float
-        model = model_for(asked, channels(self.dataset) if self.dataset else 0)
-        images = images_for(model[2], self.weights or "the model", self.dataset, "test", self.data,
-                            model[1].size)
+        model = _, degrade, metadata = self._load_model(channels(self.dataset) if self.dataset else 0)
+        images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, degrade.size)
         x0 = to_float(images.pixels[:self.n or 8])
-        print(f"the first {len(x0)} test images of {images.name}")
-        stem = f"{short_name(images.name, checksum=images.checksum)}-{model[1].task}"
-        self._show(asked, model, x0, {"original": x0}, self.output or Path(), stem)
+        stem = f"{short_name(images.name, checksum=images.checksum)}-{degrade.task}"
+        self._restore(model, x0, {"original": x0}, (self.output or Path()) / stem,
+                      f"the first {len(x0)} test images of {images.name}")
 
-    def _show(self, asked: Asked, model: Model, x: Tensor, given: dict[str, Tensor], folder: Path,
-              stem: str) -> None:
-        """Restore images, write the picture and the film, and print scores and paths."""
-        from colddiff_nb.commands.films import HARM, NAMES, SIDE, film
-        from colddiff_nb.commands.reading import MARK
-        from colddiff_nb.commands.restoring import restore
+    def _load_model(self, colours: int) -> Model:
+        """Load the weights for images of that many channels, with D as it was asked for."""
+        task = BEST.get(colours, "") if self.task == "auto" else self.task
+        if self.weights:
+            model = load_model(self.weights)
+        else:
+            precision = "8bit" if self.measured else self.measurement_precision.replace("auto", "float32")
+            model = load_pretrained(task, "mnist" if colours == 1 else "cifar10", precision)
+        model = _, degrade, _ = with_options(model, self.severity, size=self.size, center=self.mask_centre)
+        if self.task not in ("auto", degrade.task):
+            raise ValueError(f"{self.weights} restores {degrade.task}: leave out --task {self.task}")
+        if self.measured and degrade.random and set(self.methods) != {"direct"}:
+            where = "say where the mask is, --mask-centre ROW COL, or " * (degrade.task == "inpaint")
+            raise ValueError(f"{degrade.task} is random, and the algorithms must repeat it: "
+                             f"{where}use --method direct")
+        return model
+
+    def _restore(self, model: Model, x: Tensor, given: dict[str, Tensor], stem: Path, what: str) -> None:
+        """Restore images (n, C, size, size), write the picture and the film, print scores and paths."""
+        from colddiff_nb.commands.films import film
         from colddiff_nb.notebook.pictures import save_gif
-        done = restore(asked, model, x)
-        task, T = model[1].task, model[1].T
-        digits = "float32" if done.precision == "float32" else "8 bits"
-        title = f"Restored from {HARM.get(task, task)} in {digits}, severity {done.severity} of {T}"
-        start = {"measured" if self.measured else "degraded": done.x_T}
-        side = SIDE if len(x) < 3 else SIDE * 3 // 5
-        frames = film(given | start, done.ways, title, None if self.measured else x, side)
-        said = ", ".join(f"{NAMES.get(way, way)} {score:.3f}" for way, score in done.scores().items())
-        by = self.weights or f"the shipped weights of {model[2]['recipe']['dataset']}"
-        print(f"  {title[0].lower()}{title[1:]}, by {by}")
-        print(f"  RMSE{' of D(result) and the file' * self.measured}: {said}")
-        if task == "deblur" and done.precision == "float32":
+        network, degrade, metadata = model
+        T, task = self.severity or degrade.T, degrade.task
+        precision: str = "8bit" if self.measured else self.measurement_precision
+        if precision == "auto":
+            precision = Recipe.from_dict(metadata["recipe"]).scored_from
+        D = degrade.draw(len(x), torch.Generator().manual_seed(self.seed))
+        with true_float32():
+            x_T = x if self.measured else measure(D(x, T), precision)
+            ways = {NAMES[way]: SAMPLERS[way](network, D, x_T, T, trajectory=True).x for way in self.methods}
+        given = {**given, "measured" if self.measured else "degraded": x_T}
+        if self.measured:  # what D makes of a result should be the measurement
+            scores = {way: rmse(D(states[-1].clamp(-1, 1), T), x_T) for way, states in ways.items()}
+        else:
+            scores = {way: rmse(states[-1], x) for way, states in {"degraded": [x_T], **ways}.items()}
+
+        title = (f"Restored from {HARM.get(task, task)} in {precision.replace('8bit', '8 bits')}, "
+                 f"severity {T} of {degrade.T}")
+        by = self.weights or f"the shipped weights of {metadata['recipe']['dataset']}"
+        said = ", ".join(f"{way} {score:.3f}" for way, score in scores.items())
+        print(f"\n{what}\n  {title}, by {by}\n  RMSE{' of D(result) and the file' * self.measured}: {said}")
+        if task == "deblur" and precision == "float32":
             print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
-        with explained(folder, "choose another folder with --output"):
-            make_folder(folder)
-            picture, moving = folder / f"{stem}{MARK}.png", folder / f"{stem}{MARK}.gif"
-            frames[-1].save(picture)
-            save_gif(frames, moving, seconds=5)
-        print(f"  wrote {picture}\n  wrote {moving}", flush=True)
+        side = SIDE if len(x) < 3 else SIDE * 3 // 5
+        frames = film(given, ways, title, None if self.measured else x, side)
+        with explained(stem.parent, "choose another folder with --output"):
+            make_folder(stem.parent)
+            result = stem.with_name(f"{stem.name}{MARK}.png")
+            frames[-1].save(result)
+            moving = save_gif(frames, result.with_suffix(".gif"), seconds=5)
+        print(f"  wrote {result}\n  wrote {moving}", flush=True)

@@ -8,14 +8,19 @@ from typing import Annotated, Literal
 
 import tyro
 
-from colddiff_nb.commands.common import at_least_1, changed, check_severity, images_for, what_is_next
+from colddiff_nb.commands.common import Shared, what_is_next, with_options
+from colddiff_nb.data import load
+from colddiff_nb.degradations import TASKS
+from colddiff_nb.metrics import load_inception
+from colddiff_nb.metrics.evaluation import Judges, degraded_rows, evaluate, markdown, plain, table
 from colddiff_nb.storage import runtime
+from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
 
 Method = Literal["degraded", "direct", "algorithm1", "algorithm2"]
 
 
 @dataclass
-class Evaluate:
+class Evaluate(Shared):
     """Score a weights file on a split and record every cell in metrics.json beside it.
 
     What shipped weights score goes to runs/shipped-NAME.
@@ -23,8 +28,6 @@ class Evaluate:
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
-    data: Path | None = None
-    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
     dataset: str | None = None
     """By default the set it was trained on."""
     split: Literal["test", "validation"] = "test"
@@ -41,24 +44,17 @@ class Evaluate:
     fid: bool = False
     """Compute FID too: downloads the 2015 Inception weights (91 MB), minutes per set on a GPU."""
     batch: int = 100
-    plugin: Path | None = None
-    """A Python file of yours to run first: it may register a degradation or a network."""
 
     def __call__(self) -> None:
         import pandas  # noqa: F401  (the table needs it: better missed now than after the scoring)
 
-        from colddiff_nb.degradations import TASKS
-        from colddiff_nb.metrics import load_inception
-        from colddiff_nb.metrics.evaluation import Judges, evaluate, plain, table
-        from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
-        at_least_1(batch=self.batch, n=self.n)
-        network, degrade, metadata = load_model(self.weights)
-        check_severity("T", self.T, degrade.T)
+        model = network, degrade, metadata = load_model(self.weights)
         if self.T is not None and degrade.task not in TASKS:  # where D depends on t / T
             raise ValueError(f"T = {self.T}: {degrade.task} is another degradation with another T: "
                              "leave it out")
-        degrade = changed(degrade, network, T=self.T, size=self.size)
-        images = images_for(metadata, self.weights, self.dataset, self.split, self.data, degrade.size)
+        degrade = with_options(model, self.T, T=self.T, size=self.size)[1]
+        dataset = self.dataset or metadata["recipe"]["dataset"]
+        images = load(dataset, self.split, self.data, degrade.size)
         path, here = weights_file(self.weights).resolve(), runtime.device()
         shipped = path.parent == SHIPPED  # which is part of the package
         folder = Path("runs", f"shipped-{path.stem}") if shipped else self.weights.parent
@@ -77,7 +73,7 @@ class Evaluate:
 
 
 @dataclass
-class Table:
+class Table(Shared):
     """Print the table of one or more run folders, or the rows of the paper's tables that need no network."""
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
@@ -85,11 +81,8 @@ class Table:
     """Degraded test images of mnist and cifar10, scored anew."""
     markdown: bool = False
     """Print one Markdown table, to paste into a page."""
-    data: Path | None = None
-    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
 
     def __call__(self) -> None:
-        from colddiff_nb.metrics.evaluation import degraded_rows, markdown, plain, table
         if bool(self.folders) == self.degraded:
             raise ValueError("name run folders that hold a metrics.json, or choose --degraded")
         scored = [folder for folder in self.folders if (folder / "metrics.json").exists()] or self.folders

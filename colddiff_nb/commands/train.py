@@ -1,17 +1,22 @@
 """`train` a recipe, `export` what a stopped training has, `demo` is `make run`, `report` the machine."""
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from colddiff_nb.commands.common import at_least_1, say, what_is_next
+from colddiff_nb.commands.common import Shared, what_is_next
+from colddiff_nb.data import short_name
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.checkpoint import export_weights, newest
 from colddiff_nb.storage.files import explained, usable
+from colddiff_nb.training import loop
 from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
+from colddiff_nb.training.run import origin
+from colddiff_nb.training.validation import validation_scores
 
 if TYPE_CHECKING:
     NamedRecipe = Recipe
@@ -25,7 +30,7 @@ else:  # a choice of the named recipes on the command line, each field of which 
 
 
 @dataclass
-class Train:
+class Train(Shared):
     """Train a recipe, or go on where its run folder stopped: the same command resumes."""
 
     recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
@@ -33,8 +38,6 @@ class Train:
     """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE where it is not 32.
 
     For folder:PATH it bears a checksum of the images."""
-    data: Path | None = None
-    """Where the data sets are, or are downloaded to; by default data/ in a clone, else your data folder."""
     init: Path | None = None
     """Weights file to start from."""
     resume_from: Path | None = None
@@ -43,32 +46,33 @@ class Train:
     """Stop after this step for now."""
     tracker: str | None = None
     """Also send the rows of curve.csv to tensorboard, wandb, trackio or another tracker of Accelerate's."""
-    plugin: Path | None = None
-    """A Python file of yours to run first: it may register a degradation or a network."""
 
     def __call__(self) -> None:
-        from colddiff_nb.data.loading import short_name
-        at_least_1(until=self.until)
+        if self.until is not None and self.until < 1:
+            raise ValueError(f"until = {self.until}: it must be at least 1")
         chosen, steps = self.recipe, self.recipe.steps
         if chosen.T is None and chosen.name in RECIPES:  # as its task decides
             chosen = replace(chosen, T=recipe(chosen.name, chosen.task, chosen.dataset).T)
-        say(f"train {chosen.name}: {chosen.task} on {chosen.dataset}",
-            f"{steps:,} steps of {chosen.images_per_step} images on {runtime.device()}")
         images = short_name(chosen.dataset, chosen.size)
         folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{images}")
-        say(f"in {folder}: stop it by Ctrl-C, and the same command goes on")
-
-        from colddiff_nb.training.loop import train
-        from colddiff_nb.training.validation import validation_scores
-        train(chosen, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
-              until=self.until, tracker=self.tracker, on_evaluate=validation_scores(chosen, self.data))
+        say(f"train {chosen.name}: {chosen.task} on {chosen.dataset}",
+            f"{steps:,} steps of {chosen.images_per_step} images on {runtime.device()}",
+            f"in {folder}: stop it by Ctrl-C, and the same command goes on")
+        loop.train(chosen, folder, data_root=self.data, init=self.init, resume_from=self.resume_from,
+                   until=self.until, tracker=self.tracker, on_evaluate=validation_scores(chosen, self.data))
+        weights = folder / "weights.safetensors"
         if self.until is not None and self.until < steps:
             say(f"stopped before its {steps:,} steps, by --until {self.until}",
                 "the same command without --until goes on, or make weights of now:",
                 what_is_next("export", folder))
         else:
-            say(f"wrote {folder / 'weights.safetensors'}",
-                what_is_next("evaluate", folder / "weights.safetensors", data=self.data, plugin=self.plugin))
+            say(f"wrote {weights}", what_is_next("evaluate", weights, data=self.data, plugin=self.plugin))
+
+
+def say(*lines: str) -> None:
+    """Print lines, in one process of those that train together."""
+    if os.environ.get("RANK", "0") == "0":
+        print(*lines, sep="\n", flush=True)
 
 
 @dataclass
@@ -81,18 +85,17 @@ class Export:
     """The file to write; by default weights.safetensors in that folder."""
 
     def __call__(self) -> None:
-        from colddiff_nb.training.run import origin
         found = newest(self.run)
         if found is None:
             raise FileNotFoundError(f"there is no checkpoint in {self.run}: name the folder of a training")
         step, state = found
-        path = self.output or self.run / "weights.safetensors"
         with usable(self.run):
             metadata, weights = origin(step, state), state["ema"]
-            steps = metadata["recipe"]["steps"]
+        path = self.output or self.run / "weights.safetensors"
         with explained(path.parent, "choose another file with --output"):
             export_weights(path, weights, metadata, keep=("precondition.",))
-        say(f"wrote {path}, of step {step:,} of {steps:,}", what_is_next("evaluate", path))
+        print(f"wrote {path}, of step {step:,} of {metadata['recipe']['steps']:,}")
+        print(what_is_next("evaluate", path))
 
 
 @dataclass
