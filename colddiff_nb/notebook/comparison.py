@@ -1,4 +1,4 @@
-"""One image restored in three ways, and what a figure says of it; all numbers are on the [0, 1] scale."""
+"""One image restored in three ways, and what a figure says of it; numbers are on the [0, 1] scale."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,16 +17,17 @@ NAMES = {"algorithm2": "Algorithm 2", "algorithm1": "Algorithm 1"}  # in the ord
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """x0 and x_T (C, H, W) in [-1, 1], and two trajectories of batch size 1.
-
-    k = 0..steps counts the steps done.
-    """
+    """x0 and x_T (C, H, W) in [-1, 1], two trajectories of batch size 1; k = 0..steps counts steps done."""
 
     x0: Tensor
     x_T: Tensor
     algorithm2: Trajectory
     algorithm1: Trajectory
-    title: str = ""
+    title: str
+
+    @property
+    def severities(self) -> list[int]:
+        return [*self.algorithm2.severities, 0]
 
     @property
     def steps(self) -> int:
@@ -34,15 +35,15 @@ class Comparison:
 
     @property
     def direct(self) -> Tensor:
-        """The direct reconstruction (C, H, W): the first prediction of either algorithm."""
+        """The direct reconstruction (C, H, W): either algorithm's first prediction."""
         return self.algorithm2.x0_hat[0][0]
 
     @cached_property
     def panels(self) -> dict[str, dict[str, Tensor]]:
-        """What a figure shows of each algorithm after k = 0..steps steps.
+        """What a figure shows of each algorithm after k steps.
 
-        "state" and "prediction" made from it: (steps + 1, C, H, W). What the next step "adds" and the
-        prediction's "error", means over the channels: (steps + 1, H, W). At the end, the last prediction.
+        "state" and its "prediction": (steps + 1, C, H, W); what the next step "adds" and the prediction's
+        "error", means over the channels: (steps + 1, H, W).
         """
         found = {}
         for name in NAMES:
@@ -67,24 +68,19 @@ class Comparison:
         return found | {"direct": found["algorithm2 prediction"][:1] * (self.steps + 1)}
 
 
-def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str = "") -> Comparison:
-    """Degrade x0 (1, C, H, W) in [-1, 1] and restore it in all three ways; `degrade` is drawn for it."""
+def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str) -> Comparison:
+    """Degrade x0 (1, C, H, W) in [-1, 1] by a drawn `degrade`, and restore it in all three ways."""
     x_T = degrade(x0, degrade.T)
     second, first = (sampler(restore, degrade, x_T, trajectory=True) for sampler in (algorithm2, algorithm1))
     return Comparison(x0[0], x_T[0], second, first, title)
-
-
-def severity(comparison: Comparison, k: int) -> int:
-    """Return s of the state after k steps."""
-    return [*comparison.algorithm2.severities, 0][k]
 
 
 def readout(comparison: Comparison, k: int) -> str:
     """Say step, severity, and the RMSE that Algorithm 2 has if it stops here."""
     scores, steps = comparison.rmse, comparison.steps
     stopped = scores["algorithm2 prediction" if k < steps else "algorithm2 state"][k]
-    return (f"step {k} of {steps}, s = {severity(comparison, k)}, "
-            f"RMSE {stopped:.3f} (direct {scores['direct'][k]:.3f})")
+    s, direct = comparison.severities[k], scores["direct"][k]
+    return f"step {k} of {steps}, s = {s}, RMSE {stopped:.3f} (direct {direct:.3f})"
 
 
 def describe(comparison: Comparison, k: int) -> str:
@@ -92,7 +88,6 @@ def describe(comparison: Comparison, k: int) -> str:
     scores = {name: f"{values[k]:.3f}" for name, values in comparison.rmse.items()}
     rows = "; ".join(f"{label}: state {scores[f'{name} state']}, prediction {scores[f'{name} prediction']}"
                      for name, label in NAMES.items())
-    return (f"{comparison.title or 'One image'} after {k} of {comparison.steps} steps, "
-            f"severity {severity(comparison, k)}: "
+    return (f"{comparison.title} after {k} of {comparison.steps} steps, severity {comparison.severities[k]}: "
             "pictures of state, prediction, what the next step adds and error, and curves of RMSE. "
             f"RMSE here: {rows}; direct reconstruction: {scores['direct']}.")

@@ -25,14 +25,14 @@ from colddiff_nb.data.own_image import open_image, take_upload, to_x0
 from colddiff_nb.data.pixels import resize, to_float, with_contrast
 from colddiff_nb.degradations.tasks import TASKS
 from colddiff_nb.notebook.comparison import Comparison, compare
-from colddiff_nb.notebook.figures import gif, page
-from colddiff_nb.notebook.pictures import data_url, picture, png
+from colddiff_nb.notebook.figures import frame, page
+from colddiff_nb.notebook.pictures import data_url, picture, png, save_gif
 from colddiff_nb.storage.files import make_folder
 
 NAMES = {"deblur": "deblurring", "superres": "super-resolution", "inpaint": "inpainting"}
 MINE = -1  # the number of the reader's own image
 THUMBNAILS = 8
-KEPT = 8  # selections whose frames stay in memory, about 6 MB each
+KEPT = 8  # selections whose pages stay in memory, about 6 MB each
 LOOK = """<style>
 .{0} button.mod-active {{outline: 4px solid #0072b2; outline-offset: -3px}}
 .{0} button:focus {{outline: 4px dashed #0072b2; outline-offset: -3px}}
@@ -58,9 +58,12 @@ class Explorer:
         self.pages: list[str] = []
 
         # What to show. Buttons rather than lists, from which JupyterLab takes the arrow keys.
-        self.task = self._choice([(NAMES[task], task) for task in TASKS], "auto", value="inpaint")
-        self.data = self._choice(list(images), "auto")
-        self.image = self._choice([*((f"{i}", i) for i in range(few)), ("mine", MINE)], "42px")
+        self.task, self.data, self.image = (
+            widgets.ToggleButtons(options=options, style={"button_width": width})
+            for options, width in (
+                ([(NAMES[task], task) for task in TASKS], "auto"), ([*images], "auto"),
+                ([*((f"{i}", i) for i in range(few)), ("mine", MINE)], "42px")))
+        self.task.value = "inpaint"
         self.image.add_class("images")
         self.stretch, self.invert = (
             widgets.Checkbox(description=text, indent=False, layout={"width": "auto"})
@@ -97,9 +100,6 @@ class Explorer:
                                  self.slider, self.picture], layout={"max_width": "1000px"})
         self.box.add_class(f"explorer-{id(self)}")
 
-    def _choice(self, options: list[Any], width: str, **choices: Any) -> widgets.ToggleButtons:
-        return widgets.ToggleButtons(options=options, style={"button_width": width}, **choices)
-
     def _button(self, text: str, width: int, *does: Any) -> widgets.Button:
         button = widgets.Button(description=text, layout={"width": f"{width}px"})
         button.on_click(self._safely(*does))
@@ -134,7 +134,7 @@ class Explorer:
         shown = self.comparison
         self._say("writing the GIF ...")
         make_folder(target.parent)
-        gif(shown, target, self.stretch.value)
+        save_gif([frame(shown, k, self.stretch.value) for k in range(shown.steps + 1)], target)
         self._say("")
         link = f'saved <a href="{escape(os.path.relpath(target))}">{escape(str(target))}</a>'
         self.saved.outputs = [{"output_type": "display_data", "data": {"text/html": link}, "metadata": {}}]
@@ -146,12 +146,12 @@ class Explorer:
         task, data, number, stretch = (
             choice.value for choice in (self.task, self.data, self.image, self.stretch))
         restore, degrade, label = self.load(task, data)
-        images = self.images[data]
+        images, size = self.images[data], degrade.size
         if number == MINE:
-            x0, name = self._mine(degrade.size), f"your own image, cut to {degrade.size} x {degrade.size}"
+            x0, name = self._mine(size), f"your own image, cut to {size} x {size}"
         else:
             place = self.numbers[data][number]
-            x0 = to_float(resize(images.pixels[place:place + 1], degrade.size))
+            x0 = to_float(resize(images.pixels[place:place + 1], size))
             name = f"{images.name} {images.split} image {place}"
         self._dress()
 
@@ -173,8 +173,8 @@ class Explorer:
         if self.own is None:
             raise ValueError("there is no image of yours yet: upload one, or give its path")
         channels = self.images[self.data.value].pixels.shape[1]
-        digit = channels == 1 and is_digit(self.own)
-        return to_x0(like_mnist(self.own) if digit else self.own, channels, size, self.invert.value)
+        own = like_mnist(self.own) if channels == 1 and is_digit(self.own) else self.own
+        return to_x0(own, channels, size, self.invert.value)
 
     def _dress(self) -> None:
         """Put the images on their buttons; without an own image, its button is away."""

@@ -1,11 +1,10 @@
-"""Figures of a comparison: the frame after k steps, all frames as a GIF, some steps as a strip."""
+"""Figures of a comparison: the frame after k steps, also as HTML, and some steps as a strip."""
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
 from functools import lru_cache
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -15,10 +14,10 @@ from matplotlib.colors import FuncNorm, Normalize
 from PIL import Image
 from torch import Tensor
 
-from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout, severity
-from colddiff_nb.notebook.pictures import INK, RULE, as_html, canvas, drawn, grid, picture, png, save_gif
+from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout
+from colddiff_nb.notebook.pictures import INK, RULE, as_html, canvas, drawn, grid, picture, png
 
-__all__ = ["describe", "frame", "gif", "page", "strip"]
+__all__ = ["describe", "frame", "page", "strip"]
 WIDTH, HEIGHT, PANEL = 360, 520, 64  # of a frame and of a picture in it, in points
 LEFT, ROWS = 4, (94, 180)  # left edge of what is given, upper edges of the pictures
 COLUMNS = {"state": (76, "state\n$x_s$"), "prediction": (148, "prediction\n$\\hat{x}_0$"),
@@ -36,10 +35,7 @@ STYLE: Any = {"font.size": 11, "text.color": INK, "axes.edgecolor": RULE, "legen
 
 
 def frame(comparison: Comparison, k: int, stretch: bool = False) -> Image.Image:
-    """Paint states, predictions, steps and errors of both algorithms after k steps, and curves of RMSE.
-
-    Colours mean the same for all k and both algorithms.
-    """
+    """Paint both algorithms' pictures after k steps, and curves of RMSE; colours mean the same for all k."""
     return _painter(comparison, stretch)(k)
 
 
@@ -55,16 +51,11 @@ def page(comparison: Comparison, k: int, stretch: bool = False) -> str:
     return f'<p style="line-height: 1.3; margin: 0 0 6px">{said}</p><div style="{look}">{shown}</div>'
 
 
-def gif(comparison: Comparison, path: str | Path, stretch: bool = False) -> Path:
-    """Write all frames as an endless GIF; return its path."""
-    return save_gif([frame(comparison, k, stretch) for k in range(comparison.steps + 1)], path)
-
-
 def strip(comparison: Comparison) -> Image.Image:
-    """Paint six states and predictions on the way beside the target, for a page on paper."""
+    """Paint six states and predictions on the way beside the target."""
     ks = np.linspace(0, comparison.steps, min(6, comparison.steps + 1)).round().astype(int)
     images = [panels[what] for panels in comparison.panels.values() for what in ("state", "prediction")]
-    columns = {f"k = {k}, s = {severity(comparison, k)}": torch.stack([x[k] for x in images]) for k in ks}
+    columns = {f"k = {k}, s = {comparison.severities[k]}": torch.stack([x[k] for x in images]) for k in ks}
     columns["target $x_0$"] = comparison.x0.expand(4, -1, -1, -1)
     rows = [f"{label} {what}" for label in NAMES.values() for what in ("$x_s$", r"$\hat{x}_0$")]
     return grid(columns, rows=rows, title=comparison.title)
@@ -92,12 +83,10 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
     def values(x: Tensor, stretched: bool = False) -> Any:
         return np.asarray(picture(x, stretched)) if x.ndim == 3 else x.numpy()
 
-    broad = max(64, len(comparison.title) // 2 + 8)  # a longer title has smaller letters
-    title = textwrap.fill(comparison.title, broad)
-    write(LEFT, 4, title, va="top", fontsize=660 / broad, parse_math=False)
+    write(LEFT, 4, textwrap.fill(comparison.title, 64), va="top", fontsize=10.3, parse_math=False)
     said = write(LEFT, 44, "", animated=True)
 
-    # Two rows of pictures. Cube roots, as the last step often adds a hundred times more than the first.
+    # Pictures. Cube roots, as the last step often adds a hundred times more than the first.
     adds, error = comparison.limit("adds"), comparison.limit("error")
     colours: dict[str, Any] = {
         "adds": {"cmap": "PuOr", "norm": FuncNorm((np.cbrt, lambda y: y ** 3), -adds, adds)},
@@ -123,7 +112,7 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
         for label, edge in zip(place.get_xticklabels(), ("left", "right")):
             label.set_horizontalalignment(edge)
 
-    # RMSE against steps done, and a legend that says the numbers after k steps.
+    # Curves, and a legend that says the numbers after k steps.
     write(LEFT, CUTS[1] + 12, "RMSE")
     plot = axes(36, CUTS[1] + 18, WIDTH - 48, 108)
     plot.set(xlim=(0, steps), ylim=(0, 1.1 * max(map(max, scores.values()))), xlabel="steps done")

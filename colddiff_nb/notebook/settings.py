@@ -124,9 +124,7 @@ def long_runs(settings: Settings, use_drive: bool) -> tuple[Path, str]:
         from google.colab import drive
         drive.mount(str(files.DRIVE))
         files.check_mounted(files.DRIVE)  # mount() takes an ordinary folder MyDrive for a mounted one
-    except ImportError:
-        return settings.runs, "This is not Colab: runs stay on this machine."
-    except Exception as error:  # declined, blocked by the browser, or no answer
+    except Exception as error:  # declined, blocked by the browser, no answer, or not in Colab
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return settings.runs, (f"Google Drive could not be mounted ({reason}): "
                                "runs stay on this machine and end with it.")

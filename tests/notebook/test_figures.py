@@ -9,7 +9,7 @@ from PIL import Image
 from colddiff_nb import degradations
 from colddiff_nb.notebook import figures
 from colddiff_nb.notebook.comparison import compare, describe, readout
-from colddiff_nb.notebook.figures import frame, gif, strip
+from colddiff_nb.notebook.figures import frame, strip
 from colddiff_nb.notebook.pictures import grid, png, save_gif
 from colddiff_nb.sampling import SAMPLERS, Trajectory
 
@@ -165,7 +165,7 @@ def test_describe_names_the_title_and_the_numbers(comparison):
 
 
 def test_gif_has_a_frame_for_every_state(comparison, tmp_path):
-    with Image.open(gif(comparison, tmp_path / "toy.gif")) as image:
+    with Image.open(save_gif([frame(comparison, k) for k in range(4)], tmp_path / "toy.gif")) as image:
         assert image.n_frames == 4 and image.size == frame(comparison, 0).size and image.info["loop"] == 0
         for k in range(4):
             image.seek(k)
