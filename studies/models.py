@@ -16,7 +16,7 @@ from colddiff_nb.metrics import Inception, load_inception
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
-from colddiff_nb.weights import shipped_classifier
+from colddiff_nb.weights import load_model, shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
 from studies.published import METHODS, PAIRS, REALISM, Published, Row
 from studies.study import DATASETS, Fields, Study, each, score, severities
@@ -54,11 +54,14 @@ class Models(Scored):
     methods: tuple[str, ...] = tuple(SAMPLERS)
     split: Literal["test", "validation"] = "test"
     n: int | None = None  # that many images, spread over the split; by default all
+    realism: bool = False  # score the models made for realism
 
     def run(self) -> None:
         for case in each(dataset=self.datasets, task=self.tasks, measurement_precision=self.precisions):
-            path, images = pretrained_file(**case), load(case["dataset"], self.split, self.data)
-            for T in severities(case["task"], case["dataset"]):
+            made_for = {"measurement_precision": "realism"} if self.realism else {}
+            path, images = pretrained_file(**case | made_for), load(case["dataset"], self.split, self.data)
+            most = load_model(path)[1].T
+            for T in (T for T in severities(case["task"], case["dataset"]) if T <= most):
                 print(f"{path.stem}, T = {T}, {self.split}", flush=True)
                 score(path, images, self.results / path.stem, T, methods=self.methods, n=self.n,
                       measurement_precision=case["measurement_precision"],

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from benchmarks.findings import tables as benchmark_tables
-from studies import overview, paper, plane, plot  # noqa: F401  (their sections)
+from studies import compute, overview, paper, plane, plot  # noqa: F401  (their sections)
 from studies.models import card
 from studies.published import Published
 from studies.study import RESULTS, all_studies
@@ -47,5 +47,6 @@ def build(results: Path = RESULTS) -> dict[str, str]:
 def write() -> None:
     plot.draw(Published(RESULTS), RESULTS / "pictures" / "scores.png")
     plane.draw(Published(RESULTS), RESULTS / "pictures" / "plane.png")
+    compute.draw(Published(RESULTS), RESULTS / "pictures" / "compute.png")
     for page, text in build().items():
         (RESULTS / page).write_text(text)
