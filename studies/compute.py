@@ -58,6 +58,7 @@ def draw(published: Published, path: Path) -> None:
     axes.set(xscale="log", xlim=(2e3, 1e8), xlabel="training images", ylim=(-0.6, len(PAIRS) - 0.3),
              title="Until direct reconstruction has the paper's RMSE")
     axes.set_yticks(range(len(PAIRS)), list(reversed(PAIRS.values())))
-    axes.text(theirs, len(PAIRS) - 0.85, f"the paper: {theirs / 1e6:g} million", ha="right", va="bottom", fontsize=8)
+    axes.text(theirs, len(PAIRS) - 0.85, f"the paper: {theirs / 1e6:g} million", ha="right", va="bottom",
+              fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
