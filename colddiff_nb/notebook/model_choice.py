@@ -51,7 +51,7 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
 def _chosen(model: Model, whose: str) -> Chosen:
     restore, degrade, metadata = model
     seen = metadata["images_seen"]
-    images = f"{seen / 1e6:.1f} M" if seen >= 1e6 else f"{seen:,}"
+    images = f"{seen / 1e6:.1f} M" if seen >= 1e6 else f"{seen / 1e3:.0f} k"
     return Chosen(restore, degrade, f"{whose}, {images} images")
 
 
