@@ -83,7 +83,7 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
     def values(x: Tensor, stretched: bool = False) -> Any:
         return np.asarray(picture(x, stretched)) if x.ndim == 3 else x.numpy()
 
-    write(LEFT, 4, textwrap.fill(comparison.title, 64), va="top", fontsize=10.3, parse_math=False)
+    write(LEFT, 4, textwrap.fill(comparison.title, 64), va="top", fontsize=660 / 64, parse_math=False)
     said = write(LEFT, 44, "", animated=True)
 
     # Pictures. Cube roots, as the last step often adds a hundred times more than the first.
