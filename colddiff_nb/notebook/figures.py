@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from matplotlib.colors import FuncNorm, Normalize
 from PIL import Image
-from torch import Tensor
 
 from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout
 from colddiff_nb.notebook.pictures import INK, RULE, as_html, canvas, drawn, grid, picture, png
@@ -80,9 +79,6 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
         place.set(xticks=[], yticks=[])
         return place.imshow(values, interpolation="none", **style)
 
-    def values(x: Tensor, stretched: bool = False) -> Any:
-        return np.asarray(picture(x, stretched)) if x.ndim == 3 else x.numpy()
-
     write(LEFT, 4, textwrap.fill(comparison.title, 64), va="top", fontsize=660 / 64, parse_math=False)
     said = write(LEFT, 44, "", animated=True)
 
@@ -91,20 +87,20 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
     colours: dict[str, Any] = {
         "adds": {"cmap": "PuOr", "norm": FuncNorm((np.cbrt, lambda y: y ** 3), -adds, adds)},
         "error": {"norm": Normalize(0, error)}}
-    images = []
+    images: dict[Any, list[Any]] = {}  # the panels that change, and what each shows after k steps
     for y, (name, rule) in zip(ROWS, RULES.items()):
         write(WIDTH - 4, y - 6, f"{NAMES[name]}: {rule}", ha="right", color=LINES[name]["color"])
         for what, (x, _) in COLUMNS.items():
-            shown = comparison.panels[name][what]
-            image = panel(x, y, values(shown[0]), animated=True, **colours.get(what, {}))
-            images.append((image, shown, stretch and what == "state"))
+            shown = [np.asarray(picture(one, stretch and what == "state")) if one.ndim == 3 else one.numpy()
+                     for one in comparison.panels[name][what]]
+            images[panel(x, y, shown[0], animated=True, **colours.get(what, {}))] = shown
     for y, given, words in zip(ROWS, (comparison.x0, comparison.x_T), ("target $x_0$", "start $x_T$")):
         stretched = stretch and given is comparison.x_T
-        panel(LEFT, y, values(given, stretched))
+        panel(LEFT, y, np.asarray(picture(given, stretched)))
         write(LEFT, y - 6, words + " stretched" * stretched)
     for x, words in COLUMNS.values():
         write(x + PANEL / 2, ROWS[0] - 22, words, ha="center", fontsize=10)
-    for what, ends, (image, *_) in zip(colours, ((-adds, adds), (0, error)), images[-2:]):
+    for what, ends, image in zip(colours, ((-adds, adds), (0, error)), [*images][-2:]):
         place = axes(COLUMNS[what][0], ROWS[1] + PANEL + 5, PANEL, 6)
         bar = sheet.figure.colorbar(image, place, ticks=ends, orientation="horizontal", format="%.2g")
         bar.outline.set_visible(False)
@@ -137,10 +133,10 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
         here.set_xdata([k, k])
         for (text, label), of in zip(labels.items(), scores.values()):
             text.set_text(f"{label}: {of[k]:.3f}")
-        for image, shown, stretched in images:
-            image.set_data(values(shown[k], stretched))
+        for image, shown in images.items():
+            image.set_data(shown[k])
         sheet.restore_region(background)
-        for artist in (said, here, legend, *(image for image, *_ in images)):
+        for artist in (said, here, legend, *images):
             sheet.figure.draw_artist(artist)
         return drawn(sheet)
 
