@@ -18,10 +18,6 @@ from colddiff_nb.commands.restore import Restore
 from colddiff_nb.commands.score import Evaluate, Table
 from colddiff_nb.commands.train import Demo, Export, Report, Train
 
-ABOUT = f"Cold diffusion without a notebook. Start with: {PROGRAM} restore"
-SPELLING = (conf.OmitArgPrefixes, conf.OmitSubcommandPrefixes, conf.CascadeSubcommandArgs,
-            conf.FlagCreatePairsOff)
-
 
 def parse(arguments: Sequence[str]) -> Callable[[], None]:
     """Return the command that was asked for, its options checked.
@@ -36,8 +32,11 @@ def parse(arguments: Sequence[str]) -> Callable[[], None]:
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            return tyro.cli(Restore | Train | Evaluate | Table | Export | Demo | Report,
-                            args=arguments, prog=PROGRAM, description=ABOUT, config=SPELLING)
+            return tyro.cli(
+                Restore | Train | Evaluate | Table | Export | Demo | Report, args=arguments, prog=PROGRAM,
+                description=f"Cold diffusion without a notebook. Start with: {PROGRAM} restore",
+                config=(conf.OmitArgPrefixes, conf.OmitSubcommandPrefixes, conf.CascadeSubcommandArgs,
+                        conf.FlagCreatePairsOff))
     except SystemExit as ended:
         if ended.code == 0:
             raise
@@ -46,13 +45,10 @@ def parse(arguments: Sequence[str]) -> Callable[[], None]:
 
 def one_line(box: str) -> str:
     """Return in one line what tyro says in a box: what is wrong, and what may be meant."""
-    words = " ".join(line.strip("│|╭╮╰╯") for line in box.splitlines()).split()
-    _, said, *hints = re.split("[─-]{4,}", " ".join(words))  # first the title, between lines
-    said = re.sub(r"Error parsing (\w+: )?| Got errors:.*", "", said).strip(" .")
-    for hint in hints:
-        if meant := re.search(r"Perhaps you meant: --\S+|Available subcommands:.*\w", hint):
-            said += f". {meant[0]}"
-    return said
+    lines = [line.strip("│|╰╯ ") for line in box.strip().splitlines()[1:]]  # without its title
+    said = " ".join(" ".join(lines).split())
+    said = re.sub(r"Error parsing (\w+: )?|( Got errors| [─-]{4,} (Argument|For full) help).*", "", said)
+    return re.sub(r" [─-]{4,} (Perhaps you meant: --\S+|Available.*).*", r". \1", said)
 
 
 def load_plugin(path: Path) -> None:

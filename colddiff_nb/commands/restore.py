@@ -11,7 +11,7 @@ import tyro
 from torch import Tensor
 
 from colddiff_nb.commands.common import Shared, with_options
-from colddiff_nb.commands.reading import EXAMPLE, MARK, find_pictures, measurement, scaled
+from colddiff_nb.commands.pictures import EXAMPLE, MARK, film, find_pictures, measurement, scaled
 from colddiff_nb.data import channels, load, to_float
 from colddiff_nb.data.loading import short_name
 from colddiff_nb.data.own_digit import in_colour, is_digit
@@ -25,10 +25,8 @@ from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.weights.pretrained import Model, load_model, load_pretrained
 
 Method = Literal["direct", "algorithm1", "algorithm2"]
-NAMES = {"direct": "direct", "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
 HARM = {"deblur": "blur", "superres": "pixelation", "inpaint": "masks"}
 BEST = {1: "superres", 3: "deblur"}  # the task that shows most, by the channels of images
-SIDE = 160  # pixels of a picture that is shown
 
 
 @dataclass
@@ -73,13 +71,15 @@ class Restore(Shared):
             raise ValueError(f"n = {self.n}: it must be at least 1")
         if self.dataset and (self.pictures or self.model != "auto"):
             raise ValueError("--dataset has images and a model of its own: leave out pictures and --model")
-        if self.measured and not self.pictures:
-            raise ValueError("--measured needs a picture: name the file that was measured")
+        if self.measured:
+            self.measurement_precision = "8bit"
+            if not self.pictures:
+                raise ValueError("--measured needs a picture: name the file that was measured")
         if self.dataset or self.weights and not self.pictures:
             self._restore_data_set()
         else:
             self._restore_pictures()
-        print("\nRMSE says how far a result is from the original, 0 to 1.\n"
+        print("\nRMSE is 0 for equal images, 1 for white in place of black.\n"
               "next: look at the .gif, then try another --task, or a smaller --severity")
 
     def _restore_pictures(self) -> None:
@@ -103,65 +103,58 @@ class Restore(Shared):
         looks_so = not in_colour(image) if self.measured else is_digit(image)
         digit = self.model == "mnist" or self.model == "auto" and looks_so
         model = _, degrade, metadata = self._load_model(1 if digit else 3)
-        colours, size = channels(metadata["recipe"]["dataset"]), degrade.size
-        said = [path.name]
-        if self.measured:
-            x, given = measurement(image, colours, size), {}
-        else:
-            given = scaled(image, colours, size, digit, SIDE)
-            x = [*given.values()][-1]
-            said.append(f"its central square, scaled to {size} x {size} pixels")
+        _, size = shape = channels(metadata["recipe"]["dataset"]), degrade.size
+        given = {"measured": measurement(image, *shape)} if self.measured else scaled(image, *shape, digit)
+        said = [path.name] if self.measured else [path.name, f"its central square, {size} x {size} pixels"]
         if self.model == "auto" and not self.weights:
             said.append("taken for a digit (for a photograph: --model cifar10)" if digit
                         else "taken for a photograph (for a digit: --model mnist)")
         if ground := image.info.get("ground"):
             said.append(f"transparent parts are {ground}")
-        folder = self.output or (Path() if path == EXAMPLE else path.parent)
-        self._restore(model, x, given, folder / f"{path.stem}-{degrade.task}{number}", ", ".join(said))
+        folder = Path() if path == EXAMPLE else path.parent
+        self._restore(model, given, folder, f"{path.stem}-{degrade.task}{number}", ", ".join(said))
 
     def _restore_data_set(self) -> None:
         """Restore the first test images of a data set, one a row."""
         model = _, degrade, metadata = self._load_model(channels(self.dataset) if self.dataset else 0)
         images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, degrade.size)
-        x0 = to_float(images.pixels[:self.n or 8])
-        stem = f"{short_name(images.name, checksum=images.checksum)}-{degrade.task}"
-        self._restore(model, x0, {"original": x0}, (self.output or Path()) / stem,
-                      f"the first {len(x0)} test images of {images.name}")
+        given = {"original": to_float(images.pixels[:self.n or 8])}
+        name = f"{short_name(images.name, checksum=images.checksum)}-{degrade.task}"
+        self._restore(model, given, Path(), name, f"the first test images of {images.name}")
 
     def _load_model(self, colours: int) -> Model:
         """Load the weights for images of that many channels, with D as it was asked for."""
-        task = BEST.get(colours, "") if self.task == "auto" else self.task
         if self.weights:
             model = load_model(self.weights)
         else:
-            precision = "8bit" if self.measured else self.measurement_precision.replace("auto", "float32")
-            model = load_pretrained(task, "mnist" if colours == 1 else "cifar10", precision)
+            model = load_pretrained(BEST[colours] if self.task == "auto" else self.task,
+                                    "mnist" if colours == 1 else "cifar10",
+                                    self.measurement_precision.replace("auto", "float32"))
         model = _, degrade, _ = with_options(model, self.severity, size=self.size, center=self.mask_centre)
         if self.task not in ("auto", degrade.task):
             raise ValueError(f"{self.weights} restores {degrade.task}: leave out --task {self.task}")
         if self.measured and degrade.random and set(self.methods) != {"direct"}:
-            where = "say where the mask is, --mask-centre ROW COL, or " * (degrade.task == "inpaint")
             raise ValueError(f"{degrade.task} is random, and the algorithms must repeat it: "
-                             f"{where}use --method direct")
+                             "say where the mask is, --mask-centre ROW COL, or use --method direct")
         return model
 
-    def _restore(self, model: Model, x: Tensor, given: dict[str, Tensor], stem: Path, what: str) -> None:
-        """Restore images (n, C, size, size), write the picture and the film, print scores and paths."""
-        from colddiff_nb.commands.films import film
-        from colddiff_nb.notebook.pictures import save_gif
+    def _restore(self, model: Model, given: dict[str, Tensor], folder: Path, name: str, what: str) -> None:
+        """Restore the last of the images (n, C, size, size) that are given; write and print the result."""
+        from colddiff_nb.notebook.pictures import save_gif  # needs matplotlib
         network, degrade, metadata = model
-        T, task = self.severity or degrade.T, degrade.task
-        precision: str = "8bit" if self.measured else self.measurement_precision
+        T, task, x = self.severity or degrade.T, degrade.task, [*given.values()][-1]
+        precision: str = self.measurement_precision
         if precision == "auto":
             precision = Recipe.from_dict(metadata["recipe"]).scored_from
         D = degrade.draw(len(x), torch.Generator().manual_seed(self.seed))
         with true_float32():
             x_T = x if self.measured else measure(D(x, T), precision)
-            ways = {NAMES[way]: SAMPLERS[way](network, D, x_T, T, trajectory=True).x for way in self.methods}
-        given = {**given, "measured" if self.measured else "degraded": x_T}
+            ways = {way.replace("algorithm", "Algorithm "):
+                    SAMPLERS[way](network, D, x_T, T, trajectory=True).x for way in self.methods}
         if self.measured:  # what D makes of a result should be the measurement
             scores = {way: rmse(D(states[-1].clamp(-1, 1), T), x_T) for way, states in ways.items()}
         else:
+            given = {**given, "degraded": x_T}
             scores = {way: rmse(states[-1], x) for way, states in {"degraded": [x_T], **ways}.items()}
 
         title = (f"Restored from {HARM.get(task, task)} in {precision.replace('8bit', '8 bits')}, "
@@ -171,11 +164,10 @@ class Restore(Shared):
         print(f"\n{what}\n  {title}, by {by}\n  RMSE{' of D(result) and the file' * self.measured}: {said}")
         if task == "deblur" and precision == "float32":
             print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
-        side = SIDE if len(x) < 3 else SIDE * 3 // 5
-        frames = film(given, ways, title, None if self.measured else x, side)
-        with explained(stem.parent, "choose another folder with --output"):
-            make_folder(stem.parent)
-            result = stem.with_name(f"{stem.name}{MARK}.png")
+        frames = film(given, ways, title, None if self.measured else x)
+        result = (self.output or folder) / f"{name}{MARK}.png"
+        with explained(result.parent, "choose another folder with --output"):
+            make_folder(result.parent)
             frames[-1].save(result)
             moving = save_gif(frames, result.with_suffix(".gif"), seconds=5)
         print(f"  wrote {result}\n  wrote {moving}", flush=True)
