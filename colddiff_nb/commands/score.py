@@ -50,22 +50,18 @@ class Evaluate(Shared):
 
         model = network, degrade, metadata = load_model(self.weights)
         if self.T is not None and degrade.task not in TASKS:  # where D depends on t / T
-            raise ValueError(f"T = {self.T}: {degrade.task} is another degradation with another T: "
-                             "leave it out")
+            raise ValueError(f"T = {self.T}: {degrade.task} is another degradation with another T")
         degrade = with_options(model, self.T, T=self.T, size=self.size)[1]
         dataset = self.dataset or metadata["recipe"]["dataset"]
         images = load(dataset, self.split, self.data, degrade.size)
-        path, here = weights_file(self.weights).resolve(), runtime.device()
-        shipped = path.parent == SHIPPED  # which is part of the package
-        folder = Path("runs", f"shipped-{path.stem}") if shipped else self.weights.parent
-        print(f"evaluate {self.weights}: {degrade.task} on {images.name} {images.split}\n"
-              f"{self.n or len(images):,} images on {here}, scores in {folder}")
-        judges = Judges()
-        if self.fid:
-            inception, why = load_inception(device=here)
-            judges = Judges(inception=inception, why=why)
+        folder, here = self.weights.parent, runtime.device()
+        if weights_file(self.weights).resolve().parent == SHIPPED:  # which is part of the package
+            folder = Path("runs", f"shipped-{self.weights.stem}")
+        print(f"{self.weights}: {degrade.task} on {images.name} {images.split}, scores in {folder}")
+        inception, why = load_inception(device=here) if self.fid else (None, "it was not asked for")
         scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder,
-                          methods=self.methods, n=self.n, batch=self.batch, judges=judges,
+                          methods=self.methods, n=self.n, batch=self.batch,
+                          judges=Judges(inception=inception, why=why),
                           measurement_precision=self.measurement_precision)
         print(f"\n{plain(table(scored))}\n\nwrote {folder / 'metrics.json'}")
         print(what_is_next("restore", weights=self.weights, dataset=self.dataset, data=self.data,

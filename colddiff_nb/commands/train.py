@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,22 +18,23 @@ from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
 from colddiff_nb.training.run import origin
 from colddiff_nb.training.validation import validation_scores
 
+NAMED = {name: recipe(name, "superres", "mnist5k") for name in RECIPES}
 if TYPE_CHECKING:
     NamedRecipe = Recipe
-else:  # a choice of the named recipes on the command line, each field of which can be changed
-    NamedRecipe = tyro.extras.subcommand_type_from_defaults(
-        {name: recipe(name, "superres", "mnist5k") for name in RECIPES},
-        descriptions={"smoke": "Seconds; for tests.", "quick": "About a minute on two CPU cores.",
-                      "small": "The small network: an hour of CPU, minutes of GPU.",
-                      "report": "The course report: the paper's network, 200,000 steps.",
-                      "paper": "The paper: 700,000 steps."})
+else:  # a choice on the command line, each field of which can be changed
+    NamedRecipe = tyro.extras.subcommand_type_from_defaults(NAMED, descriptions={
+        "smoke": "Seconds; for tests.",
+        "quick": "About a minute on two CPU cores.",
+        "small": "The small network: an hour of CPU, minutes of GPU.",
+        "report": "The course report: the paper's network, 200,000 steps.",
+        "paper": "The paper: 700,000 steps."})
 
 
 @dataclass
 class Train(Shared):
     """Train a recipe, or go on where its run folder stopped: the same command resumes."""
 
-    recipe: NamedRecipe = field(default_factory=lambda: recipe("quick", "superres", "mnist5k"))
+    recipe: NamedRecipe = NAMED["quick"]
     run: Path | None = None
     """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE where it is not 32.
 
@@ -62,9 +63,8 @@ class Train(Shared):
                    until=self.until, tracker=self.tracker, on_evaluate=validation_scores(chosen, self.data))
         weights = folder / "weights.safetensors"
         if self.until is not None and self.until < steps:
-            say(f"stopped before its {steps:,} steps, by --until {self.until}",
-                "the same command without --until goes on, or make weights of now:",
-                what_is_next("export", folder))
+            say(f"stopped before its {steps:,} steps, by --until {self.until}: "
+                "the same command without it goes on", what_is_next("export", folder))
         else:
             say(f"wrote {weights}", what_is_next("evaluate", weights, data=self.data, plugin=self.plugin))
 

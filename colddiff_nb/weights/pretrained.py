@@ -7,8 +7,7 @@ from typing import Any
 from torch import nn
 
 from colddiff_nb.data.names import data_set
-from colddiff_nb.degradations import TASKS
-from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.degradations import TASKS, Degradation
 from colddiff_nb.metrics.classifier import Classifier, load_classifier
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.storage.files import usable
@@ -22,7 +21,7 @@ Model = tuple[nn.Module, Degradation, dict[str, Any]]
 
 def shipped_models() -> list[str]:
     """Return the names of the shipped models, such as "superres-mnist"."""
-    return sorted(path.stem for path in SHIPPED.glob("*.safetensors") if path.stem.startswith(TASKS))
+    return sorted(path.stem for path in SHIPPED.iterdir() if path.stem.startswith(TASKS))
 
 
 def weights_file(name: str | Path) -> Path:
@@ -31,9 +30,8 @@ def weights_file(name: str | Path) -> Path:
 
 
 def load_model(path: str | Path) -> Model:
-    """Load a weights file that a training wrote: (network in eval mode, its degradation, metadata).
+    """Load a weights file, or a shipped model by its name: (network in eval mode, its D, metadata).
 
-    path: of the file, or the name of a shipped model.
     metadata: recipe, data (the training images' provenance), images_seen, checksum and more.
 
     Raises:
@@ -51,7 +49,7 @@ def load_model(path: str | Path) -> Model:
 
 
 def pretrained_file(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
-    """Return the weights file of a model: for 8 bits one made for them, or the only one there is."""
+    """Return the file of a shipped model, whether it is there or not: see `load_pretrained`."""
     dataset = data_set(dataset)
     pair = f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
     special = f"{pair}-{measurement_precision}"
@@ -72,10 +70,8 @@ def load_pretrained(task: str, dataset: str, measurement_precision: str = "float
     """
     path = pretrained_file(task, dataset, measurement_precision)
     if not path.is_file():
-        wanted = f"{task}, {dataset}, {measurement_precision} ({path.stem})"
-        raise FileNotFoundError(f"no weights are shipped for {wanted}: "
-                                f"choose one of {', '.join(shipped_models()) or 'none'}, "
-                                "or train: python -m colddiff_nb train small")
+        raise FileNotFoundError(f"no weights {path.stem} are shipped: choose one of "
+                                f"{', '.join(shipped_models())}, or train: python -m colddiff_nb train small")
     return load_model(path)
 
 

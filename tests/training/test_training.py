@@ -235,7 +235,7 @@ def test_cosine_schedule_warms_up_and_ends_near_zero():
 
 
 def test_missing_weights_name_what_is_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no weights are shipped for deblur, fashion, float32"):
+    with pytest.raises(FileNotFoundError, match="no weights deblur-fashion are shipped: choose one of"):
         load_pretrained("deblur", "fashion")
     with pytest.raises(FileNotFoundError, match="there are no weights at"):
         load_model(tmp_path / "weights.safetensors")
