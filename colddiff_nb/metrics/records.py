@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from colddiff_nb.data.names import PREFIX
-from colddiff_nb.storage import files, lock
+from colddiff_nb.storage import files
 from colddiff_nb.storage.aliases import current_names
+from colddiff_nb.storage.lock import lock
 
 CELL: dict[str, Any] = {  # what a record holds at least
     **dict.fromkeys(("task", "data", "split", "variant", "method", "measurement_precision"), str),
@@ -68,8 +69,7 @@ def record(folder: str | Path, cell: dict[str, Any]) -> None:
         return place(other) == place(cell) and not (same_weights and theirs not in (None, mine))
 
     path = Path(folder, "metrics.json")
-    with lock.held(path.with_name("metrics.lock"), wait=2 * lock.STALE):  # it is held for a moment
-        files.remove_temporary(path.parent, path.name)
+    with lock(folder, "metrics", wait=600):  # it is held for a moment
         others = [other for other in read(folder) if not replaced(other)]
         text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
         files.replace(path, lambda file: file.write(text.encode()))

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import torch
 
 from colddiff_nb.storage.aliases import current_names
-from colddiff_nb.storage.files import MEND, CheckpointError, explained, remove_temporary, replace
+from colddiff_nb.storage.files import MEND, CheckpointError, explained, replace
 
 MAGIC = b"colddiff sha256:"
 FOOTER = len(MAGIC) + hashlib.sha256().digest_size
@@ -84,7 +84,6 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
         file.write(MAGIC + _hash(file, file.tell()))
 
     with explained(folder, MEND):
-        remove_temporary(folder, "step-")
         others = [other for other in _checkpoints(folder)
                   if re.fullmatch(r"step-\d+\.pt", other.name) and other != path]
         previous = next((other for other in others if _damage(other) is None), None)

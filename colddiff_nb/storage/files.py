@@ -88,10 +88,3 @@ def make_folder(path: str | Path) -> None:
     """Make a folder, and those above it, if missing. Raises as check_mounted, and OSError."""
     check_mounted(path)
     Path(path).mkdir(parents=True, exist_ok=True)
-
-
-def remove_temporary(folder: Path, *names: str) -> None:
-    """Remove temporary files whose names begin so; name files that the caller alone writes."""
-    for name in names:
-        for path in folder.glob(f"{name}*{TEMPORARY}"):
-            path.unlink(missing_ok=True)

@@ -78,9 +78,10 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
 
         # Take the folder, and go on from its newest checkpoint.
         with together():
-            check_lock = held.enter_context(lock(folder)) if main else lambda: None
+            if main:
+                held.enter_context(lock(folder))
             said = log if main else lambda line: None
-            run = Run(recipe, images, folder, device, init, resume_from, said, check_lock, accelerator.scaler)
+            run = Run(recipe, images, folder, device, init, resume_from, said, accelerator.scaler)
         last = recipe.steps if until is None else min(until, recipe.steps)
         if accelerator.num_processes > 1:
             check_same(flatten(run.identity()) | {

@@ -39,13 +39,13 @@ class Run:
 
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device,
                  init: str | Path | None, resume_from: str | Path | None, log: Callable[[str], object],
-                 check_lock: Callable[[], None] = lambda: None, scaler: Any = None):
+                 scaler: Any = None):
         n_channels, size = channels(recipe.dataset), recipe.size
         if images.pixels.shape[1:] != (n_channels, size, size):
             raise ValueError(f"images are (C, H, W) = {tuple(images.pixels.shape[1:])}, and the recipe's "
                              f"{(n_channels, size, size)}: put their size and a data set like them into it")
         self.recipe, self.images, self.folder = recipe, images, folder
-        self.log, self.check_lock = log, check_lock
+        self.log = log
 
         # What is trained.
         self.degrade = recipe.degradation().to(device)
@@ -176,7 +176,6 @@ class Run:
         writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        self.check_lock()
         with explained(self.folder, MEND):
             if self.rows:
                 replace(path, lambda file: file.write(text.getvalue().encode()))
@@ -203,9 +202,8 @@ class Run:
 
     @contextmanager
     def rescued(self) -> Iterator[None]:
-        """If the folder cannot be written, or another process took it over, save elsewhere and say so."""
+        """If the folder cannot be written, save elsewhere and say so."""
         try:
-            self.check_lock()
             yield
         except CheckpointError as error:
             try:

@@ -170,7 +170,7 @@ def test_it_goes_on_with_the_cell_where_it_was_stopped(images, degrade, tmp_path
     for one, other in zip(resumed["cells"], whole["cells"], strict=True):
         assert {key: one[key] for key in SCORES} == {key: other[key] for key in SCORES}
     assert json.loads((tmp_path / "metrics.json").read_text()) == resumed
-    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "metrics.lock"]
 
 
 WRITERS = """
@@ -205,7 +205,7 @@ def test_three_evaluations_into_one_folder_lose_no_cell(tmp_path):
     assert done.returncode == 0, done.stderr
     cells = json.loads((tmp_path / "metrics.json").read_text())["cells"]
     assert sorted((cell["n"], cell["method"]) for cell in cells) == [(n, method) for n in range(2, 14) for method in ("degraded", "direct")]
-    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "metrics.lock"]
 
 
 def test_what_killed_evaluations_left_does_not_stop_the_next_one(images, degrade, tmp_path):
@@ -213,7 +213,7 @@ def test_what_killed_evaluations_left_does_not_stop_the_next_one(images, degrade
         (tmp_path / name).write_text("half")
         os.utime(tmp_path / name, (0, 0))
     evaluate((identity, degrade, {}), images, tmp_path, methods=("direct",), log=quiet)
-    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "metrics.lock"]
 
 
 def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_path):

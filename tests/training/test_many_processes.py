@@ -75,7 +75,7 @@ def test_two_processes_train_like_one_and_either_goes_on_where_the_other_stopped
     shutil.copytree(one, by_turns)
     printed = output(launched(two, 1, "--main_process_port", "0"))
     assert "2 processes share each batch" in printed and printed.count("step 1 ") == 1
-    assert names(two) == ["curve.csv", "step-00000001.pt"]
+    assert names(two) == ["curve.csv", "run.lock", "step-00000001.pt"]
     expected = first_moments(one)
     assert torch.allclose(first_moments(two), expected, rtol=1e-5, atol=1e-6 * expected.abs().max())
 
@@ -87,7 +87,7 @@ def test_two_processes_train_like_one_and_either_goes_on_where_the_other_stopped
     alone(one, 8)
     alone(by_turns, 8)
     assert losses(by_turns) == pytest.approx(losses(one), rel=1e-4) and len(losses(by_turns)) == 8
-    assert names(by_turns) == ["curve.csv", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]
+    assert names(by_turns) == ["curve.csv", "run.lock", "step-00000005.pt", "step-00000008.pt", "weights.safetensors"]
 
 
 @ON_LINUX

@@ -41,7 +41,7 @@ def test_a_signal_at_any_moment_ends_saved_with_handlers_put_back(tmp_path, monk
         run(tmp_path, log=lines.append)
     monkeypatch.undo()
     step = {"start": 1, "save": 3, "last save": 8}[moment]
-    assert step_saved(tmp_path) == step and not (tmp_path / "run.lock").exists()
+    assert step_saved(tmp_path) == step
     assert lines[-1] == f"stopped at step {step} and saved: the same command goes on from there"
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert (tmp_path / "weights.safetensors").exists() == (step == 8)
