@@ -57,7 +57,7 @@ class Explorer:
         self.made: dict[Any, tuple[Comparison, list[str]]] = {}
         self.pages: list[str] = []
 
-        # What to show. Buttons rather than lists, from which JupyterLab takes the arrow keys.
+        # Buttons rather than lists, from which JupyterLab takes the arrow keys.
         self.task, self.data, self.image = (
             widgets.ToggleButtons(options=options, style={"button_width": width})
             for options, width in (
@@ -68,30 +68,28 @@ class Explorer:
         self.stretch, self.invert = (
             widgets.Checkbox(description=text, indent=False, layout={"width": "auto"})
             for text in ("stretch contrast", "invert mine"))
-        for choice in (self.task, self.data, self.stretch, self.invert, self.image):
-            choice.observe(self._safely(self._refresh), "value")
-
-        # The doors for the reader's own image. Where the path is as it was, Enter is a message.
         self.upload = widgets.FileUpload(accept="image/*", description="own image", layout={"width": "140px"})
-        self.upload.observe(self._safely(self._receive), "value")
         self.path = widgets.Text(
             placeholder="or its path, then Enter", continuous_update=False, layout={"width": "180px"})
-        self.path.observe(self._safely(self._open_path), "value")
-        self.path.on_msg(self._safely(self._open_path))
-
-        # How far.
-        self.back = self._button("◀ back", 70, self._step, -1)
-        self.next = self._button("next ▶", 70, self._step, +1)
-        self.gif = self._button("save GIF", 90, self.save_gif)
-        self.play = widgets.Play(interval=200)
-        self.slider = widgets.IntSlider(
+        self.back, self.next, self.gif = (
+            widgets.Button(description=text, layout={"width": width})
+            for text, width in (("◀ back", "70px"), ("next ▶", "70px"), ("save GIF", "90px")))
+        self.play, self.slider = widgets.Play(interval=200), widgets.IntSlider(
             description="k", layout={"width": "100%"}, style={"description_width": "initial"})
-        self.slider.observe(self._show, "value")
         self.link = widgets.jslink((self.play, "value"), (self.slider, "value"))
-
-        # What is said and shown.
         self.status, self.saved, self.picture = widgets.HTML(), widgets.Output(), widgets.HTML()
         self.look = widgets.HTML(layout={"display": "none"})
+
+        for choice in (self.task, self.data, self.image, self.stretch, self.invert):
+            choice.observe(self._safely(self._refresh), "value")
+        self.upload.observe(self._safely(self._receive), "value")
+        self.path.observe(self._safely(self._open_path), "value")
+        self.path.on_msg(self._safely(self._open_path))  # Enter, where the path is as it was
+        self.back.on_click(self._safely(self._step, -1))
+        self.next.on_click(self._safely(self._step, +1))
+        self.gif.on_click(self._safely(self.save_gif))
+        self.slider.observe(self._show, "value")
+
         rows = ([self.task, self.data, self.stretch, self.invert, self.gif],
                 [self.image, self.upload, self.path],
                 [self.back, self.next, self.play, self.status, self.saved])
@@ -99,11 +97,6 @@ class Explorer:
         self.box = widgets.VBox([self.look, *(widgets.HBox(row, layout=layout) for row in rows),
                                  self.slider, self.picture], layout={"max_width": "1000px"})
         self.box.add_class(f"explorer-{id(self)}")
-
-    def _button(self, text: str, width: int, *does: Any) -> widgets.Button:
-        button = widgets.Button(description=text, layout={"width": f"{width}px"})
-        button.on_click(self._safely(*does))
-        return button
 
     @property
     def widget(self) -> widgets.VBox:
