@@ -1,2 +1,1 @@
-"""make bench: how fast this is, as ratios measured in one run. One file for each question; __main__.py asks
-them in turn."""
+"""make bench: how fast this is, as ratios measured in one run. __main__.py lists the questions."""

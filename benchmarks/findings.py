@@ -1,24 +1,26 @@
-"""How time is taken, and what was found: a number, what it is, and the goal it is held against.
+"""How time is taken, and what was found: a number, its unit, and the goal it is held against.
 
-Works take turns, A, B, A, B, ..., and medians are over the rounds, so that a machine that is busy for a
-while delays all alike.
+Works take turns, A, B, A, B, ..., so that a machine that is busy for a while delays all alike.
 """
 import json
 import os
 import platform
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from colddiff_nb.storage import runtime
 
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 HERE = runtime.device()
 GPU = HERE.type == "cuda"
 Finding = dict[str, Any]
+Found = Iterator[tuple[str, Finding]]
+Times = dict[str, list[float]]
 WRITTEN = {"times": "{:.3g} x", "share": "{:.1%}", "change": "{:+.1%}", "seconds": "{:.3f} s",
            "GFLOP": "{:.3g} GFLOP", "images/s": "{:,.0f} images/s"}
 
@@ -36,19 +38,21 @@ def seconds_of(work: Callable[[], object]) -> float:
     return now() - began
 
 
-def in_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> Times:
     """Seconds of each work in every round, after one round that is not counted."""
-    times = [{name: seconds_of(work) for name, work in works.items()} for _ in range(rounds + 1)][1:]
-    return {name: [time[name] for time in times] for name in works}
+    times = [[seconds_of(work) for work in works.values()] for _ in range(rounds + 1)]
+    return {name: list(column[1:]) for name, column in zip(works, zip(*times))}
 
 
-def ratio(over: list[float], under: list[float]) -> float:
+def ratio(times: Times, over: str, under: str) -> float:
     """Median of the ratios within each round."""
-    return statistics.median(a / b for a, b in zip(over, under))
+    return float(np.median(np.divide(times[over], times[under])))
 
 
-def finding(value: float, unit: str, least: float | None = None, most: float | None = None) -> Finding:
-    """A measured value, and whether it is at least, or at most, what was aimed at. unit: a key of WRITTEN."""
+def finding(value: float, unit: str = "times", least: float | None = None,
+            most: float | None = None) -> Finding:
+    """What is recorded of a value, with the goal it should at least, or at most, be. unit: of WRITTEN."""
+    value = float(value)
     found: Finding = {"value": float(f"{value:.4g}"), "unit": unit}
     if least is not None:
         found |= {"goal": f"at least {WRITTEN[unit].format(least)}", "met": value >= least}
@@ -57,17 +61,12 @@ def finding(value: float, unit: str, least: float | None = None, most: float | N
     return found
 
 
-def faster(times: dict[str, list[float]], slow: str, fast: str, **goal: float | None) -> Finding:
-    """How many times less time one work took than another, in the same rounds."""
-    return finding(ratio(times[slow], times[fast]), "times", **goal)
-
-
 def row(what: str, found: Finding) -> str:
     goal = f"{found['goal']}: {'met' if found['met'] else '**missed**'}" if "goal" in found else ""
     return f"| {what} | {WRITTEN[found['unit']].format(found['value'])} | {goal} |"
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Finding:
     """What the numbers of a run depend on."""
     processor = torch.cuda.get_device_name() if GPU else torch.backends.cpu.get_cpu_capability()
     return {"device": HERE.type, "processor": processor, "architecture": platform.machine(),
@@ -79,13 +78,12 @@ def tables(results: Path) -> str:
     """The ratios of every device that was measured: seconds say more about the machine than the code."""
     parts = []
     for path in sorted(results.glob("bench-c*.json")):
-        bench = json.loads(path.read_text())
-        machine, answers = bench["machine"], bench["answers"]
-        loads = (answer["load_average"][0]
-                 for name, answer in answers.items() if name != "precision")  # which is no time
-        lines = [f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; load "
-                 f"average before it at most {max(loads)}:", "", "| measured | | goal |", "|---|---|---|"]
-        lines += [row(what, found) for answer in answers.values()
-                  for what, found in answer["found"].items() if found["unit"] != "seconds"]
-        parts.append("\n".join(lines))
+        machine, answers = json.loads(path.read_text()).values()
+        load = max(answer["load_average"][0] for name, answer in answers.items()
+                   if name != "precision")  # which is no time
+        rows = [row(what, found) for answer in answers.values()
+                for what, found in answer["found"].items() if found["unit"] != "seconds"]
+        parts.append(f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; "
+                     f"load average before it at most {load}:\n\n| measured | | goal |\n|---|---|---|\n"
+                     + "\n".join(rows))
     return "\n\n".join(parts) or "Not measured yet."

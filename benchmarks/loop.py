@@ -1,5 +1,4 @@
-"""A training loop put together from pieces: with PLAIN it is the plain one, and each change to ours can be
-measured by itself."""
+"""A training loop put together from pieces: by default the plain one."""
 import copy
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +12,8 @@ from colddiff_nb.data import to_float
 from colddiff_nb.storage.runtime import has_bf16
 from colddiff_nb.training import Recipe
 
-from .findings import HERE
-from .plain import average_one_by_one, batches_through_pil, cifar10_blur, mnist_blur
+from .findings import GPU, HERE
+from .plain import SequentialBlur, average_one_by_one, batches_through_pil
 
 
 def batches_of_one_tensor(pixels: Tensor, size: int) -> Iterator[Tensor]:
@@ -30,9 +29,6 @@ def average_at_once(average: nn.Module, network: nn.Module) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.005)
 
 
-PLAIN: dict[str, Any] = {"batches": batches_through_pil, "closed_form": False, "size": 32, "accumulate": 2,
-                         "fused": None,
-                         "average": average_one_by_one, "bfloat16": False, "layout": torch.contiguous_format}
 CHANGES: dict[str, dict[str, Any]] = {
     "images as one tensor instead of a DataLoader with PIL": {"batches": batches_of_one_tensor},
     "blur in closed form instead of t convolutions": {"closed_form": True},
@@ -41,22 +37,18 @@ CHANGES: dict[str, dict[str, Any]] = {
     "EMA of all parameters at once": {"average": average_at_once}}
 if has_bf16(HERE):
     CHANGES["bfloat16 instead of float32"] = {"bfloat16": True}
-if HERE.type == "cuda":
+if GPU:
     CHANGES["channels_last"] = {"layout": torch.channels_last}
-OURS: dict[str, Any] = PLAIN | {name: piece for change in CHANGES.values() for name, piece in change.items()}
+OURS: dict[str, Any] = {name: piece for change in CHANGES.values() for name, piece in change.items()}
 
 
-def advance(loop: Iterator[None], steps: int) -> None:
-    for _ in range(steps):
-        next(loop)
-
-
-def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any, closed_form: bool, size: int,
-                  accumulate: int, fused: bool | None,
-                  average: Any, bfloat16: bool, layout: torch.memory_format) -> Iterator[None]:
+def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any = batches_through_pil,
+                  closed_form: bool = False, size: int = 32, accumulate: int = 2,
+                  fused: bool | None = None, average: Any = average_one_by_one, bfloat16: bool = False,
+                  layout: torch.memory_format = torch.contiguous_format) -> Iterator[None]:
     """Trains deblurring with a recipe's network: a step of size x accumulate images a turn."""
     ours = choice.degradation().to(HERE)
-    degrade = ours if closed_form else (mnist_blur() if pixels.shape[1] == 1 else cifar10_blur()).to(HERE)
+    degrade = ours if closed_form else SequentialBlur(pixels.shape[1]).to(HERE)
     network = choice.build(ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
     ema, images = copy.deepcopy(network), batches(pixels, size)
     optimizer = Adam(network.parameters(), 2e-5, fused=fused)

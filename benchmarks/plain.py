@@ -1,26 +1,27 @@
-"""The plain way to do what this package does otherwise, as one would write it first: what the ratios are
-measured against."""
+"""The plain way to do what this package does otherwise, as one would write it first."""
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+from torch.utils.data import DataLoader
+from torchvision.transforms import Compose, Lambda, RandomHorizontalFlip, ToTensor
+from torchvision.transforms.functional import to_pil_image
 
 
 class SequentialBlur(nn.Module):
     """Blur as the paper defines it: t convolutions one after another, in float32."""
 
-    def __init__(self, T: int, channels: int, first: float, step: float, padding: Any):
+    def __init__(self, channels: int):
         super().__init__()
-        self.T, self.convolutions, taps = T, nn.ModuleList(), torch.arange(-5, 6).float()
-        for i in range(T):
-            weights = torch.exp(-taps ** 2 / (2 * (first + step * i) ** 2))
+        grey = channels == 1
+        deviations = [7.0] * 20 if grey else [0.35 + 0.01 * i for i in range(50)]
+        self.T, self.convolutions = len(deviations), nn.ModuleList()
+        for deviation in deviations:
+            weights = torch.exp(-torch.arange(-5, 6) ** 2 / (2 * deviation ** 2))
             kernel = torch.outer(weights, weights) / weights.sum() ** 2
-            convolution = nn.Conv2d(channels, channels, 11, padding=5, padding_mode=padding, groups=channels,
-                                    bias=False)
+            convolution = nn.Conv2d(channels, channels, 11, padding=5, groups=channels, bias=False,
+                                    padding_mode="circular" if grey else "reflect")
             convolution.weight.data.copy_(kernel.expand(channels, 1, 11, 11))
             self.convolutions.append(convolution)
 
@@ -33,32 +34,13 @@ class SequentialBlur(nn.Module):
         return torch.stack(states)[t, torch.arange(len(x0), device=x0.device)]
 
 
-def mnist_blur() -> SequentialBlur:
-    return SequentialBlur(20, 1, 7.0, 0.0, "circular")
-
-
-def cifar10_blur() -> SequentialBlur:
-    return SequentialBlur(50, 3, 0.35, 0.01, "reflect")
-
-
-class Pictures(Dataset):
-    """Images one at a time through PIL."""
-
-    def __init__(self, pixels: Tensor):
-        self.pixels = pixels.permute(0, 2, 3, 1).squeeze(-1).numpy()
-        self.transform = transforms.Compose([transforms.RandomHorizontalFlip(), transforms.ToTensor(),
-                                             transforms.Lambda(lambda x: 2 * x - 1)])
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def __getitem__(self, i: int) -> Tensor:
-        return self.transform(Image.fromarray(self.pixels[i]))
-
-
 def batches_through_pil(pixels: Tensor, size: int) -> Iterator[Tensor]:
+    """Images are flipped and made tensors one at a time."""
+    transform = Compose([RandomHorizontalFlip(), ToTensor(), Lambda(lambda x: 2 * x - 1)])
+    pictures: Any = [to_pil_image(image) for image in pixels]
     while True:
-        yield from DataLoader(Pictures(pixels), size, shuffle=True, drop_last=True)
+        yield from DataLoader(pictures, size, shuffle=True, drop_last=True,
+                              collate_fn=lambda batch: torch.stack(list(map(transform, batch))))
 
 
 @torch.no_grad()

@@ -1,14 +1,16 @@
-"""What of Algorithm 2's time is not the network's, and what importing the package adds to importing torch."""
-import statistics
+"""What sampling costs beside the network: D(x0, t) as one product for any t, Algorithm 2, the imports."""
 import subprocess
 import sys
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from colddiff_nb import algorithm2, recipe
+from colddiff_nb import algorithm2, make, recipe
 
-from .findings import HERE, Finding, finding, now
+from .findings import HERE, Found, finding, in_turns, ratio
+from .plain import SequentialBlur
 
 PROGRAM = """
 import time
@@ -21,40 +23,70 @@ print(between - began, time.perf_counter() - between)
 """
 
 
-def measure() -> dict[str, Finding]:
-    return {f"share of Algorithm 2 outside the small network, batch 64, T = 50, {task} {dataset}":
-            finding(share_outside(task, dataset), "share", most=0.05)
-            for task, dataset in (("inpaint", "mnist"), ("deblur", "cifar10"))}
+def walk(D: Any, x_T: Tensor) -> Tensor:
+    """Algorithm 2 around a restorer that changes nothing."""
+    return algorithm2(lambda x_s, s, start: x_s, D, x_T)
 
 
-def share_outside(task: str, dataset: str, rounds: int = 5) -> float:
+def degradation() -> Found:
+    yield from blur("MNIST", T=20, channels=1)
+    yield from blur("CIFAR-10", T=50, channels=3)
+
+
+def blur(dataset: str, T: int, channels: int) -> Found:
+    """What the closed form saves, against t convolutions."""
+    degrade: Any = make("deblur", dataset.lower().replace("-", ""), T=T).to(HERE)
+    plain = SequentialBlur(channels).to(HERE)
+    x0 = torch.rand(64, channels, 32, 32, device=HERE) * 2 - 1
+    t, x_T = torch.randint(1, T + 1, (64,), device=HERE), degrade(x0, T)
+    assert (degrade(x0, t) - plain(x0, t)).abs().max() < 1e-5, "closed form and convolutions differ"
+
+    def in_float32() -> Tensor:  # faster, but blurred images hold details that it would round away
+        A = degrade.matrices[t].unsqueeze(1).float()
+        return A @ x0 @ A.mT
+    batch = in_turns({"plain": lambda: plain(x0, t), "ours": lambda: degrade(x0, t),
+                      "float32": in_float32}, rounds=10)
+    sampled = in_turns({"plain": lambda: walk(plain, x_T), "ours": lambda: walk(degrade, x_T)}, rounds=1)
+    severity = in_turns({"T": lambda: degrade(x0, T), "1": lambda: degrade(x0, 1)}, rounds=300)
+    name = f"{dataset}, T = {T}"
+    yield (f"blur of a training batch of 64, faster than t convolutions, {name}",
+           finding(ratio(batch, "plain", "ours"), least=100))
+    yield (f"blur of such a batch, of its time if float32 products were exact enough, {name}",
+           finding(ratio(batch, "float32", "ours"), "share"))
+    yield (f"Algorithm 2 around an identity restorer, faster than with t convolutions, {name}",
+           finding(ratio(sampled, "plain", "ours"), least=100))
+    yield (f"time of blur at t = T over that at t = 1, {name}",
+           finding(ratio(severity, "T", "1"), most=1.1))
+
+
+def shares() -> Found:
+    yield outside("inpaint", "mnist")
+    yield outside("deblur", "cifar10")
+
+
+def outside(task: str, dataset: str):
+    """What of Algorithm 2's time is not the network's."""
     choice = recipe("small", task, dataset)
     degrade = choice.degradation().to(HERE)
     network = choice.build(degrade).to(HERE).eval()
     drawn = degrade.draw(64, torch.Generator().manual_seed(0))
-    x_T = drawn(torch.rand(64, 1 if dataset == "mnist" else 3, 32, 32, device=HERE) * 2 - 1, degrade.T)
-    inside: list[float] = []
+    x_T = drawn(torch.rand(64, network.channels, 32, 32, device=HERE) * 2 - 1, degrade.T)
+    s = torch.full((64,), degrade.T, device=HERE)
 
-    def restore(x_s: Tensor, s: Tensor, start: Tensor) -> Tensor:
-        began = now()
-        x0_hat = network(x_s, s, start)
-        inside.append(now() - began)
-        return x0_hat
-    shares = []
-    for _ in range(rounds + 1):
-        inside.clear()
-        began = now()
-        algorithm2(restore, drawn, x_T)
-        shares.append(1 - sum(inside) / (now() - began))
-    return statistics.median(shares[1:])
+    @torch.no_grad()
+    def inside() -> None:
+        for _ in range(degrade.T):
+            network(x_T, s, s)
+    times = in_turns({"whole": lambda: algorithm2(network, drawn, x_T), "inside": inside}, rounds=5)
+    return (f"share of Algorithm 2 outside the small network, batch 64, T = 50, {task} {dataset}",
+            finding(1 - ratio(times, "inside", "whole"), "share", most=0.05))
 
 
-def start_up() -> dict[str, Finding]:
+def start_up() -> Found:
     """Both imports timed within one process, in five processes after one that fills the disk cache."""
     printed = [subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True,
-                              text=True).stdout for _ in range(6)]
-    torch_alone, added = (statistics.median(seconds)
-                          for seconds in zip(*(map(float, line.split()) for line in printed[1:])))
+                              text=True).stdout.split() for _ in range(6)]
+    torch_alone, added = np.median(np.array(printed[1:], float), axis=0)
     name = "importing the package beyond torch"
-    return {name: finding(added, "seconds", most=0.2),
-            f"{name}, of the time to import torch": finding(added / torch_alone, "share")}
+    yield name, finding(added, "seconds", most=0.2)
+    yield f"{name}, of the time to import torch", finding(added / torch_alone, "share")

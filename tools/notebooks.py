@@ -35,7 +35,7 @@ KEPT = ("cellView", "jupyter", "tags")  # of a cell: folded away in Colab, in Ju
 WIDGET = "application/vnd.jupyter.widget-view+json"
 COLAB = "https://colab.research.google.com"
 # HTML: behind a comment that begins a line, Markdown is not read.
-BADGE = (f'<a href="{COLAB}/github/{{0}}/blob/main/notebooks/{{1}}.ipynb">'
+BADGE = (f'<a href="{COLAB}/github/REPOSITORY/blob/main/notebooks/NAME.ipynb">'
          f'<img src="{COLAB}/assets/colab-badge.svg" alt="Open in Colab"></a>')
 ADDRESS = re.compile(r'^(ADDRESS, VERSION = )"([^"]*)"', re.MULTILINE)  # in a setup cell
 PAGE = "the live page"
@@ -45,12 +45,10 @@ UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.
 
 def sources(names: list[str] | None = None) -> list[Path]:
     """The .py of these notebooks ("00_start_here"), or of all. Raises FileNotFoundError for another name."""
-    found = sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.py"))
-    unknown = set(names or []) - {source.stem for source in found}
-    if unknown:
-        raise FileNotFoundError(f"no notebook {', '.join(sorted(unknown))}: there are "
-                                f"{', '.join(source.stem for source in found)}")
-    return [source for source in found if not names or source.stem in names]
+    found = {source.stem: source for source in sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.py"))}
+    if unknown := set(names or []) - set(found):
+        raise FileNotFoundError(f"no notebook {', '.join(sorted(unknown))}: there are {', '.join(found)}")
+    return [source for name, source in found.items() if not names or name in names]
 
 
 def inputs(source: Path) -> NotebookNode:
@@ -77,36 +75,18 @@ def differing(source: Path) -> bool:
     return not built.exists() or text(nbformat.read(built, 4)) != text(with_outputs(source))
 
 
+def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
+    """The cells tagged kind:NAME, by name."""
+    tags = ((tag.split(":"), cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
+    return {tag[-1]: cell for tag, cell in tags if tag[0] == kind}
+
+
 def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
-def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
-    """The cells tagged kind:NAME, by name."""
-    tags = ((tag, cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
-    return {tag.partition(":")[2]: cell for tag, cell in tags if tag.startswith(f"{kind}:")}
-
-
 def text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook) + "\n"
-
-
-def execute(notebook: NotebookNode, **options: Any) -> NotebookNode:
-    """Run all cells in a fresh kernel, in the folder notebooks/, and clean the outputs.
-
-    Args:
-        options: of nbclient's NotebookClient, whose errors are raised.
-    """
-    client = NotebookClient(
-        notebook, kernel_name="python3", record_timing=False, store_widget_state=False,
-        iopub_timeout=60, raise_on_iopub_timeout=True,  # else outputs that come late are dropped
-        resources={"metadata": {"path": str(NOTEBOOKS)}}, **{"timeout": 3_600} | options)
-    client.execute()
-    notebook.metadata = nbformat.from_dict(METADATA)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
-    return notebook
 
 
 def printed(cell: NotebookNode) -> str:
@@ -115,44 +95,53 @@ def printed(cell: NotebookNode) -> str:
                    for output in cell.get("outputs", []))
 
 
+def execute(notebook: NotebookNode, **options: Any) -> NotebookNode:
+    """Run all cells in a fresh kernel, in notebooks/, and clean the outputs; options are nbclient's."""
+    NotebookClient(
+        notebook, kernel_name="python3", record_timing=False, store_widget_state=False,
+        iopub_timeout=60, raise_on_iopub_timeout=True,  # else outputs that come late are dropped
+        resources={"metadata": {"path": str(NOTEBOOKS)}}, **{"timeout": 3_600} | options).execute()
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+    return notebook
+
+
 def build(source: Path) -> None:
     """Write NN_name.ipynb; print its size, time and weights. Raises ValueError where it is too large."""
-    start = time.perf_counter()
+    began = time.perf_counter()
     notebook = execute(inputs(source))
-    silent = [cell.id for cell in tagged(notebook, "nbval-check-output") if not cell.outputs]
-    if silent:  # it happens on a busy machine
-        raise ValueError(f"{source.stem}: the output of {', '.join(silent)} was lost: build it again")
+    if silent := [cell.id for cell in tagged(notebook, "nbval-check-output") if not cell.outputs]:
+        raise ValueError(f"{source.stem}: a busy machine lost what {', '.join(silent)} printed: build again")
     content = text(notebook)
     if len(content) > LARGEST:
         raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: "
                          f"show smaller or fewer pictures")
     source.with_suffix(".ipynb").write_text(content)
     weights = re.findall("^weights:.*", "\n".join(map(printed, notebook.cells)), re.MULTILINE)
-    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - start:.0f} s; "
+    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - began:.0f} s; "
           f"{'; '.join(weights) or 'weights: none from a file'}")
 
 
 def attempt(source: Path) -> None:
     """Execute a notebook and show what it prints, cell by cell."""
-    folder = HOME / "runs" / "try"
-    folder.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
+    path = HOME / "runs" / "try" / source.stem
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began = [time.perf_counter()]
 
     def show(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
-        nonlocal began
-        now = time.perf_counter()
-        print(f"--- cell {cell_index}, {now - began:.1f} s\n{printed(cell)}", flush=True)
-        began = now
+        began.append(time.perf_counter())
+        print(f"--- cell {cell_index}, {began[-1] - began[-2]:.1f} s\n{printed(cell)}", flush=True)
         for number, output in enumerate(cell.outputs):
             if picture := output.get("data", {}).get("image/png"):
-                path = folder / f"{source.stem}-{cell_index}-{number}.png"
-                path.write_bytes(base64.b64decode(picture))
+                Path(f"{path}-{cell_index}-{number}.png").write_bytes(base64.b64decode(picture))
 
     notebook = inputs(source)
     try:
         execute(notebook, on_cell_executed=show)
     finally:
-        (folder / f"{source.stem}.ipynb").write_text(text(notebook))
+        Path(f"{path}.ipynb").write_text(text(notebook))
 
 
 def remote() -> str:
@@ -167,20 +156,17 @@ def badges(repository: str) -> None:
     """Put badges and address of OWNER/NAME, or nothing, into every .py, its .ipynb and README.md."""
     if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
-    if stale := [source.stem for source in sources() if differing(source)]:
-        raise ValueError(f"not what their .py say: {', '.join(stale)}: python -m tools.notebooks build "
-                         f"{' '.join(stale)}")
-    badge_of = dict.fromkeys(sources(), "")
-    address, page, listed = "", f"{PAGE} (`make site`)", UPLOAD
+    if stale := " ".join(source.stem for source in sources() if differing(source)):
+        raise ValueError(f"not what their .py say: python -m tools.notebooks build {stale}")
+    badge, address, page, listed = "", "", f"{PAGE} (`make site`)", UPLOAD
     if repository:
         owner, name = repository.split("/")
-        address = f"https://github.com/{repository}"
+        badge, address = BADGE.replace("REPOSITORY", repository), f"https://github.com/{repository}"
         page = f"[{PAGE}](https://{owner.lower()}.github.io/{name}/)"
-        badge_of = {source: BADGE.format(repository, source.stem) for source in badge_of}
-        listed = "\n".join(f"- {source.stem}: {badge}" for source, badge in badge_of.items())
-    for source, badge in badge_of.items():
+        listed = "\n".join(f"- {source.stem}: {badge.replace('NAME', source.stem)}" for source in sources())
+    for source in sources():
         source.write_text(ADDRESS.sub(rf'\1"{address}"', source.read_text()))
-        fill(source, badge=badge, live=page)
+        fill(source, badge=badge.replace("NAME", source.stem), live=page)
         source.with_suffix(".ipynb").write_text(text(with_outputs(source)))
     fill(HOME / "README.md", badges=f"\n{listed}\n", live=page)
     print(f"badges for {repository}" if repository else "no badges: give OWNER/NAME, or add a git remote")
@@ -199,17 +185,17 @@ def main() -> str | None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("build", "inputs", "try", "badges"))
     parser.add_argument("names", nargs="*")
-    arguments = parser.parse_args()
-    if arguments.command == "badges":
-        badges(arguments.names[0] if arguments.names else remote())
+    command, names = vars(parser.parse_args()).values()
+    if command == "badges":
+        badges(names[0] if names else remote())
         return None
-    chosen = sources(arguments.names)
-    if arguments.command == "inputs":
+    chosen = sources(names)
+    if command == "inputs":
         return "\n".join(f"notebooks/{source.stem}.ipynb is not what its .py says: "
                          f"python -m tools.notebooks build {source.stem}"
                          for source in chosen if differing(source)) or None
     for source in chosen:
-        (build if arguments.command == "build" else attempt)(source)
+        (build if command == "build" else attempt)(source)
     return None
 
 
