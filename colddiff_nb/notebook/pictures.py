@@ -60,10 +60,10 @@ def drawn(page: FigureCanvasAgg) -> Image.Image:
 
 
 @lru_cache(maxsize=256)
-def _line(text: str, size: int = 14, formulas: bool = True) -> Image.Image:
+def _line(text: str, size: int = 14) -> Image.Image:
     """A line of text, twice as high as its letters; formulas stand between dollars."""
     page = canvas(size * max(len(text), 1), 2 * size)
-    written = page.figure.text(0, 0.3, text, fontsize=size, color=INK, parse_math=formulas)
+    written = page.figure.text(0, 0.3, text, fontsize=size, color=INK)
     page.draw()
     return drawn(page).crop((0, 0, math.ceil(written.get_window_extent().width), 2 * size))
 
@@ -73,12 +73,12 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
     """Lay out a table of pictures: images (n, C, H, W) in [-1, 1] under each column's label.
 
     scale: pixels of the picture for one of an image. rows: n labels. notes: what stands below the columns.
-    Labels may hold formulas, such as "$x_0$".
+    Labels may hold formulas, such as "$x_0$", the title not.
     """
     images = torch.stack([column.cpu() for column in columns.values()])
     height, width = (scale * side for side in images.shape[-2:])
     heads, sides, feet = ([*map(_line, texts)] for texts in (columns, rows, notes))
-    name = _line(title, 18, formulas=False)
+    name = _line(title.replace("$", r"\$"), 18)
     top = 36 + 40 * bool(title)
     tops = [top + row * (height + GAP) for row in range(images.shape[1] + 1)]
     left = EDGE + max((side.width + GAP for side in sides), default=0)
