@@ -91,18 +91,9 @@ def test_weights_and_images_of_another_colour_are_refused(run, colour, capsys):
     ("evaluate --T 0", "severity = 0: these weights were trained for severities 1..3"),
     ("evaluate --batch 0", "batch = 0: it must be at least 1"),
     ("evaluate --n 0", "n = 0 lies outside 2..1000"),
-    ("restore --n 0 --weights", "n = 0: it must be at least 1"),
-    ("restore --n -1 --weights", "n = -1: it must be at least 1"),
 ])
 def test_numbers_out_of_range_are_refused(command, message, run, capsys):
     assert message in refused([*command.split(), run / "weights.safetensors"], capsys)
-
-
-def test_until_must_be_a_step(tmp_path, capsys):
-    assert "until = 0: it must be at least 1" in refused(
-        [*TRAIN, "--run", tmp_path / "new", "--until", "0"], capsys
-    )
-    assert not (tmp_path / "new").exists()
 
 
 def test_the_demo_refuses_a_recipe_that_is_not_there_before_it_trains(capsys):

@@ -6,9 +6,9 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
+from runpy import run_path
 
 import tyro
 from tyro import conf
@@ -52,17 +52,9 @@ def one_line(box: str) -> str:
 
 
 def load_plugin(path: Path) -> None:
-    """Run a reader's own file, so that what it registers is known.
-
-    Raises:
-        ValueError: it is no Python file, or fails.
-    """
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"--plugin {path} is no Python file: its name must end in .py")
+    """Run a reader's own file, so that what it registers is known; raise ValueError if it fails."""
     sys.path.insert(0, str(path.parent))  # its neighbours
-    module = sys.modules[path.stem] = module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        run_path(str(path), run_name=path.stem)
     except Exception as error:  # the reader's code may fail in any way
         raise ValueError(f"--plugin {path} fails: {type(error).__name__}: {error}") from error

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from colddiff_nb.commands.common import Shared, with_options
 from colddiff_nb.commands.pictures import EXAMPLE, MARK, film, find_pictures, measurement, scaled
-from colddiff_nb.data import channels, load, to_float
-from colddiff_nb.data.loading import short_name
+from colddiff_nb.data import channels, load, short_name, to_float
 from colddiff_nb.data.own_digit import in_colour, is_digit
 from colddiff_nb.data.own_image import open_image
 from colddiff_nb.degradations import measure
@@ -26,7 +25,6 @@ from colddiff_nb.weights.pretrained import Model, load_model, load_pretrained
 
 Method = Literal["direct", "algorithm1", "algorithm2"]
 HARM = {"deblur": "blur", "superres": "pixelation", "inpaint": "masks"}
-BEST = {1: "superres", 3: "deblur"}  # the task that shows most, by the channels of images
 
 
 @dataclass
@@ -67,19 +65,17 @@ class Restore(Shared):
     """Folder for what is written; by default that of the picture, or the working folder."""
 
     def __call__(self) -> None:
-        if self.n is not None and self.n < 1:
-            raise ValueError(f"n = {self.n}: it must be at least 1")
-        if self.dataset and (self.pictures or self.model != "auto"):
-            raise ValueError("--dataset has images and a model of its own: leave out pictures and --model")
+        if self.dataset and self.pictures:
+            raise ValueError("--dataset has images of its own: leave out the pictures")
+        if self.measured and not self.pictures:
+            raise ValueError("--measured needs a picture: name the file that was measured")
         if self.measured:
             self.measurement_precision = "8bit"
-            if not self.pictures:
-                raise ValueError("--measured needs a picture: name the file that was measured")
         if self.dataset or self.weights and not self.pictures:
             self._restore_data_set()
         else:
             self._restore_pictures()
-        print("\nRMSE is 0 for equal images, 1 for white in place of black.\n"
+        print("\nA picture is cut to its central square. RMSE runs from 0 (equal) to 1.\n"
               "next: look at the .gif, then try another --task, or a smaller --severity")
 
     def _restore_pictures(self) -> None:
@@ -101,22 +97,20 @@ class Restore(Shared):
     def _restore_picture(self, path: Path, number: str) -> None:
         image = open_image(path)
         looks_so = not in_colour(image) if self.measured else is_digit(image)
-        digit = self.model == "mnist" or self.model == "auto" and looks_so
+        digit = looks_so if self.model == "auto" else self.model == "mnist"
         model = _, degrade, metadata = self._load_model(1 if digit else 3)
         _, size = shape = channels(metadata["recipe"]["dataset"]), degrade.size
         given = {"measured": measurement(image, *shape)} if self.measured else scaled(image, *shape, digit)
-        said = [path.name] if self.measured else [path.name, f"its central square, {size} x {size} pixels"]
+        what = f"{path.name} at {size} x {size} pixels"
         if self.model == "auto" and not self.weights:
-            said.append("taken for a digit (for a photograph: --model cifar10)" if digit
-                        else "taken for a photograph (for a digit: --model mnist)")
-        if ground := image.info.get("ground"):
-            said.append(f"transparent parts are {ground}")
+            what += (", taken for a digit (for a photograph: --model cifar10)" if digit
+                     else ", taken for a photograph (for a digit: --model mnist)")
         folder = Path() if path == EXAMPLE else path.parent
-        self._restore(model, given, folder, f"{path.stem}-{degrade.task}{number}", ", ".join(said))
+        self._restore(model, given, folder, f"{path.stem}-{degrade.task}{number}", what)
 
     def _restore_data_set(self) -> None:
         """Restore the first test images of a data set, one a row."""
-        model = _, degrade, metadata = self._load_model(channels(self.dataset) if self.dataset else 0)
+        model = _, degrade, metadata = self._load_model(channels(self.dataset or "mnist"))
         images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, degrade.size)
         given = {"original": to_float(images.pixels[:self.n or 8])}
         name = f"{short_name(images.name, checksum=images.checksum)}-{degrade.task}"
@@ -124,18 +118,14 @@ class Restore(Shared):
 
     def _load_model(self, colours: int) -> Model:
         """Load the weights for images of that many channels, with D as it was asked for."""
-        if self.weights:
-            model = load_model(self.weights)
-        else:
-            model = load_pretrained(BEST[colours] if self.task == "auto" else self.task,
-                                    "mnist" if colours == 1 else "cifar10",
-                                    self.measurement_precision.replace("auto", "float32"))
+        task, dataset = ("superres", "mnist") if colours == 1 else ("deblur", "cifar10")
+        model = load_model(self.weights) if self.weights else load_pretrained(
+            task if self.task == "auto" else self.task, dataset,
+            self.measurement_precision.replace("auto", "float32"))
         model = _, degrade, _ = with_options(model, self.severity, size=self.size, center=self.mask_centre)
-        if self.task not in ("auto", degrade.task):
-            raise ValueError(f"{self.weights} restores {degrade.task}: leave out --task {self.task}")
         if self.measured and degrade.random and set(self.methods) != {"direct"}:
-            raise ValueError(f"{degrade.task} is random, and the algorithms must repeat it: "
-                             "say where the mask is, --mask-centre ROW COL, or use --method direct")
+            raise ValueError(f"{degrade.task} is random: say where the mask is, --mask-centre ROW COL, "
+                             "or use --method direct")
         return model
 
     def _restore(self, model: Model, given: dict[str, Tensor], folder: Path, name: str, what: str) -> None:

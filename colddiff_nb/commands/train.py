@@ -49,8 +49,6 @@ class Train(Shared):
     """Also send the rows of curve.csv to tensorboard, wandb, trackio or another tracker of Accelerate's."""
 
     def __call__(self) -> None:
-        if self.until is not None and self.until < 1:
-            raise ValueError(f"until = {self.until}: it must be at least 1")
         chosen, steps = self.recipe, self.recipe.steps
         if chosen.T is None and chosen.name in RECIPES:  # as its task decides
             chosen = replace(chosen, T=recipe(chosen.name, chosen.task, chosen.dataset).T)
