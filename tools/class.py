@@ -36,8 +36,8 @@ hold all that it needs. They are scored by `{SCORE}`.
 def student(source: Path) -> NotebookNode:
     """The notebook without solutions; of what is folded (a quiz) only the question stays."""
     notebook = inputs(source)
-    solutions = named(notebook, "solution").values()
-    notebook.cells = [cell for cell in notebook.cells if cell not in solutions]
+    for solution in named(notebook, "solution").values():
+        notebook.cells.remove(solution)
     for cell in notebook.cells:
         cell.source = FOLDED.sub(r"**\1**\n\nYour answer:", cell.source)
     return notebook
@@ -53,27 +53,25 @@ def teacher(source: Path) -> NotebookNode:
 
 def handout() -> str:
     """Each notebook's title, with what its exercises ask for."""
-    parts = [HANDOUT]
+    parts = [HANDOUT.strip()]
     for source in sources():
-        notebook = inputs(source)
-        title = re.findall(r"^# (.*)$", notebook.cells[0].source, re.MULTILINE)[0]
-        parts.append(f"## {source.stem}: {title}")
-        for cell in named(notebook, "exercise").values():
-            above = notebook.cells[notebook.cells.index(cell) - 1].source
-            asked = above.split("\n\n")[-1].split("## Exercises\n")[-1]
-            parts.append(f"{asked}\n\n```python\n{cell.source}\n```")
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        cells = inputs(source).cells
+        parts += [f"## {source.stem}: {title}" for title in re.findall("(?m)^# (.*)$", cells[0].source)]
+        for above, cell in zip(cells, cells[1:]):
+            if "exercise:" in str(cell.metadata.get("tags")):
+                asked = above.source.split("\n\n")[-1].split("## Exercises\n")[-1].strip()
+                parts.append(f"{asked}\n\n```python\n{cell.source}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "build" / "class"
-    for edition in (student, teacher):
-        (folder / edition.__name__).mkdir(parents=True, exist_ok=True)
+    for name, edition in (("student", student), ("teacher", teacher)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
         for source in sources():
-            (folder / edition.__name__ / f"{source.stem}.ipynb").write_text(text(edition(source)))
+            (folder / name / f"{source.stem}.ipynb").write_text(text(edition(source)))
     (folder / "handout.md").write_text(handout())
-    print(f"{folder}: student and teacher edition of {len(sources())} notebooks, handout.md. Score what is "
-          f"handed in: {SCORE}")
+    print(f"{folder}: student and teacher edition, handout.md. Score what is handed in: {SCORE}")
     if LIVE_PAGE.exists():
         shutil.copytree(LIVE_PAGE, folder / "site", dirs_exist_ok=True)
         print(f"the live page: python -m http.server --directory {folder / 'site'}")

@@ -18,12 +18,14 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
 
 from tools.notebooks import ADDRESS, HOME, inputs, sources, tagged, text
 
 REPLICA = HOME / "build" / "colab"
+COMMON, GPU, SYSTEM, PROJECT = (REPLICA / name for name in ("common", "not_on_tpu", "ubuntu", "project"))
 PIP = "pip==24.1.2"
 PACKAGES = [
     "numpy==2.1.3", "pandas==2.2.3", "matplotlib==3.10.0", "pillow==11.3.0", "scipy==1.16.3",
@@ -32,10 +34,8 @@ PACKAGES = [
     "ipython==7.34.0", "ipykernel==6.17.1",
     "scikit-learn", "nbconvert"]
 NOT_ON_TPU = ["mlxtend==0.23.4", "tabulate==0.9.0"]
-UBUNTU = {  # older packages of the system, found last
-    "MarkupSafe": "2.0.1", "blinker": "1.4", "cryptography": "3.4.8", "launchpadlib": "1.10.16",
-    "more-itertools": "8.10.0",
-    "numpy": "1.21.5", "packaging": "21.3", "pyparsing": "2.4.7", "six": "1.16.0", "zipp": "1.0.0"}
+# Some of the system's older packages, found last:
+UBUNTU = ["MarkupSafe-2.0.1", "launchpadlib-1.10.16", "numpy-1.21.5", "six-1.16.0"]
 
 
 def call(*command: str | Path, folder: Path = HOME, **variables: str) -> str:
@@ -47,35 +47,11 @@ def call(*command: str | Path, folder: Path = HOME, **variables: str) -> str:
     return done.stdout
 
 
-def newest_python() -> str:
-    """The newest Python on the PATH, from 3.13 down to 3.11, that can make an environment."""
-    for name in ("python3.13", "python3.12", "python3.11"):
-        with suppress(OSError, RuntimeError):
-            call(name, "-c", "import ensurepip")
-            return name
-    raise FileNotFoundError("no Python from 3.11 to 3.13 was found: Colab's packages need one, install "
-                            "python3.13")
-
-
-def packages_of(environment: Path) -> Path:
-    """The folder into which pip of this virtual environment installs."""
-    (folder,) = environment.glob("lib/python*/site-packages")
-    return folder
-
-
-def ubuntu(folder: Path) -> Path:
-    """Lay what importlib.metadata reads of Ubuntu's packages into a new folder."""
-    for name, version in UBUNTU.items():
-        info = folder / f"{name}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    return folder
-
-
 def new_runtime(folder: Path, python: str | Path, *behind: Path) -> Path:
     """Make an environment that also finds the packages in the folders behind. Returns its Python."""
     call(python, "-m", "venv", "--without-pip", folder)
-    (packages_of(folder) / "behind.pth").write_text("\n".join(map(str, behind)))
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "behind.pth").write_text("\n".join(map(str, behind)))
     return folder / "bin" / "python"
 
 
@@ -85,23 +61,30 @@ def build_replica(torch: str) -> None:
     if ready.exists() and ready.read_text() == wanted:
         return
     shutil.rmtree(REPLICA, ignore_errors=True)
-    python = newest_python()
-    print(f"building a replica of Colab with {python}: some minutes, once", flush=True)
-    call(python, "-m", "venv", REPLICA / "common")
-    install = [str(REPLICA / "common" / "bin" / "python"), "-m", "pip", "install", "--quiet",
+    for name in ("python3.13", "python3.12", "python3.11"):
+        with suppress(OSError, RuntimeError):  # none, or one that cannot make an environment
+            call(name, "-m", "venv", "--clear", COMMON)
+            break
+    else:
+        sys.exit("no Python from 3.11 to 3.13 was found: Colab's packages need one, install python3.13")
+    print(f"building a replica of Colab with {name}: some minutes, once", flush=True)
+    install = [str(COMMON / "bin" / "python"), "-m", "pip", "install", "--quiet",
                "--disable-pip-version-check"]
     call(*install, PIP)
     call(*install, *PACKAGES, *torch.split())
-    call(*install, "--no-deps", "--target", REPLICA / "not_on_tpu", *NOT_ON_TPU)
-    ubuntu(REPLICA / "ubuntu")
+    call(*install, "--no-deps", "--target", str(GPU), *NOT_ON_TPU)
+    for package in UBUNTU:
+        metadata = SYSTEM / f"{package}.dist-info" / "METADATA"
+        metadata.parent.mkdir(parents=True)
+        metadata.write_text("Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(*package.split("-")))
     ready.write_text(wanted)
 
 
-def alone(name: str, project: Path) -> NotebookNode:
+def alone(name: str) -> NotebookNode:
     """A notebook of the project, whose setup cell clones the project from its folder."""
-    notebook = inputs(project / "notebooks" / f"{name}.py")
+    notebook = inputs(PROJECT / "notebooks" / f"{name}.py")
     for cell in tagged(notebook, "setup"):
-        cell.source = ADDRESS.sub(rf'\1"file://{project}"', cell.source)
+        cell.source = ADDRESS.sub(rf'\1"file://{PROJECT}"', cell.source)
     return notebook
 
 
@@ -109,14 +92,13 @@ def installed(python: Path) -> set[str]:
     return set(call(python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check").split())
 
 
-def rehearse(notebook: NotebookNode, behind: list[Path]) -> str:
-    """Run a notebook alone, in an environment that also finds the packages in the folders behind.
-
-    Returns what it installed. Raises RuntimeError where it fails or changes more.
-    """
+def rehearse(notebook: NotebookNode, *not_on_tpu: Path) -> str:
+    """Run a notebook alone. Returns what it installed; raises RuntimeError where it fails or changes more."""
+    (packages,) = COMMON.glob("lib/python*/site-packages")
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder, "content")
-        python = new_runtime(Path(folder, "runtime"), REPLICA / "common" / "bin" / "python", *behind)
+        python = new_runtime(Path(folder, "runtime"), COMMON / "bin" / "python",
+                             packages, *not_on_tpu, SYSTEM)
         before = installed(python)
         empty.mkdir()
         (empty / "alone.ipynb").write_text(text(notebook))
@@ -129,33 +111,28 @@ def rehearse(notebook: NotebookNode, behind: list[Path]) -> str:
     return "installed " + (", ".join(sorted(after - before)) or "nothing")
 
 
-def main() -> str | None:
-    names = sys.argv[1:]
-    chosen = sources(names)
+def main(*names: str) -> str | None:
+    chosen = [source.stem for source in sources(list(names))]
     build_replica(os.environ.get("TORCH") or "torch torchvision")
-    project = REPLICA / "project"
-    shutil.rmtree(project, ignore_errors=True)
-    call("git", "clone", "--quiet", "--no-tags", HOME, project)
-
-    tpu = [packages_of(REPLICA / "common"), REPLICA / "ubuntu"]
-    behind = [tpu[0], REPLICA / "not_on_tpu", tpu[1]]
-    runs = [(source.stem, alone(source.stem, project), behind) for source in chosen]
+    shutil.rmtree(PROJECT, ignore_errors=True)
+    call("git", "clone", "--quiet", "--no-tags", HOME, PROJECT)
+    runs: dict[str, Any] = {name: (alone(name), GPU) for name in chosen}
     if not names:
-        setup = alone("03_sampling", project)
+        setup = alone("03_sampling")
         setup.cells = tagged(setup, "setup")
-        runs.append(("03_sampling on a TPU", setup, tpu))
+        runs["03_sampling on a TPU"] = (setup,)
 
     failed = []
-    for name, notebook, folders in runs:
-        start = time.perf_counter()
+    for name, run in runs.items():
+        began = time.perf_counter()
         try:
-            outcome = rehearse(notebook, folders)
+            outcome = rehearse(*run)
         except RuntimeError as error:
             failed.append(name)
             outcome = f"FAILED\n{error}"
-        print(f"{name}: {time.perf_counter() - start:.0f} s, {outcome}", flush=True)
+        print(f"{name}: {time.perf_counter() - began:.0f} s, {outcome}", flush=True)
     return f"failed: {', '.join(failed)}" if failed else None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -41,7 +41,7 @@ def save(cell: NotebookNode, path: Path) -> str:
     if not shown:
         raise ValueError(f"the cell of {path.name} shows no picture: move its tag to the cell that does")
     data, alt = shown[-1].data, shown[-1].metadata["image/png"]["alt"]
-    png, svg = path.with_suffix(".png"), path.with_suffix(".svg")
+    png, svg = Path(f"{path}.png"), Path(f"{path}.svg")
     png.write_bytes(base64.b64decode(data["image/png"]))
     if "image/svg+xml" in data:
         svg.write_text(data["image/svg+xml"])
@@ -52,7 +52,7 @@ def save(cell: NotebookNode, path: Path) -> str:
 
 def main(folder: Path = HOME / "build" / "figures") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    captions = [f"# Figures\n\n{LICENCE}. Please name this project and the notebook that a figure is from."]
+    captions = f"# Figures\n\n{LICENCE}. Please name this project and the notebook that a figure is from.\n"
     for source in sources(sys.argv[1:]):
         notebook = upto_figures(source)
         if notebook is None:
@@ -64,10 +64,10 @@ def main(folder: Path = HOME / "build" / "figures") -> None:
             sys.exit(f"{source.stem}: {error.ename}: {error.evalue}")
         for name, cell in named(notebook, "figure").items():
             path = folder / f"{source.stem}-{name}"
-            captions.append(f"## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} "
-                            f"(Notebook {source.stem}.)")
+            captions += (f"\n## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} "
+                         f"(Notebook {source.stem}.)\n")
             print(f"{path}.svg, .png", flush=True)
-        (folder / "captions.md").write_text("\n\n".join(captions) + "\n")
+        (folder / "captions.md").write_text(captions)
 
 
 if __name__ == "__main__":

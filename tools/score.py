@@ -36,20 +36,15 @@ def answer(theirs: NotebookNode, name: str, stub: str) -> str:
 
 
 @cache
-def said(path: Path, source: Path) -> dict[str, str]:
-    """What our checks print for the answers in a handed-in notebook, by exercise."""
-    names = list(named(inputs(source), "exercise"))
+def said(path: Path, source: Path, *only: str) -> dict[str, str]:
+    """What our checks print for handed-in answers, by exercise; each runs alone where one ends the run."""
+    notebook = inputs(source)
+    exercises, checks = named(notebook, "exercise"), named(notebook, "check")
+    names = only or tuple(exercises)
     try:
         theirs = nbformat.read(path, 4)
     except Exception as error:  # whatever a student calls a notebook
         return dict.fromkeys(names, f"{path.name} is no notebook: {error}")
-    return judged(theirs, source, names)
-
-
-def judged(theirs: NotebookNode, source: Path, names: list[str]) -> dict[str, str]:
-    """What our checks print for these exercises; where an answer ends the run, each runs alone."""
-    notebook = inputs(source)
-    exercises, checks = named(notebook, "exercise"), named(notebook, "check")
     for name in names:
         exercises[name].source = answer(theirs, name, exercises[name].source)
         for cell in (exercises[name], checks[name]):
@@ -58,7 +53,7 @@ def judged(theirs: NotebookNode, source: Path, names: list[str]) -> dict[str, st
         execute(notebook, timeout=LONGEST)
     except (CellTimeoutError, DeadKernelError) as error:
         if len(names) > 1:
-            return {name: judged(theirs, source, [name])[name] for name in names}
+            return {name: said(path, source, name)[name] for name in names}
         late = isinstance(error, CellTimeoutError)
         return {names[0]: f"not done after {LONGEST} seconds" if late else "it ends Python"}
     verdicts = {}
@@ -77,9 +72,9 @@ def handed_in() -> list:
     if not found:
         raise FileNotFoundError(f"no notebook in {folder} is named like one of ours, such as "
                                 f"03_sampling.ipynb: set HANDED_IN to their folder")
-    if others := sorted({*files} - {path for path, _ in found}) + others:
-        names = count_and_names(others, folder)
-        warnings.warn(f"not scored, as not named like one of ours: {names}", stacklevel=1)
+    if others := sorted({*files} - set(dict(found))) + others:
+        warnings.warn(f"not scored, as not named like one of ours: {count_and_names(others, folder)}",
+                      stacklevel=1)
     return [pytest.param(path, source, name, id=f"{path.relative_to(folder)}:{name}")
             for path, source in found for name in named(inputs(source), "exercise")]
 

@@ -2,8 +2,6 @@
 
 The same events and cases as in tests/training/test_kills.py and tests/test_fuzz.py, only more of them.
 """
-from __future__ import annotations
-
 import json
 import platform
 import tempfile
@@ -19,38 +17,27 @@ from survival import survive
 import colddiff_nb
 
 OUTPUT = Path(__file__).resolve().parent.parent / "results" / "reliability.json"
-EVENTS = [*islice(cycle(KILLS), 50), *islice(cycle(FAULTS), 48)]
-CASES = 5_500
-SEED = 0
+CASES, SEED = 5_500, 0
 
-
-def main() -> None:
-    torch.set_num_threads(1)
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        came_true = survive(Path(folder) / "run", EVENTS, SEED)
-    kills = {event: came_true[event] for event in KILLS}
-    faults = {event: came_true[event] for event in FAULTS}
-    print(f"{sum(kills.values())} kills and {sum(faults.values())} faults in {came_true['trainings']} "
-          "trainings: nothing lost", flush=True)
-    files, fuzzed = Files(), {}
-    for name in DOORS:
-        fuzzed[name] = knock(name, CASES // len(DOORS), SEED, files)
-        print(f"{name}: {fuzzed[name]} cases", flush=True)
-    report = {
-        "kills_survived": sum(kills.values()), "faults_injected": sum(faults.values()),
-        "cases_fuzzed": sum(fuzzed.values()),
-        "nothing_lost": True,  # or an assertion would have ended this program
-        "trainings_equal_bit_for_bit": came_true["trainings"], "kills": kills, "faults": faults,
-        "cases": fuzzed, "seed": SEED,
-        "versions": {"colddiff_nb": colddiff_nb.__version__, "torch": torch.__version__,
-                     "python": platform.python_version(), "system": platform.system()},
-        "seconds": round(time.monotonic() - began)}
-    # The file holds what the mutation tester found, too.
-    before = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
-    OUTPUT.write_text(json.dumps(before | report, indent=1) + "\n")
-    print(f"wrote {OUTPUT}")
-
-
-if __name__ == "__main__":
-    main()
+torch.set_num_threads(1)
+began = time.monotonic()
+events = [*islice(cycle(KILLS), 50), *islice(cycle(FAULTS), 48)]
+with tempfile.TemporaryDirectory() as folder:
+    came_true = survive(Path(folder) / "run", events, SEED)
+kills, faults = ({event: came_true[event] for event in kind} for kind in (KILLS, FAULTS))
+print(f"{sum(kills.values())} kills and {sum(faults.values())} faults in {came_true['trainings']} "
+      "trainings: nothing lost", flush=True)
+files = Files()
+fuzzed = {name: knock(name, CASES // len(DOORS), SEED, files) for name in DOORS}
+report = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}  # and what mutants were killed
+report |= {
+    "kills_survived": sum(kills.values()), "faults_injected": sum(faults.values()),
+    "cases_fuzzed": sum(fuzzed.values()),
+    "nothing_lost": True,  # or an assertion would have ended this program
+    "trainings_equal_bit_for_bit": came_true["trainings"], "kills": kills, "faults": faults,
+    "cases": fuzzed, "seed": SEED,
+    "versions": {"colddiff_nb": colddiff_nb.__version__, "torch": torch.__version__,
+                 "python": platform.python_version(), "system": platform.system()},
+    "seconds": round(time.monotonic() - began)}
+OUTPUT.write_text(json.dumps(report, indent=1) + "\n")
+print(f"wrote {OUTPUT}: {report['cases_fuzzed']} odd inputs at {len(fuzzed)} doors")
