@@ -1,8 +1,7 @@
 """How many images, and how much arithmetic, until direct reconstruction has the paper's RMSE."""
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
+from studies.plot import panels
 from studies.published import PAIRS, Published
 from studies.tables import section, table
 
@@ -11,11 +10,9 @@ NETWORKS = {"mnist": "the paper's MNIST network", "cifar10": "the paper's CIFAR-
 
 def flop(published: Published, network: str) -> float:
     """Of a training image, forward and backward, as counted by make bench."""
-    for answer in published.read("bench-cpu.json")["answers"].values():
-        for name, found in answer["found"].items():
-            if name == f"a training image of {network}, forward and backward":
-                return 1e9 * float(found["value"])
-    raise FileNotFoundError("bench-cpu.json counts no such network")
+    answers = published.read("bench-cpu.json")["answers"].values()
+    found = {name: value for answer in answers for name, value in answer["found"].items()}
+    return 1e9 * float(found[f"a training image of {network}, forward and backward"]["value"])
 
 
 def reached(published: Published, pair: str) -> tuple[int, bool]:
@@ -33,7 +30,7 @@ def compute_to_match(published: Published) -> str:
         images, at_once = reached(published, pair)
         ours = images * flop(published, "the small network")
         theirs = seen * flop(published, NETWORKS[pair.split("-")[1]])
-        lines.append((title, f"{'at most ' if at_once else ''}{images:,}", f"{seen / images:,.0f} x fewer",
+        lines.append((title, f"{'at most ' * at_once}{images:,}", f"{seen / images:,.0f} x fewer",
                       f"{ours / 1e15:.2g}", f"{theirs / 1e15:,.0f}", f"{theirs / ours:,.0f} x less"))
     return table("pair | images | than the paper's | PFLOP | PFLOP of the paper's training | which is", lines)
 
@@ -46,8 +43,9 @@ def compute_finding(published: Published) -> str:
 
 def draw(published: Published, path: Path) -> None:
     """Write the figure: a line for each pair, from our images to the paper's."""
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    axes, theirs = figure.subplots(), published.paper["images_seen"]
+    figure, (axes,) = panels(1, (6, 3))
+    axes.grid(visible=False)
+    theirs = published.paper["images_seen"]
     for place, pair in enumerate(reversed(PAIRS)):
         ours, _ = reached(published, pair)
         axes.plot([ours, theirs], [place, place], color="#bbbbbb", zorder=1)
@@ -60,5 +58,4 @@ def draw(published: Published, path: Path) -> None:
     axes.set_yticks(range(len(PAIRS)), list(reversed(PAIRS.values())))
     axes.text(theirs, len(PAIRS) - 0.85, f"the paper: {theirs / 1e6:g} million", ha="right", va="bottom",
               fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)

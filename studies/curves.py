@@ -17,11 +17,11 @@ from colddiff_nb.weights import shipped_classifier
 from studies.plot import panels
 from studies.published import METHODS, PAIRS, Published
 from studies.study import Fields, Study, each
-from studies.tables import by_pair, markdown, section
+from studies.tables import by_pair, filled, section
 
 POINTS = 8  # each at twice the steps of the one before
-METRICS = {"rmse": ("RMSE", "RMSE", 4), "ssim": ("SSIM", "SSIM", 4),  # name in tables and in figures, digits
-           "frechet": ("Frechet", "Frechet distance, small classifier", 1), "fid": ("FID", "FID", 2)}
+METRICS = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "frechet": ("Frechet", 1), "fid": ("FID", 2)}  # digits
+TITLES = {"frechet": "Frechet distance, small classifier"}
 LINES = {"direct": ("#1a1a1a", ":"), "algorithm2": ("#0072b2", "-")}
 
 
@@ -54,7 +54,7 @@ class Curves(Study):
                         self.runs / "features")
         cells = evaluate(model, validation, folder / f"at-{step}", methods=tuple(LINES), n=self.n,
                          judges=judges, measurement_precision=choice.scored_from)["cells"]
-        yield {"step": step, "images": step * choice.batch} | {
+        yield {"images": step * choice.batch} | {
             f"{metric}_{cell['method']}": cell[metric] for metric in METRICS for cell in cells
             if isinstance(cell.get(metric), float)}
 
@@ -76,7 +76,7 @@ def draw(rows: list[Fields]) -> Figure:
             axes.plot(frame["images"], frame[f"{metric}_{method}"], line, color=colour, marker="o",
                       label=METHODS[method])
         axes.set(xscale="log", yscale="log" if metric in ("frechet", "fid") else "linear",
-                 xlabel="images seen", title=METRICS[metric][1])
+                 xlabel="images seen", title=TITLES.get(metric, METRICS[metric][0]))
     axes.legend()
     return figure
 
@@ -88,15 +88,15 @@ def curves(published: Published) -> str:
         if not (published.folder / f"curves/{pair}.json").is_file():
             continue
         record = published.read(f"curves/{pair}.json")
-        frame = pd.DataFrame(record["rows"])
-        shown = {"images seen": frame["images"].map("{:,}".format)} | {
-            f"{name}, {METHODS[method]}": frame[f"{metric}_{method}"].map(f"{{:.{digits}f}}".format)
-            for metric, (name, _, digits) in METRICS.items() for method in LINES
-            if f"{metric}_{method}" in frame}
-        since = published.models[pair]["images_seen"] - record["rows"][-1]["images"]
+        rows = record["rows"]
+        columns = {"images seen": "{images:,}"} | {
+            f"{name}, {METHODS[method]}": f"{{{metric}_{method}:.{digits}f}}"
+            for metric, (name, digits) in METRICS.items() if f"{metric}_direct" in rows[0]
+            for method in LINES}
+        since = published.models[pair]["images_seen"] - rows[-1]["images"]
         further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
         parts[title] = (
             f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}\n\n"
-            f"{markdown(pd.DataFrame(shown))}\n\n![{title}: scores of direct reconstruction and Algorithm 2 "
+            f"{filled(columns, rows)}\n\n![{title}: scores of direct reconstruction and Algorithm 2 "
             f"against the images seen](curves/{pair}.png)")
     return by_pair(parts)

@@ -2,10 +2,10 @@
 
 Of degraded images, which no network has touched, and of restored ones. A quarter of an hour of one CPU core.
 """
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 
@@ -13,12 +13,12 @@ from colddiff_nb import direct, load, load_pretrained, make
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import RESIZES, Inception, frechet_distance
 from studies.published import METHODS, Published
-from studies.study import DATASETS, Fields, Study
+from studies.study import DATASETS, Fields, Study, fixed, severities
 from studies.tables import section, table, titled
 
 HALF_PIXEL, TENSORFLOW = "inception-2015, half-pixel bilinear", "inception-2015, TensorFlow 1 bilinear"
 EXACT, ROUNDED = f"{HALF_PIXEL}, unrounded, bfloat16", f"{HALF_PIXEL}, bfloat16"  # of all cases
-INCEPTIONS: dict[str, dict[str, Any]] = {
+INCEPTIONS: dict[str, Fields] = {
     ROUNDED: {"dtype": torch.bfloat16, "rounded": True}, EXACT: {"dtype": torch.bfloat16},
     HALF_PIXEL: {"rounded": True},
     f"{TENSORFLOW}, bfloat16": {"resize": RESIZES[1], "dtype": torch.bfloat16, "rounded": True}}
@@ -35,11 +35,9 @@ class Fid(Study):
         return {"data": [load(dataset, "test", self.data).provenance for dataset in DATASETS], "n": self.n}
 
     def cases(self) -> Iterator[Fields]:
-        severities = {f"{task}-{dataset}": make(task, dataset).T for dataset in DATASETS for task in TASKS}
-        severities["deblur-mnist"] = 20
         every = [{"pair": "deblur-mnist", "variant": f"T = {T}", "method": "degraded"} for T in (20, 40)]
-        every += [CONTROL, *({"pair": pair, "variant": f"T = {T}", "method": "direct"}
-                             for pair, T in severities.items())]
+        every += [CONTROL, *({"pair": f"{task}-{dataset}", "variant": f"T = {severities(task, dataset)[0]}",
+                              "method": "direct"} for dataset in DATASETS for task in TASKS)]
         for inception in INCEPTIONS:
             for case in every if inception in (EXACT, ROUNDED) else [CONTROL]:
                 yield case | {"inception": inception}
@@ -47,13 +45,11 @@ class Fid(Study):
     def measure(self, pair: str, variant: str, method: str, inception: str) -> Iterator[Fields]:
         task, dataset = pair.split("-")
         x0 = self.spread(dataset, "test", self.n)
-        degrade = make(task, dataset, T=int(variant.removeprefix("T = ")))
-        drawn = degrade.draw(self.n, torch.Generator().manual_seed(0))
-        x_T = drawn(x0, degrade.T)
+        drawn = fixed(make(task, dataset, T=int(variant.removeprefix("T = "))), self.n)
+        x_T = drawn(x0, drawn.T)
         images = x_T if method == "degraded" else direct(load_pretrained(task, dataset)[0], drawn, x_T)
         features_of = network(inception)
-        yield {"pair": pair, "variant": variant, "method": method, "inception": inception,
-               "fid": frechet_distance(features_of(x0), features_of(images.clamp(-1, 1)))}
+        yield {"fid": frechet_distance(features_of(x0), features_of(images.clamp(-1, 1)))}
 
 
 @cache
@@ -63,10 +59,9 @@ def network(inception: str) -> Inception:
 
 def measured(published: Published) -> dict[tuple[str, str, str], dict[str, float]]:
     """FID by (pair, variant, method), then by Inception."""
-    found: dict[tuple[str, str, str], dict[str, float]] = {}
+    found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for row in published.read("fid.json")["rows"]:
-        place = row["pair"], row["variant"], row["method"]
-        found.setdefault(place, {})[row["inception"]] = row["fid"]
+        found[row["pair"], row["variant"], row["method"]][row["inception"]] = row["fid"]
     return found
 
 

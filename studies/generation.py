@@ -6,7 +6,6 @@ training digits and told against test digits.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import torch
@@ -18,12 +17,12 @@ from colddiff_nb.training import Recipe
 from colddiff_nb.weights import load_model, shipped_classifier
 from studies.published import Published
 from studies.study import Fields, Study, each
-from studies.tables import markdown, over_seeds, section
+from studies.tables import over_seeds, section, seed_table
 
 IMAGES = 500
 LEVELS = {"one grey": (0, 0.00005, 0.0001, 0.0002, 0.0004, 0.001),  # noise on x_T, in [-1, 1]
           "one Gaussian": (0, 0.001, 0.01), "ten Gaussians": (0, 0.001, 0.01, 0.05, 0.1)}
-BUDGET: dict[str, Any] = {"steps": 800, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
+BUDGET: Fields = {"steps": 800, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 800}
 SHOWN = {"test.frechet": ("Frechet, to test digits", 1), "test.digits": ("digits in use", 1),
          "spread": ("spread", 3)}
@@ -49,12 +48,11 @@ class Generation(Study):
         x0, labels = to_float(digits.pixels), digits.labels
         references = {"train": every(x0), "test": every(test)}
 
-        # What x_T is, and what is restored from it.
         restore, pixelate, shipped = load_pretrained("superres", "mnist5k")
         blocks = pixelate(x0, pixelate.T)
         of_each_digit = [gaussian_like(blocks[labels == k], IMAGES // 10, 10 * seed + k) for k in range(10)]
-        draws = {"one Gaussian": gaussian_like(blocks, IMAGES, seed),
-                 "clamped": gaussian_like(blocks, IMAGES, seed).clamp(-1, 1),
+        one = gaussian_like(blocks, IMAGES, seed)
+        draws = {"one Gaussian": one, "clamped": one.clamp(-1, 1),
                  "ten Gaussians": torch.cat(of_each_digit).clamp(-1, 1),
                  "real x_T": pixelate(every(x0, seed + 1), pixelate.T)}
         models = {name: (restore, pixelate, draw) for name, draw in draws.items()}
@@ -73,7 +71,7 @@ class Generation(Study):
         for (name, level), images in made.items():
             images = images.clamp(-1, 1)
             scores = {data: generation_scores(images, real, classifier) for data, real in references.items()}
-            yield {"x_T": name, "noise": level, "seed": seed, "weights": shipped["checksum"],
+            yield {"x_T": name, "noise": level, "weights": shipped["checksum"],
                    "spread": images.flatten(1).std(0).mean().item()} | scores
 
 
@@ -86,10 +84,7 @@ def every(images: Tensor, first: int = 0) -> Tensor:
 def generation(published: Published) -> str:
     record = published.read("generation.json")
     rows = pd.json_normalize(record["rows"])
-    lines = []
-    for (start, noise), group in rows.groupby(["x_T", "noise"], sort=False):
-        scores = {name: over_seeds(group[score], digits) for score, (name, digits) in SHOWN.items()}
-        lines.append({"x_T": start, "noise on x_T": f"{noise:g}" if noise else "–"} | scores)
+    rows["noise on x_T"] = rows["noise"].map(lambda noise: f"{noise:g}" if noise else "–")
     grey = rows[rows["x_T"] == "one grey"]
     chosen = grey.loc[grey.groupby("seed")["train.frechet"].idxmin()]
     levels = ", ".join(f"{noise:g}" for noise in chosen["noise"])
@@ -97,7 +92,7 @@ def generation(published: Published) -> str:
             f"{record['images_seen']:,} images of {record['data']} each, their seeds are of training and "
             "draw; block means are restored by the shipped super-resolution network, seeds are of the "
             "draw.\n\n"
-            f"{markdown(pd.DataFrame(lines))}\n\n"
+            f"{seed_table(rows, ['x_T', 'noise on x_T'], SHOWN)}\n\n"
             f"From one grey, with the noise that is best against *training* digits ({levels} for the "
             f"networks of the seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "
             f"{over_seeds(grey[grey['noise'] == 0]['test.frechet'], 1)} without noise.")

@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import hypot
 
-import torch
 from torch import Tensor, nn
 
 from colddiff_nb import algorithm1, algorithm2, make, rmse
@@ -11,7 +10,7 @@ from colddiff_nb.degradations import DrawnDegradation, measure
 from colddiff_nb.sampling import Trajectory
 from colddiff_nb.weights import load_model
 from studies.published import PAIRS, Published
-from studies.study import Fields, Study, each, severities
+from studies.study import Fields, Study, each, fixed, severities
 from studies.tables import FROM, section, table
 
 
@@ -34,11 +33,10 @@ class Growth(Study):
         network, trained, metadata = load_model(model)
         dataset = metadata["recipe"]["dataset"]
         x0 = self.spread(dataset, "validation", self.n)
-        drawn = make(trained.task, dataset, T=T).draw(self.n, torch.Generator().manual_seed(0))
+        drawn = fixed(make(trained.task, dataset, T=T), self.n)
         path = algorithm2(network, drawn, measure(drawn(x0, T), measurement_precision), trajectory=True)
-        yield {"model": model, "weights": metadata["checksum"], "T": T,
-               "measurement_precision": measurement_precision,
-               "prediction_rmse": {s: rmse(x0_hat, x0) for s, x0_hat in zip(path.severities, path.x0_hat)},
+        errors = {s: rmse(x0_hat, x0) for s, x0_hat in zip(path.severities, path.x0_hat)}
+        yield {"weights": metadata["checksum"], "prediction_rmse": errors,
                "result_rmse": rmse(path.result, x0), "half_way": half_way(network, drawn, path, x0)}
 
 
@@ -61,10 +59,10 @@ def growth(published: Published) -> str:
     """RMSE of the prediction at some severities of Algorithm 2's own path, and of its result."""
     record, lines = published.read("growth.json"), []
     for row in record["rows"]:
-        T, result = row["T"], row["result_rmse"]
-        shown = [row["prediction_rmse"][str(max(1, round(share * T)))] for share in (1, 0.75, 0.5, 0.25, 0)]
+        T, result, errors = row["T"], row["result_rmse"], row["prediction_rmse"]
+        shown = [errors[str(max(1, round(share * T)))] for share in (1, 0.75, 0.5, 0.25, 0)]
         lines.append((f"{title(row)}, T = {T}", FROM[row["measurement_precision"]],
-                      *(f"{value:.4f}" for value in (*shown, result)), f"{result / shown[0]:.2f}"))
+                      *written(*shown, result), f"{result / shown[0]:.2f}"))
     head = "pair | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct"
     return f"On {record['n']:,} {record['split']} images:\n\n{table(head, lines)}"
 
@@ -78,12 +76,15 @@ def repeated_calls(published: Published) -> str:
         first, after = errors[str(row["T"])], errors[str(half["severity"])]
         once, moved = half["one_step_algorithm2"], half["moved"]
         if row["result_rmse"] > 1.1 * first:
-            numbers = [f"{value:.4f}" for value in (
-                first, after, once, half["one_step_algorithm1"], moved, hypot(first, moved))]
-            numbers.insert(3, f"{(once - first) / (after - first):.0%}")
-            lines.append((title(row), FROM[row["measurement_precision"]], *numbers))
+            lines.append((title(row), FROM[row["measurement_precision"]], *written(first, after, once),
+                          f"{(once - first) / (after - first):.0%}",
+                          *written(half["one_step_algorithm1"], moved, hypot(first, moved))))
     return table("pair | from | direct | after all steps | after one step | its share of what all add | "
                  "after one of Algorithm 1 | moved by all | √(direct² + moved²)", lines)
+
+
+def written(*values: float) -> list[str]:
+    return [f"{value:.4f}" for value in values]
 
 
 def title(row: Fields) -> str:

@@ -21,14 +21,14 @@ from colddiff_nb.other_samplers import ddim
 from colddiff_nb.weights import load_model, shipped_classifier
 from studies.generation import every
 from studies.published import Published
-from studies.study import Fields, Study, each
-from studies.tables import markdown, over_seeds, section
+from studies.study import Fields, Study, each, fixed
+from studies.tables import section, seed_table
 
-BUDGET: dict[str, Any] = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
+BUDGET: Fields = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 600, "save_every": 200}
-DAMAGE = 0.26  # RMSE of what noise is restored from, about that of the others' x_T
 TASKS = {"noise": ("noise", 20), "blur": ("deblur", 20), "pixelation": ("superres", 3),
          "masks": ("middle", 20), "blur with noise": ("blur-with-noise", 20)}  # task and T
+NOISE_FROM = 8  # the severity noise is restored from, with about the RMSE of the others' x_T
 SCORES = {"restoration": {"rmse": ("RMSE", 4), "ssim": ("SSIM", 3), "class_accuracy": ("class accuracy", 3),
                           "frechet": ("Frechet", 1)},
           "generation": {"frechet": ("Frechet", 1), "digits": ("digits in use", 1)}}
@@ -71,13 +71,12 @@ class HotAndCold(Study):
         restore, degrade, metadata = load_model(path)
         test, classifier = load("mnist5k", "test"), shipped_classifier("mnist")
         x0, labels = every(to_float(test.pixels)), every(test.labels)
-        t, start = severity(degrade, x0), drawn_start(degrade, seed, len(x0))
+        t, start = NOISE_FROM if task == "noise" else T, drawn_start(degrade, seed, len(x0))
         x_t = degrade.draw(len(x0), torch.Generator().manual_seed(1))(x0, t)
         for name, sample in samplers(degrade).items():
             restored, made = (sample(restore, degrade, x, s).clamp(-1, 1) for x, s in ((x_t, t), (start, T)))
             read = classifier(restored).argmax(1) == labels
-            row = {"degradation": degradation, "seed": seed, "sampler": name, "n": len(x0),
-                   "images_seen": metadata["images_seen"]}
+            row = {"sampler": name, "n": len(x0), "images_seen": metadata["images_seen"]}
             yield row | {"job": "restoration", "from": t, "rmse": rmse(restored, x0),
                          "ssim": ssim(restored, x0), "class_accuracy": read.float().mean().item(),
                          **generation_scores(restored, x0, classifier)}
@@ -105,8 +104,7 @@ class HotAndCold(Study):
 def drawn_start(degrade: Degradation, seed: int, n: int = 500) -> Tensor:
     """x_T for generation, like that of degraded training digits."""
     x0 = to_float(load("mnist5k", "train").pixels)
-    drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
-    return gaussian_like(drawn(x0, degrade.T), n, seed)
+    return gaussian_like(fixed(degrade, len(x0))(x0, degrade.T), n, seed)
 
 
 def noise_estimated_once(restore: Callable, degrade: Noise, x_T: Tensor, T: int) -> Tensor:
@@ -121,14 +119,6 @@ def samplers(degrade: Degradation) -> dict[str, Callable]:
     return start | {"Algorithm 1": algorithm1, "Algorithm 2": algorithm2}
 
 
-def severity(degrade: Degradation, x0: Tensor) -> int:
-    """T; where x_T is noise alone, the severity whose RMSE is nearest to DAMAGE."""
-    if type(degrade) is not Noise:
-        return degrade.T
-    drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
-    return min(range(1, degrade.T), key=lambda t: abs(rmse(drawn(x0, t), x0) - DAMAGE))
-
-
 @section
 def hot_and_cold(published: Published) -> str:
     record = published.read("hot_and_cold.json")
@@ -139,9 +129,5 @@ def hot_and_cold(published: Published) -> str:
 
 
 def table_of(record: Fields, job: str) -> str:
-    """A line for each degradation and sampler: the mean over the seeds, ± half the range between them."""
     rows = pd.DataFrame(record["rows"])
-    grouped = rows[rows["job"] == job].groupby(["degradation", "sampler"], sort=False)
-    shown = {name: grouped[score].apply(over_seeds, digits=digits)
-             for score, (name, digits) in SCORES[job].items()}
-    return markdown(pd.DataFrame(shown).reset_index())
+    return seed_table(rows[rows["job"] == job], ["degradation", "sampler"], SCORES[job])

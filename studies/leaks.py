@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from colddiff_nb import make, rmse
 from colddiff_nb.degradations import measure
 from studies.published import PAIRS, Published
-from studies.study import DATASETS, Fields, Study, each
+from studies.study import DATASETS, Fields, Study, each, fixed
 from studies.tables import FROM, MISSING, printed_score, section, table
 
 HALF_A_LEVEL = 1 / 255  # in [-1, 1]
@@ -33,15 +34,15 @@ class Leaks(Study):
 
     def measure(self, dataset: str) -> Iterator[Fields]:
         x0 = self.spread(dataset, "validation", self.n)
-        drawn = make("inpaint", dataset).draw(self.n, torch.Generator().manual_seed(0))
+        drawn = fixed(make("inpaint", dataset), self.n)
         mask, x_T = drawn(torch.ones_like(x0), drawn.T), drawn(x0, drawn.T)
         rounded, hidden, dark = measure(x_T, "8bit"), mask < HALF_A_LEVEL, x0 < 0
         divided, at_127 = torch.where(mask > 0, x_T / mask, 0), rounded < 0
 
-        def share(what: torch.Tensor, of: torch.Tensor) -> float:
+        def share(what: Tensor, of: Tensor) -> float:
             return what[of].double().mean().item()
         yield {
-            "dataset": dataset, "split": "validation", "n": self.n, "hidden": hidden.double().mean().item(),
+            "split": "validation", "n": self.n, "hidden": hidden.double().mean().item(),
             "hidden_recovered_float32": share((divided - x0).abs() < HALF_A_LEVEL, hidden),
             "rmse_degraded_float32": rmse(x_T, x0), "rmse_degraded_8bit": rmse(rounded, x0),
             "rmse_divided_float32": rmse(divided, x0),

@@ -3,12 +3,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from colddiff_nb import algorithm1, algorithm2, direct, load_pretrained
+from colddiff_nb import direct, load_pretrained
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import squared_errors
 from colddiff_nb.notebook.pictures import grid
-from studies.published import PAIRS, Published
-from studies.study import DATASETS, Study, each
+from colddiff_nb.sampling import SAMPLERS
+from studies.published import METHODS, PAIRS, Published
+from studies.study import DATASETS, Study, each, fixed
 from studies.tables import section
 
 SHOWN = 3
@@ -28,15 +29,14 @@ class Pictures(Study):
     def draw(self, task: str, dataset: str) -> None:
         x0 = self.spread(dataset, "test", self.n)
         restore, degrade, _ = load_pretrained(task, dataset)
-        drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+        drawn = fixed(degrade, len(x0))
         x_T = drawn(x0, degrade.T)
         errors = squared_errors(direct(restore, drawn, x_T), x0).sqrt()
         order = errors.argsort()
         shown = torch.cat([order[:SHOWN], order[-SHOWN:]])
         some = replace(drawn, randomness=drawn.randomness[shown])
         columns = {"original": x0[shown], "degraded": x_T[shown]}
-        for name, sampler in (("direct", direct), ("Algorithm 1", algorithm1), ("Algorithm 2", algorithm2)):
-            columns[name] = sampler(restore, some, x_T[shown])
+        columns |= {METHODS[name]: sampler(restore, some, x_T[shown]) for name, sampler in SAMPLERS.items()}
         labels = ["best"] * SHOWN + ["worst"] * SHOWN
         path = self.path(task=task, dataset=dataset)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,10 +13,12 @@ from colddiff_nb.metrics import bootstrap, frechet_distance, squared_errors
 from colddiff_nb.weights import shipped_classifier
 from studies.published import PAIRS, Published
 from studies.samplers import fewer
-from studies.study import DATASETS, Fields, Study, each
-from studies.tables import by_pair, section, table
+from studies.study import DATASETS, Fields, Study, each, fixed
+from studies.tables import by_pair, filled, section
 
 CALLS = (1, 2, 3, 5, 10, 20)
+COLUMNS = {"from severity": "{start}", "calls": "{calls}", "RMSE": "{rmse:.4f} ± {half:.4f}",
+           "SSIM": "{ssim:.4f}", "Frechet": "{frechet:.1f}"}
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Steps(Study):
     def measure(self, task: str, dataset: str) -> Iterator[Fields]:
         restore, degrade, metadata = load_pretrained(task, dataset)
         classifier, x0 = shipped_classifier(dataset), self.spread(dataset, "validation", self.n)
-        drawn, features = degrade.draw(self.n, torch.Generator().manual_seed(0)), classifier.features(x0)
+        drawn, features = fixed(degrade, self.n), classifier.features(x0)
         parts = [slice(i, i + 100) for i in range(0, self.n, 100)]
         for start in (degrade.T * quarter // 4 for quarter in (4, 3, 2, 1)):
             few = [fewer(start, calls) for calls in (CALLS if start == degrade.T else CALLS[:1])]
@@ -42,24 +44,21 @@ class Steps(Study):
                 restored = torch.cat([algorithm2(restore, drawn[part], drawn[part](x0[part], start), visited)
                                       for part in parts]).clamp(-1, 1)
                 low, high = bootstrap(squared_errors(restored, x0))
-                yield {"task": task, "dataset": dataset, "start": start, "T": degrade.T, "visited": visited,
-                       "weights": metadata["checksum"], "rmse": rmse(restored, x0),
-                       "rmse_interval": [low ** 0.5, high ** 0.5], "ssim": ssim(restored, x0),
+                yield {"start": start, "T": degrade.T, "visited": visited, "weights": metadata["checksum"],
+                       "rmse": rmse(restored, x0), "rmse_interval": [low ** 0.5, high ** 0.5],
+                       "ssim": ssim(restored, x0),
                        "frechet": frechet_distance(features, classifier.features(restored))}
 
 
 @section
 def steps(published: Published) -> str:
     record = published.read("steps.json")
-    lines: dict[str, list[tuple]] = {}
+    tables: dict[str, list[Fields]] = {title: [] for title in PAIRS.values()}
     for row in record["rows"]:
         start, calls, (low, high) = row["start"], len(row["visited"]), row["rmse_interval"]
         visited = f"{calls}: {', '.join(map(str, row['visited']))}"
-        shown = {1: "1 (direct)", start: f"{start} (all)"}.get(calls, visited)
-        lines.setdefault(f"{row['task']}-{row['dataset']}", []).append(
-            (start, shown, f"{row['rmse']:.4f} ± {(high - low) / 2:.4f}", f"{row['ssim']:.4f}",
-             f"{row['frechet']:.1f}"))
-    head = "from severity | calls | RMSE | SSIM | Frechet"
+        told = {1: "1 (direct)", start: f"{start} (all)"}.get(calls, visited)
+        tables[PAIRS[f"{row['task']}-{row['dataset']}"]].append(
+            row | {"calls": told, "half": (high - low) / 2})
     return (f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over "
-            "images.\n\n" + by_pair({title: table(head, lines[pair])
-                                     for pair, title in PAIRS.items() if pair in lines}))
+            "images.\n\n" + by_pair({title: filled(COLUMNS, rows) for title, rows in tables.items() if rows}))

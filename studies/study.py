@@ -14,6 +14,7 @@ from torch import Tensor
 import studies
 from colddiff_nb import evaluate, load, make, to_float
 from colddiff_nb.data import Images
+from colddiff_nb.degradations import Degradation, DrawnDegradation
 from colddiff_nb.storage import files, runtime
 from colddiff_nb.weights import load_model
 
@@ -48,7 +49,7 @@ class Study:
         raise NotImplementedError
 
     def measure(self, *_: Any, **case: Any) -> Iterator[Fields]:
-        """Yield the rows of a case."""
+        """Yield what the rows of a case hold beside its fields."""
         raise NotImplementedError
 
     def header(self) -> Fields:
@@ -56,7 +57,6 @@ class Study:
         return {}
 
     def recorded(self, row: Fields, case: Fields) -> bool:
-        """Whether a recorded row is one of the case's."""
         return all(row.get(name) == value for name, value in case.items())
 
     def finish(self, rows: list[Fields]) -> None:
@@ -73,7 +73,7 @@ class Study:
             if known and not self.again:
                 print(f"recorded in {path}: {brief(case)}", flush=True)
                 continue
-            new = json.loads(json.dumps([*self.measure(**case)]))
+            new = json.loads(json.dumps([case | row for row in self.measure(**case)]))
             kept = [row for row in kept if row not in known] + new
             write(path, record | {self.rows: kept, "torch": torch.__version__})
             print(*map(brief, new), sep="\n", flush=True)
@@ -85,9 +85,7 @@ class Study:
     def read(self, path: Path) -> Fields:
         """The record in a file. Raises ValueError where it was measured otherwise than is asked for now."""
         header = json.loads(json.dumps(self.header()))
-        if not path.is_file():
-            return header | {self.rows: []}
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text()) if path.is_file() else header | {self.rows: []}
         for name, value in header.items():
             if record.get(name) != value:
                 raise ValueError(f"{path} has {name} = {record.get(name)}, not {value}: "
@@ -111,6 +109,11 @@ def write(path: Path, record: Fields) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     files.replace(path, lambda file: file.write(text.encode()))
+
+
+def fixed(degrade: Degradation, n: int) -> DrawnDegradation:
+    """The draw for n images, the same in all studies."""
+    return degrade.draw(n, torch.Generator().manual_seed(0))
 
 
 def severities(task: str, dataset: str) -> tuple[int, ...]:

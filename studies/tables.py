@@ -40,15 +40,30 @@ def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
     return markdown(pd.DataFrame([list(row) for row in rows], columns=head.split(" | ")))
 
 
-def by_pair(tables: dict[str, str]) -> str:
-    """Tables under their headings."""
-    return "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items()) or "Nothing yet."
+def filled(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> str:
+    """A table of rows, each column by its template: {"RMSE": "{rmse:.4f}"}."""
+    return table(" | ".join(columns), ([text.format(**row) for text in columns.values()] for row in rows))
 
 
 def over_seeds(scores: pd.Series, digits: int, deviation: bool = False) -> str:
     """Mean over the seeds, ± half the range between them, or their standard deviation."""
+    if scores.isna().all():
+        return "–"
     spread = scores.std() if deviation else (scores.max() - scores.min()) / 2
     return f"{scores.mean():.{digits}f}" + (f" ± {spread:.{digits}f}" if len(scores) > 1 else "")
+
+
+def seed_table(rows: pd.DataFrame, by: list[str], scores: dict[str, tuple[str, int]],
+               deviation: bool = False) -> str:
+    """A line for each group of rows, over its seeds. scores: {"rmse": ("RMSE", 4)}, name and digits."""
+    groups = rows.groupby(by, sort=False)
+    return markdown(pd.DataFrame({name: groups[key].apply(over_seeds, digits=digits, deviation=deviation)
+                                  for key, (name, digits) in scores.items()}).reset_index())
+
+
+def by_pair(tables: dict[str, str]) -> str:
+    """Tables under their headings."""
+    return "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items()) or "Nothing yet."
 
 
 def number(row: Row | None, metric: str, digits: int, interval: bool = False) -> str:
@@ -93,11 +108,6 @@ def cases(published: Published) -> list[tuple[str, str, str]]:
 
 def titled(pair: str, variant: str) -> str:
     return f"{PAIRS[pair]}, {variant}"
-
-
-def change(after: float, before: float) -> str:
-    """A relative change in per cent."""
-    return f"{100 * (after / before - 1):+.1f} %"
 
 
 def least_to_most(values: list[float], form: str) -> str:

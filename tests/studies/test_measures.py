@@ -31,7 +31,7 @@ def test_the_fid_of_blurred_digits_by_each_rounding_precision_and_resize(tmp_pat
     monkeypatch.setattr(fid, "Inception", FakeInception)
     fid.network.cache_clear()
     study = fid.Fid(n=100)
-    rows = [row for inception in fid.INCEPTIONS for row in study.measure(**case, inception=inception)]
+    rows = [case | {"inception": inception} | row for inception in fid.INCEPTIONS for row in study.measure(**case, inception=inception)]
     fid.network.cache_clear()
     found = {row["inception"].removeprefix("inception-2015, "): row["fid"] for row in rows}
     rounded, exact, slow = (found[f"half-pixel bilinear{kind}"] for kind in (", bfloat16", ", unrounded, bfloat16", ""))
