@@ -149,11 +149,7 @@ def test_more_steps_than_a_finished_run_has_name_init(schedule, tmp_path, capsys
     command = [*TRAIN, "--schedule", schedule, "--run", str(tmp_path / "run")]
     assert main(command) == 0
     said = refused([*command, "--steps", "6"], capsys)
-    assert (
-        "has ended after its 4 steps: for more, start from its weights, "
-        f"--init {tmp_path / 'run' / 'weights.safetensors'} --run NEW"
-        in said
-    )
+    assert "recipe.steps: 4 there, 6 here" in said and "its weights can start this one, --init WEIGHTS --run NEW" in said
     assert "recipe.steps: 4 there, 2 here" in refused([*command, "--steps", "2"], capsys)
     more = ["--schedule", schedule, "--run", str(tmp_path / "more")]
     assert main([*TRAIN, *more, "--init", str(tmp_path / "run" / "weights.safetensors")]) == 0

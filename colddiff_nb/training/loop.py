@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import torch
@@ -20,16 +20,7 @@ from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.lock import lock
-from colddiff_nb.training.processes import (
-    any_process,
-    check_same,
-    in_turn,
-    interrupts,
-    my_parts,
-    start,
-    together,
-    without_settings_of_accelerate,
-)
+from colddiff_nb.training.processes import check_same, interrupts, my_parts, start
 from colddiff_nb.training.progress import progress, tracking
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.rollout import Batch
@@ -39,7 +30,6 @@ LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed: each look waits for it
 
 
-@without_settings_of_accelerate()
 def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
           data_root: str | Path | None = None, init: str | Path | None = None,
           resume_from: str | Path | None = None, until: int | None = None,
@@ -71,27 +61,24 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
     accelerator = start(recipe, folder, tracker)
     device, main = accelerator.device, accelerator.is_main_process
     if images is None:
-        images = in_turn(accelerator, lambda: load(recipe.dataset, "train", data_root, recipe.size))
+        with accelerator.local_main_process_first():  # which may download
+            images = load(recipe.dataset, "train", data_root, recipe.size)
     folder, stop = Path(folder), False
     with (ExitStack() as held, interrupts() as signals, runtime.true_float32(),
           torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):
 
         # Take the folder, and go on from its newest checkpoint.
-        with together():
-            if main:
-                held.enter_context(lock(folder))
-            said = log if main else lambda line: None
-            run = Run(recipe, images, folder, device, init, resume_from, said, accelerator.scaler)
-        last = recipe.steps if until is None else min(until, recipe.steps)
+        if main:
+            held.enter_context(lock(folder))
+        said = log if main else lambda line: None
+        run = Run(recipe, images, folder, device, init, resume_from, said, accelerator.scaler)
+        last, settings = recipe.steps if until is None else min(until, recipe.steps), flatten(run.identity())
+        check_same(settings | {"step": run.step, "last step": last})
         if accelerator.num_processes > 1:
-            check_same(flatten(run.identity()) | {
-                "step": run.step, "last step": last, "seconds trained": run.seconds_before})
             run.log(f"{accelerator.num_processes} processes share each batch of {recipe.batch}")
-        with together():
-            if main:
-                run.settle()
-            tracked = tracking(accelerator, run, flatten(run.identity()))
-            send = held.enter_context(tracked) if main else lambda row: None
+        if main and run.step:
+            run.save()  # the curve may hold later rows, and the other folder may be gone tomorrow
+        send = held.enter_context(tracking(accelerator, run, settings))
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if recipe.compile:
             network = torch.compile(network, dynamic=False)
@@ -112,7 +99,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step - 1)
             predictions = []
-            with out_of_memory_explained(recipe, recipe.batch // accelerator.num_processes):
+            try:
                 for part in parts:
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
                         x0_hat = network(x_t[part].float(), there.t[part], there.start[part]).float()
@@ -130,6 +117,10 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
                 optimizer.zero_grad()
                 if run.critic:
                     run.critic.learn(predicted, x0)
+            except torch.cuda.OutOfMemoryError as error:
+                raise ValueError(
+                    f"batch = {recipe.batch} does not fit into the GPU's memory: with a smaller batch, "
+                    "and a larger accumulate in turn, it is the same training") from error
 
             # What is not finite reaches neither average, rollout nor checkpoint.
             scoring = step % recipe.evaluate_every == 0 or step == recipe.steps
@@ -144,23 +135,21 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
             run.rollout.step(batch, there, x_t, predicted)
             run.step, run.loss_count = step, run.loss_count + 1
 
-            # Show, score, save; stop where a signal asked for it.
+            # Show, score, save; stop where a signal asked for it, all processes at the same step.
             if looking:
-                stop = any_process(accelerator, bool(signals))  # all stop at the same step
+                stop = bool(accelerator.reduce(torch.tensor(float(bool(signals)), device=device), "sum"))
                 show()
-            saving |= stop
-            with together() if scoring or saving else nullcontext():
-                if main and scoring:
-                    run.evaluate(on_evaluate)
-                    send(run.rows[-1])
-                if main and saving:
-                    run.save()
+            if main and scoring:
+                run.evaluate(on_evaluate)
+                send(run.rows[-1])
+            if main and (saving or stop):
+                run.save()
             if stop:
                 break
 
-        with together():
-            if main and run.step == recipe.steps:
-                run.export()
+        if main and run.step == recipe.steps:
+            run.export()
+        accelerator.wait_for_everyone()
         if stop or signals:  # it may have come before the first step, or during the last save
             run.log(f"stopped at step {run.step} and saved: the same command goes on from there")
             if signal.SIGINT in signals:
@@ -217,19 +206,6 @@ def update_ema(recipe: Recipe, ema: nn.Module, network: nn.Module, step: int) ->
     torch._foreach_lerp_(list(ema.parameters()), list(network.parameters()), 1 - decay)
     for average, buffer in zip(ema.buffers(), network.buffers()):
         average.copy_(buffer)
-
-
-@contextmanager
-def out_of_memory_explained(recipe: Recipe, share: int) -> Iterator[None]:
-    """Say which micro-batch to try where one of `share` images does not fit into the GPU's memory."""
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        mend = "smaller widths"
-        if pieces := next((k for k in range(2, share + 1) if share % k == 0), None):  # mostly 2
-            smaller = f"batch={recipe.batch // pieces} accumulate={recipe.accumulate * pieces}"
-            mend = f"{smaller}: the same training"
-        raise ValueError(f"batch = {recipe.batch} does not fit into the GPU's memory; try {mend}") from error
 
 
 def all_finite(loss: Tensor, network: nn.Module) -> bool:

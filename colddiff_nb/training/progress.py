@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 EVERY = 10.0  # seconds between plain lines
-LINE = "{desc}{rate_fmt}  {remaining} left"
 
 
 @contextmanager
@@ -24,19 +23,17 @@ def progress(run: Run) -> Iterator[Callable[[], None]]:
     """
     from tqdm import auto, std
 
-    images = run.recipe.images_per_step
-    options: dict[str, Any] = {
-        "total": run.recipe.images_seen, "initial": run.step * images, "miniters": 1,
-        "unit": " images", "unit_scale": True, "leave": False}
+    log, images = run.log, run.recipe.images_per_step
+    lines = SimpleNamespace(write=lambda text: text.strip() and log(text.strip()), flush=lambda: None)
     in_notebook = any("notebook" in kind.__module__ for kind in auto.tqdm.__mro__)
-    if run.log is print and (in_notebook or sys.stderr.isatty()):
-        bar = auto.tqdm(**options, bar_format=LINE.replace("}", "}|{bar}| ", 1))
+    looked_at = log is print and (in_notebook or sys.stderr.isatty())
+    options: dict[str, Any] = {"file": lines, "mininterval": EVERY, "delay": EVERY}
+    bar = (auto if looked_at else std).tqdm(
+        total=run.recipe.images_seen, initial=run.step * images, miniters=1, unit=" images",
+        unit_scale=True, leave=False, **({} if looked_at else options),
+        bar_format="{desc}" + looked_at * "|{bar}| " + "{rate_fmt}  {remaining} left")
+    if looked_at:
         run.log = bar.write  # lines go above the bar
-    else:
-        log = run.log
-        lines = SimpleNamespace(write=lambda text: text.strip() and log(text.strip()), flush=lambda: None)
-        bar = std.tqdm(**options, file=lines, mininterval=EVERY, delay=EVERY,
-                       bar_format=LINE)
 
     def show() -> None:
         said = f"{run.recipe.label}  step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"
@@ -47,36 +44,21 @@ def progress(run: Run) -> Iterator[Callable[[], None]]:
         yield show
 
 
-def check_tracker(name: str | None) -> None:
-    """Raise ValueError for a tracker that Accelerate does not know or that is not installed."""
-    from accelerate.tracking import get_available_trackers
-
-    found = [str(kind) for kind in get_available_trackers()]
-    if name not in (None, *found):
-        raise ValueError(f"tracker {name!r} is not installed or not known to Accelerate: install it, "
-                         f"or choose from those that are there: {', '.join(found) or 'none'}")
-
-
 @contextmanager
 def tracking(accelerator: Accelerator, run: Run,
              settings: dict[str, Any]) -> Iterator[Callable[[dict[str, float]], None]]:
-    """Give a function that sends a row {"step": ..., "loss": ...} to the accelerator's tracker, if any.
+    """Give a function that sends a row of the curve to the accelerator's tracker, if any.
 
-    All rows are in curve.csv: if the tracker fails, the run's log names that, and training goes on.
-
-    Args:
-        settings: what is shown beside the run, which is named after its folder.
+    If the tracker fails, the run's log says so, and training goes on. `settings` are shown beside the run.
     """
     plain = {name: value if isinstance(value, bool | int | float) else str(value)
              for name, value in settings.items()}
-    if accelerator.log_with:
-        name = {"name": run.folder.name}
-        accelerator.init_trackers("colddiff", plain, {"wandb": name, "trackio": name})
+    name = {"name": run.folder.name}
+    accelerator.init_trackers("colddiff", plain, {"wandb": name, "trackio": name})
 
     def send(row: dict[str, float]) -> None:
         try:
-            scores = {name: value for name, value in row.items() if name != "step"}
-            accelerator.log(scores, step=int(row["step"]))
+            accelerator.log({name: row[name] for name in row if name != "step"}, step=int(row["step"]))
         except Exception as error:  # a tracker may fail in any way, mostly for the network's sake
             run.log(f"the tracker did not take step {row['step']:.0f}, training goes on: "
                     f"{type(error).__name__}: {error}")

@@ -1,7 +1,7 @@
 """The state of one training and its folder: started, resumed, scored, saved, exported.
 
 <folder>/step-*.pt    the two newest checkpoints: networks, optimiser, scaler, step, curve, recipe, data set
-<folder>/curve.csv    a row per evaluation, as in the checkpoint, so that both always agree
+<folder>/curve.csv    a row per evaluation, as in the newest checkpoint
 <folder>/weights.safetensors    the EMA weights, with recipe and provenance, once training has ended
 """
 from __future__ import annotations
@@ -11,8 +11,7 @@ import csv
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,20 +31,16 @@ OnEvaluate = Callable[[int, nn.Module], dict[str, float]]
 
 
 class Run:
-    """Holds the state of a training: network, optimiser, curve and what a checkpoint keeps of them.
-
-    `parts` are what has a state_dict of its own; `scaler`, that of fp16, is one where it is given.
-    """
+    """Holds the state of a training; `parts` are what has a state_dict of its own."""
 
     def __init__(self, recipe: Recipe, images: Images, folder: Path, device: torch.device,
                  init: str | Path | None, resume_from: str | Path | None, log: Callable[[str], object],
                  scaler: Any = None):
-        n_channels, size = channels(recipe.dataset), recipe.size
-        if images.pixels.shape[1:] != (n_channels, size, size):
+        self.recipe, self.images, self.folder, self.log = recipe, images, folder, log
+        shape = channels(recipe.dataset), recipe.size, recipe.size
+        if images.pixels.shape[1:] != shape:
             raise ValueError(f"images are (C, H, W) = {tuple(images.pixels.shape[1:])}, and the recipe's "
-                             f"{(n_channels, size, size)}: put their size and a data set like them into it")
-        self.recipe, self.images, self.folder = recipe, images, folder
-        self.log = log
+                             f"{shape}: put their size and a data set like them into it")
 
         # What is trained.
         self.degrade = recipe.degradation().to(device)
@@ -60,10 +55,10 @@ class Run:
         self.ema: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=True)
         bfloat16 = runtime.mixed_precision(recipe.precision, recipe.network) == "bf16"
-        self.critic = (Critic(n_channels, size, device, bfloat16, recipe.critic_penalty)
+        self.critic = (Critic(shape[0], recipe.size, device, bfloat16, recipe.critic_penalty)
                        if recipe.realism else None)
         places = round(recipe.rollout * recipe.images_per_step)
-        self.rollout = Rollout(places, self.degrade, n_channels, device)
+        self.rollout = Rollout(places, self.degrade, shape[0], device)
         parts = {"network": self.network, "ema": self.ema, "optimizer": self.optimizer, "scaler": scaler,
                  "critic": self.critic, "rollout": self.rollout}
         self.parts: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
@@ -71,14 +66,8 @@ class Run:
         # How far it is.
         self.step, self.rows = 0, []  # type: int, list[dict[str, float]]
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
-        self.seconds_before, self.began = 0.0, time.monotonic()
-        self.moved = False  # whether it goes on from another folder's checkpoint
+        self.began = time.monotonic()  # less the seconds of earlier processes
         self.resume([folder, Path(resume_from)] if resume_from else [folder])
-
-    @property
-    def seconds(self) -> float:
-        """Time trained, in all processes that went on with this training."""
-        return self.seconds_before + time.monotonic() - self.began
 
     @property
     def mean_loss(self) -> float:
@@ -111,69 +100,66 @@ class Run:
         if not found:
             return
         step, state, folder = max(found, key=lambda item: item[0])
-        self.check_same_training(folder, step, state)
+        self.check_same_training(folder, state)
         with usable(folder):
             for name, part in self.parts.items():
                 part.load_state_dict(state[name])
             self.loss_sum.copy_(state["loss_sum"])
             self.step, self.loss_count, self.rows = step, state["loss_count"], state["rows"]
-            self.seconds_before = state["seconds"]
-        self.moved = folder != self.folder
+            self.began -= state["seconds"]
         self.log(f"resumed at step {step} from {folder}")
 
-    def check_same_training(self, folder: Path, step: int, state: dict[str, Any]) -> None:
+    def check_same_training(self, folder: Path, state: dict[str, Any]) -> None:
         """Raise ValueError, field by field, if a checkpoint belongs to another training."""
         with usable(folder):
             recipe = Recipe.from_dict(state["identity"]["recipe"])
             mine, theirs = flatten(self.identity()), flatten(state["identity"] | {"recipe": asdict(recipe)})
-            if recipe.images_per_step == self.recipe.images_per_step:
-                # a smaller micro-batch, for a GPU with less memory, is the same training
-                theirs |= {name: mine[name] for name in ("recipe.batch", "recipe.accumulate")}
-            if recipe.dataset.startswith(PREFIX) and self.recipe.dataset.startswith(PREFIX):
-                # a folder is its images: it may have been moved, renamed or written in another way
-                theirs |= {name: mine[name] for name in ("recipe.dataset", "data.name")}
-        differing = differences(mine, theirs)
-        ended = step == recipe.steps < self.recipe.steps
-        if ended and not differences(mine | {"recipe.steps": step}, theirs):
-            raise ValueError(f"{folder} has ended after its {step} steps: for more, start from its "
-                             f"weights, --init {folder / 'weights.safetensors'} --run NEW")
-        if differing:
-            raise ValueError(f"{folder} holds another training ({differing}): "
-                             "resume it as it was, or choose another folder")
-
-    def settle(self) -> None:
-        """Make the folder agree with the state that the run starts from."""
-        self.write_curve()
-        if self.moved:  # the other folder may be gone tomorrow
-            self.save()
+        may_differ: list[str] = []
+        if recipe.images_per_step == self.recipe.images_per_step:  # for a GPU with less memory
+            may_differ += ["recipe.batch", "recipe.accumulate"]
+        if recipe.dataset.startswith(PREFIX) and self.recipe.dataset.startswith(PREFIX):
+            may_differ += ["recipe.dataset", "data.name"]  # a folder is its images: it may have moved
+        if differing := differences(mine, theirs | {name: mine[name] for name in may_differ}):
+            raise ValueError(f"{folder} holds another training ({differing}): resume it as it was, or choose "
+                             "another folder; its weights can start this one, --init WEIGHTS --run NEW")
 
     def evaluate(self, on_evaluate: OnEvaluate | None) -> None:
-        """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA.
-
-        Where files cannot be written just now, training goes on: the next save works, or rescues the run.
-        """
+        """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA."""
         row = {"step": self.step, "images": self.step * self.recipe.images_per_step, "loss": self.mean_loss}
-        try:
-            scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
-            row |= {name: float(value) for name, value in scores.items()}
-        except OSError as error:
-            self.log(f"no scores at step {self.step}, training goes on: {error}")
-        self.rows.append(row | {"seconds": round(self.seconds, 1)})
+        scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
+        row |= {name: float(value) for name, value in scores.items()}
+        row["seconds"] = round(time.monotonic() - self.began, 1)
+        self.rows.append(row)
         self.loss_sum.zero_()
         self.loss_count = 0
-        said = [f"{name} {value:{',.0f' if value >= 1000 else '.4g'}}"
-                for name, value in self.rows[-1].items()]
+        said = [f"{name} {value:{',.0f' if value >= 1000 else '.4g'}}" for name, value in row.items()]
         self.log("  ".join([self.recipe.label, *said]))
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds: all that the next step depends on."""
+        return {"identity": self.identity(), "rows": self.rows, "seconds": time.monotonic() - self.began,
+                "loss_sum": self.loss_sum, "loss_count": self.loss_count,
+                **{name: part.state_dict() for name, part in self.parts.items()}}
+
+    def save(self) -> None:
+        """Write a checkpoint and the curve; if the folder cannot be written, save elsewhere and say so."""
         try:
+            checkpoint.save(self.folder, self.step, self.state())
             self.write_curve()
         except CheckpointError as error:
-            self.log(f"no curve at step {self.step}, training goes on: {error}")
+            try:
+                rescue = Path(tempfile.mkdtemp(prefix=f"colddiff-{self.folder.name}-"))
+                checkpoint.save(rescue, self.step, self.state())
+            except OSError:
+                raise error from None
+            raise CheckpointError(f"{error}; step {self.step} was saved in {rescue}: "
+                                  f"go on in another folder with --run NEW --resume-from {rescue}") from error
 
     def write_curve(self) -> None:
-        """The rows so far, and none that a killed run wrote after its last checkpoint."""
-        path, columns = self.folder / "curve.csv", dict.fromkeys(name for row in self.rows for name in row)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+        """Write the rows so far, and none that was added after the checkpoint that the run goes on from."""
+        path, text = self.folder / "curve.csv", io.StringIO()
+        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)),
+                                lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         with explained(self.folder, MEND):
@@ -182,38 +168,11 @@ class Run:
             else:
                 path.unlink(missing_ok=True)
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint holds: all that the next step depends on."""
-        return {"identity": self.identity(), "rows": self.rows, "seconds": self.seconds,
-                "loss_sum": self.loss_sum, "loss_count": self.loss_count,
-                **{name: part.state_dict() for name, part in self.parts.items()}}
-
-    def save(self) -> None:
-        """Write a checkpoint."""
-        with self.rescued():
-            checkpoint.save(self.folder, self.step, self.state())
-
     def export(self) -> None:
         """Write the EMA weights with all that says where they come from."""
-        with self.rescued():
-            state = self.state()
-            checkpoint.export_weights(self.folder / "weights.safetensors", state["ema"],
-                                      origin(self.step, state), keep=("precondition.",))
-
-    @contextmanager
-    def rescued(self) -> Iterator[None]:
-        """If the folder cannot be written, save elsewhere and say so."""
-        try:
-            yield
-        except CheckpointError as error:
-            try:
-                rescue = Path(tempfile.mkdtemp(prefix=f"colddiff-{self.folder.name}-"))
-                checkpoint.save(rescue, self.step, self.state())
-            except OSError:
-                raise CheckpointError(f"{error} (the temporary folder cannot be used either: "
-                                      f"step {self.step} is not saved there)") from error
-            raise CheckpointError(f"{error}; step {self.step} was saved in {rescue}: "
-                                  f"go on in another folder with --run NEW --resume-from {rescue}") from error
+        state = self.state()
+        checkpoint.export_weights(self.folder / "weights.safetensors", state["ema"],
+                                  origin(self.step, state), keep=("precondition.",))
 
 
 def origin(step: int, state: dict[str, Any]) -> dict[str, Any]:

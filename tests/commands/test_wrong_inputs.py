@@ -67,7 +67,7 @@ WRONG = [  # a command, and part of what it says
     ("train smoke --init nowhere.safetensors", "there are no weights at nowhere.safetensors"),
     ("train smoke --resume-from nowhere", "there is no checkpoint in nowhere: check the path"),
     ("train smoke --until end", "--until: no type matching {None}|INT could be instantiated from ['end']"),
-    ("train smoke --tracker paper", "tracker 'paper' is not installed or not known"),
+    ("train smoke --tracker paper", "Unsupported logging capability: paper. Choose between"),
     ("train smoke --plugin mine.py", "--plugin mine.py fails: FileNotFoundError"),
     ("train smoke --plugin notes.txt", "--plugin notes.txt fails: NameError: name 'milk' is not defined"),
     ("train smoke --plugin broken.py", "--plugin broken.py fails: ZeroDivisionError: division by zero"),
