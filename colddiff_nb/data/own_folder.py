@@ -1,21 +1,22 @@
-"""A data set of the reader's own: every image in a folder, as `own_image` opens it."""
+"""A data set of the reader's own: every image in a folder, as `open_image` opens it."""
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from glob import glob
 from pathlib import Path
 
 import torch
-from PIL import Image
 
-from colddiff_nb.data.finder import count_and_names, find_files, read_folder
 from colddiff_nb.data.names import PREFIX
-from colddiff_nb.data.own_image import open_image, to_x0
+from colddiff_nb.data.own_image import FORMS, open_image, to_x0
 from colddiff_nb.data.pixels import Pair, in_order, to_uint8
 
+ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp")
+SYSTEM = {"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN"}  # folders that disk stations and others make
 FEWEST = 10  # different images
 FEWEST_SCORED = 2  # images in a split that is scored
-FOREIGN = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")  # to draw these, Pillow needs another program
 
 
 def own_folder(path: str, split: str, size: int) -> Pair:
@@ -23,7 +24,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
 
     Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are
     the test images, the next tenth validation, the rest train. So names do not matter, but more images move
-    the borders. A line on stderr says to which size they were cut, another which files were left out.
+    the borders. Lines on stderr say to which size they were cut, and which files were left out.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -33,14 +34,9 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     if not path or not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder "
                                 "of images")
-    files, others = find_files(folder, endings())
-    left_out = f"{count_and_names(others, folder)}, which Pillow does not open" if others else ""
-    if not files:
-        only = f", only {left_out}" if others else ""
-        raise ValueError(f"{path!r} holds no image{only}: put PNG, JPEG, GIF, BMP, TIFF or WebP files there, "
-                         "or into its subfolders")
-    states = tuple((state.st_mtime_ns, state.st_ctime_ns, state.st_size) for state in map(Path.stat, files))
-    pixels, labels = _read(folder, size, tuple(files), states, left_out)
+    files, others = find_files(folder, ENDINGS)
+    states = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    pixels, labels = _read(folder, size, states, tuple(others))
     if len(pixels) < FEWEST:
         raise ValueError(f"{path!r} holds {len(pixels)} different images, too few to split: "
                          f"put at least {FEWEST} there")
@@ -50,19 +46,52 @@ def own_folder(path: str, split: str, size: int) -> Pair:
 
 
 @lru_cache(maxsize=1)  # all splits are decoded together, and again when the state of a file has changed
-def _read(folder: Path, size: int, files: tuple[Path, ...], states: object, left_out: str) -> Pair:
-    """All different images in order, (N, 3, size, size), and their labels."""
-    if left_out:
-        print(f"{str(folder)!r}: left out {left_out}", file=sys.stderr)
+def _read(folder: Path, size: int, states: tuple[tuple[Path, int, int], ...],
+          others: tuple[Path, ...]) -> Pair:
+    if others:
+        print(f"{str(folder)!r}: left out {count_and_names(others, folder)}: take {FORMS}", file=sys.stderr)
     print(f"{str(folder)!r}: images are cut to squares of {size} x {size}", file=sys.stderr)
-    read = read_folder(folder, files, lambda file: to_uint8(to_x0(open_image(file), 3, size)))
-    pixels, labels = in_order(*read)
+    pixels, labels = in_order(*read_folder(folder, [file for file, *_ in states], size))
     differs = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # from its neighbour: equal images are neighbours
     new = torch.cat([torch.tensor([True]), differs])
     return pixels[new], labels[new]
 
 
-def endings() -> set[str]:
-    """Those of the files that Pillow opens here, in lower case. An .mpo is a JPEG with more in it."""
-    return {ending for ending, form in Image.registered_extensions().items()
-            if (form in Image.OPEN or form == "MPO") and form not in FOREIGN}
+def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list[Path]]:
+    """Return the files below a folder with one of the endings (in lower case), and the others, both sorted.
+
+    Links are followed. Hidden files and system folders are in neither list.
+    """
+    found: list[Path] = []
+    others: list[Path] = []
+    for name in sorted(map(Path, glob("**", root_dir=folder, recursive=True))):
+        if (folder / name).is_file() and SYSTEM.isdisjoint(name.parts):
+            (found if name.suffix.lower() in endings else others).append(folder / name)
+    return found, others
+
+
+def read_folder(folder: Path, files: Sequence[Path], size: int) -> Pair:
+    """Return the images of files as (N, 3, size, size); their labels number the folder's subfolders.
+
+    Raises:
+        ValueError: there are no files, or some cannot be read: one error for all.
+    """
+    if not files:
+        raise ValueError(f"{str(folder)!r} holds no image: put {FORMS} files there, or into its subfolders")
+    places = [file.relative_to(folder).parts[:-1][:1] for file in files]
+    labels = torch.tensor([sorted({*places}).index(place) for place in places])
+    images, errors = [], []
+    for file in files:
+        try:
+            images.append(to_uint8(to_x0(open_image(file), 3, size)))
+        except ValueError as error:
+            errors.append(str(error).rpartition(": ")[0])
+    if errors:
+        raise ValueError(f"{len(errors)} of {len(files)} files cannot be used: {'; '.join(errors[:100])}")
+    return torch.cat(images), labels
+
+
+def count_and_names(paths: Sequence[Path], folder: Path) -> str:
+    """Return how many files there are, and the names of ten: "2 ('a.txt', 'b/c.txt')"."""
+    names = [repr(path.relative_to(folder).as_posix()) for path in paths[:10]]
+    return f"{len(paths)} ({', '.join(names)}{', ...' if len(paths) > 10 else ''})"

