@@ -84,8 +84,9 @@ def _torchvision(name: str, part: str, root: Path) -> Tensor:
         images = loader(str(root), train=part == "train", download=True)
     except Exception as error:  # files that are cut short or foreign fail in many ways
         reason = str(error).strip().split("\n")[0].rstrip(":")
-        raise FileNotFoundError(f"{name}: no intact files in {str(folder)!r} (delete damaged ones) and no "
-                                f"download ({reason}); the data set {SOURCES[name][2]!r} needs neither") from error
+        raise FileNotFoundError(
+            f"{name}: no intact files in {str(folder)!r} (delete damaged ones) and no download ({reason}); "
+            f"the data set {SOURCES[name][2]!r} needs neither") from error
     pixels, labels = torch.as_tensor(images.data), torch.as_tensor(images.targets)
     if name == "cifar10":
         return records(*in_order(pixels.permute(0, 3, 1, 2), labels))
