@@ -15,9 +15,9 @@ from studies.study import all_studies
 def main(arguments: list[str]) -> None:
     if arguments[:1] == ["run"]:
         found = all_studies()
-        described = {name: sys.modules[study.__module__].__doc__ or "" for name, study in found.items()}
         choice = tyro.extras.subcommand_type_from_defaults(
-            {name: study() for name, study in found.items()}, descriptions=described)
+            {name: study() for name, study in found.items()},
+            descriptions={name: sys.modules[study.__module__].__doc__ or "" for name, study in found.items()})
         tyro.cli(choice, args=arguments[1:], prog="python -m studies run").run()
     elif arguments == ["report"]:
         report.write()

@@ -42,7 +42,7 @@ def compute_finding(published: Published) -> str:
 
 
 def draw(published: Published, path: Path) -> None:
-    """Write the figure: a line for each pair, from our images to the paper's."""
+    """A line for each pair, from our images to the paper's."""
     figure, (axes,) = panels(1, (6, 3))
     axes.grid(visible=False)
     theirs = published.paper["images_seen"]

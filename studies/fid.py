@@ -58,7 +58,7 @@ def network(inception: str) -> Inception:
 
 
 def measured(published: Published) -> dict[tuple[str, str, str], dict[str, float]]:
-    """FID by (pair, variant, method), then by Inception."""
+    """{(pair, variant, method): {Inception: FID}}"""
     found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for row in published.read("fid.json")["rows"]:
         found[row["pair"], row["variant"], row["method"]][row["inception"]] = row["fid"]

@@ -56,7 +56,6 @@ def half_way(network: nn.Module, degrade: DrawnDegradation, path: Trajectory, x0
 
 @section
 def growth(published: Published) -> str:
-    """RMSE of the prediction at some severities of Algorithm 2's own path, and of its result."""
     record, lines = published.read("growth.json"), []
     for row in record["rows"]:
         T, result, errors = row["T"], row["result_rmse"], row["prediction_rmse"]

@@ -102,7 +102,6 @@ class HotAndCold(Study):
 
 
 def drawn_start(degrade: Degradation, seed: int, n: int = 500) -> Tensor:
-    """x_T for generation, like that of degraded training digits."""
     x0 = to_float(load("mnist5k", "train").pixels)
     return gaussian_like(fixed(degrade, len(x0))(x0, degrade.T), n, seed)
 

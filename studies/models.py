@@ -27,7 +27,7 @@ CARD = Path(__file__).parent / "pages" / "card.md"
 
 @dataclass
 class Scored(Study):
-    """What is scored on whole splits; FID only where it is asked for."""
+    """Options of what is scored on whole splits."""
 
     tasks: tuple[str, ...] = tuple(TASKS)
     datasets: tuple[str, ...] = DATASETS
@@ -83,12 +83,10 @@ def models(published: Published) -> str:
 
 
 def stages(model: Fields) -> str:
-    """Steps x batch of each stage."""
     return " + ".join(f"{stage['step']:,} x {stage['recipe'].images_per_step}" for stage in model["stages"])
 
 
 def card(published: Published, name: str) -> str:
-    """What one needs to know before using a shipped model."""
     model = (published.models | published.sharper)[name]
     pair = name.removesuffix("-8bit").removesuffix(REALISM)
     made = model["recipe"]
@@ -127,8 +125,8 @@ def command(stage: Fields) -> str:
     """What trained a stage: every field that differs from `small`, except how often is scored and saved."""
     made = asdict(stage["recipe"])
     usual = asdict(recipe("small", made["task"], made["dataset"]))
-    changed = [f"--{name.replace('_', '-')} {made[name]}" for name in usual
-               if name not in ("evaluate_every", "save_every") and made[name] != usual[name]]
-    begun = ["--init EARLIER.safetensors"] if stage["init"] else []
-    return " ".join([f"python -m colddiff_nb train small --task {made['task']} --dataset {made['dataset']}",
-                     *changed, *begun])
+    changed = "".join(f" --{name.replace('_', '-')} {made[name]}" for name in usual
+                      if name not in ("evaluate_every", "save_every") and made[name] != usual[name])
+    begun = " --init EARLIER.safetensors" if stage["init"] else ""
+    pair = f"--task {made['task']} --dataset {made['dataset']}"
+    return f"python -m colddiff_nb train small {pair}{changed}{begun}"

@@ -1,4 +1,4 @@
-"""The paper's figures beside ours: the summary, every row, and which sampler is best."""
+"""The paper's figures beside ours: the summary, every row, the best sampler; least squares; our own goals."""
 from collections.abc import Iterator
 
 from colddiff_nb.metrics.evaluation import fid_protocol
@@ -11,7 +11,6 @@ from studies.tables import (
     by_pair,
     cases,
     compare,
-    least_to_most,
     number,
     printed_score,
     section,
@@ -44,10 +43,9 @@ def against_paper(published: Published, row: Row | None, metric: str) -> str:
 
 
 def among_ours(row: Row, other: Row, metric: str) -> str:
-    """The verdict on a score beside another of ours on the same images.
+    """The verdict beside another of ours on the same images.
 
-    A tie is as printed, or not further away than half the other's interval, or for FID where Inception ran in
-    bfloat16 than what that changed at most.
+    A tie is as printed, or within half the other's interval, or for FID what bfloat16 changed at most.
     """
     key, digits, sign = METRICS[metric]
     theirs, near = other.cell[key], other.half_interval(key)
@@ -58,7 +56,6 @@ def among_ours(row: Row, other: Row, metric: str) -> str:
 
 @section
 def summary(published: Published) -> str:
-    """Ours from float32 and from 8 bits beside the paper's, a line for each pair."""
     rows = []
     for pair, variant, _ in cases(published):
         shown = []
@@ -77,32 +74,29 @@ def summary(published: Published) -> str:
 @section
 def rows(published: Published) -> str:
     """Every row beside the paper's, the full test split first, and those of the stage before the last."""
-    earlier = [Row(name.removesuffix("-8bit"), f"earlier/{name}", cell)
-               for name in NAMES for cell in published.cells(f"earlier/{name}.json")]
-    tables = {}
-    for pair, variant, _ in cases(published):
-        found = [row for row in [*published.rows, *earlier] if (row.pair, row.key[0]) == (pair, variant)]
-        with_fid = {place(row) for row in found if row.number("fid") is not None}
-        found = [row for row in found if row.number("fid") is not None or place(row) not in with_fid]
-        found.sort(key=lambda row: (not row.full, list(METHODS).index(row.key[1]), row.key[2] != "float32",
-                                    row.folder.startswith("earlier")))
-        tables[titled(pair, variant)] = table(
-            "method | from | RMSE | SSIM | FID | FID taken of | class accuracy | Frechet | gain | images",
-            [*paper_rows(published, pair), *(score_row(published, row) for row in found)])
-    return by_pair(tables)
+    every = published.rows + [Row(name.removesuffix("-8bit"), f"earlier/{name}", cell)
+                              for name in NAMES for cell in published.cells(f"earlier/{name}.json")]
+    with_fid = {place(row) for row in every if row.number("fid") is not None}
+    every = [row for row in every if row.number("fid") is not None or place(row) not in with_fid]
+    every.sort(key=lambda row: (not row.full, list(METHODS).index(row.key[1]), row.key[2] != "float32",
+                                row.folder.startswith("earlier")))
+    head = "method | from | RMSE | SSIM | FID | FID taken of | class accuracy | Frechet | gain | images"
+    return by_pair({titled(pair, variant): table(head, [
+        *paper_rows(published, pair),
+        *(score_row(published, row) for row in every if (row.pair, row.key[0]) == (pair, variant))])
+        for pair, variant, _ in cases(published)})
 
 
 def place(row: Row) -> tuple:
     """What tells a row from others, but for how its FID was taken."""
-    return row.key, row.images, row.key[1] == "degraded" or row.folder
+    return row.pair, row.key, row.images, row.key[1] == "degraded" or row.folder
 
 
 def paper_rows(published: Published, pair: str) -> Iterator[tuple[str, ...]]:
     for method, column in PAPER_METHODS.items():
         printed = published.paper["pairs"][pair][column]
-        shown = (printed_score(printed, metric) for metric in SCORES)
-        yield (f"*the paper*, {METHODS[method]}", "–", *shown, "as they are", "–", "–", "–",
-               "test, 10,000")
+        yield (f"*the paper*, {METHODS[method]}", "–", *(printed_score(printed, metric) for metric in SCORES),
+               "as they are", "–", "–", "–", "test, 10,000")
 
 
 def score_row(published: Published, row: Row) -> tuple[str, ...]:
@@ -114,16 +108,8 @@ def score_row(published: Published, row: Row) -> tuple[str, ...]:
     rmse, ssim, fid, *others = (bold(text, verdicts.get(key) == "better") for key, text in shown.items())
     of = " (8-bit model)" * (row.folder.endswith("-8bit") and row.key[1] != "degraded")
     of += ", stage before" * row.folder.startswith("earlier")
-    taken = fid_protocol(row.cell) or "–"
-    return METHODS[row.key[1]] + of, FROM[row.key[2]], rmse, ssim, fid, taken, *others, row.images
-
-
-
-@section
-def budgets(published: Published) -> str:
-    """The images that the models made for float32 saw, as a share of the paper's."""
-    seen = [published.models[pair]["images_seen"] for pair in PAIRS if pair in published.models]
-    return least_to_most([images / published.paper["images_seen"] for images in seen], "{:.1%}")
+    return (METHODS[row.key[1]] + of, FROM[row.key[2]], rmse, ssim, fid, fid_protocol(row.cell) or "–",
+            *others, row.images)
 
 
 @section
@@ -145,3 +131,50 @@ def best(published: Published) -> str:
             rows.append((title, metric, *shown, here, theirs))
     return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | Algorithm 2 beside direct | "
                  "in the paper", rows)
+
+
+@section
+def glance(published: Published) -> str:
+    """What the network adds over least squares, and what iterating costs. Bold is the least RMSE."""
+    rows = []
+    for pair, variant, title in cases(published):
+        for precision, name in FROM.items():
+            lmmse, direct, sampled = found = [published.best(pair, method, precision, variant)
+                                              for method in ("lmmse", *BOTH)]
+            least = min((row.cell["rmse"] for row in found if row), default=0)
+            shown = [bold(number(row, "rmse", 4), row is not None and row.cell["rmse"] == least)
+                     for row in found]
+            ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" if direct and sampled else "–"
+            fids = (number(published.best(pair, method, precision, variant, "fid"), "fid", 2)
+                    for method in ("lmmse", "direct"))
+            share = published.share(direct.folder) if direct else "–"
+            rows.append((title, name, share, *shown, ratio, *fids))
+    return table("pair | from | budget | LMMSE | direct | Algorithm 2 | Algorithm 2 / direct | "
+                 "FID, LMMSE | FID, direct", rows)
+
+
+@section
+def goals(published: Published) -> str:
+    """Direct reconstruction on the full test split, beside what this project set out to reach."""
+    lines = []
+    for aim in published.read("goals.json")["goals"]:
+        (key, digits, sign), goal = SCORES[aim["metric"]], aim["goal"]
+        row = published.best(aim["pair"], "direct", aim["precision"], aim["variant"], key)
+        lines.append((titled(aim["pair"], aim["variant"]), FROM[aim["precision"]], aim["metric"],
+                      f"{goal:.3f}", number(row, key, digits),
+                      compare(row.cell[key], goal, 0, sign) if row else MISSING))
+    return table("pair | from | metric | goal | measured | it is", lines)
+
+
+@section
+def budgets(published: Published) -> str:
+    """The images that the models made for float32 saw, as a share of the paper's."""
+    seen = [model["images_seen"] for name, model in published.models.items() if name in PAIRS]
+    least, most = (100 * of(seen) / published.paper["images_seen"] for of in (min, max))
+    return f"{least:.1f}% to {most:.1f}%"
+
+
+@section
+def images_seen(published: Published) -> str:
+    seen = [model["images_seen"] for model in published.models.values()]
+    return f"{min(seen):,} to {max(seen):,}"

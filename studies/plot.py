@@ -6,15 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from studies.published import Published
-from studies.tables import cases
+from studies.tables import SCORES, cases
 
-METRICS: dict[str, tuple[str, Any]] = {  # what is better; how to choose between direct and Algorithm 2
-    "RMSE": ("RMSE (lower is better)", min), "SSIM": ("SSIM (higher is better)", max),
-    "FID": ("FID (lower is better)", min)}
+BLUE = {"color": "#0072b2"}
 STYLES: dict[str, dict[str, Any]] = {  # Okabe-Ito colours; the 8-bit marker is half filled
     "the paper": {"color": "#1a1a1a", "fillstyle": "none"},
-    "ours, from float32": {"color": "#0072b2", "fillstyle": "full"},
-    "ours, from 8 bits": {"color": "#0072b2", "fillstyle": "left", "markerfacecoloralt": "white"}}
+    "ours, from float32": BLUE | {"fillstyle": "full"},
+    "ours, from 8 bits": BLUE | {"fillstyle": "left", "markerfacecoloralt": "white"}}
 
 
 def panels(n: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
@@ -30,13 +28,13 @@ def panels(n: int, size: tuple[float, float], **options: Any) -> tuple[Figure, l
 def draw(published: Published, path: Path) -> None:
     """Write the plot; each score is the better one of direct reconstruction and Algorithm 2."""
     rows = cases(published)
-    figure, found = panels(len(METRICS), (6.5, 0.75 * len(rows) + 1.2), sharey=True)
-    for axes, (metric, (title, _)) in zip(found, METRICS.items()):
+    figure, found = panels(len(SCORES), (6.5, 0.75 * len(rows) + 1.2), sharey=True)
+    for axes, (metric, (_, _, sign)) in zip(found, SCORES.items()):
         for step, (who, style) in enumerate(STYLES.items()):  # a little below each other: equal scores differ
             scored = [(score, height + 0.22 * step - 0.08) for height, (pair, variant, _) in enumerate(rows)
                       if (score := best(published, pair, variant, metric, who)) is not None]
             axes.plot(*zip(*scored), "o", markersize=8, label=who, **style)
-        axes.set_title(title.replace(" (", "\n(").replace(" is", ":"), fontsize=14)
+        axes.set_title(f"{metric}\n({'higher' if sign > 0 else 'lower'}: better)", fontsize=14)
         axes.grid(visible=False, axis="y")
         for height in range(len(rows)):
             axes.axhline(height + 0.5, color="#e0e0e0", linewidth=1)
@@ -62,11 +60,12 @@ def draw(published: Published, path: Path) -> None:
 
 def best(published: Published, pair: str, variant: str, metric: str, who: str) -> float | None:
     """Who scored what on a pair; None where it was not scored."""
-    choose = METRICS[metric][1]
+    key, _, sign = SCORES[metric]
     if who == "the paper":
         printed = published.paper["pairs"][pair]
-        return choose(printed[method][metric] for method in ("direct", "sampled"))
-    precision = "8bit" if "8 bits" in who else "float32"
-    ours = [published.best(pair, method, precision, variant, metric.lower())
-            for method in ("direct", "algorithm2")]
-    return choose((row.cell[metric.lower()] for row in ours if row), default=None)
+        scores = [printed[method][metric] for method in ("direct", "sampled")]
+    else:
+        precision = "8bit" if "8 bits" in who else "float32"
+        ours = (published.best(pair, method, precision, variant, key) for method in ("direct", "algorithm2"))
+        scores = [row.cell[key] for row in ours if row]
+    return max(scores, key=lambda score: sign * score, default=None)

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from benchmarks.findings import tables as benchmark_tables
-from studies import compute, overview, paper, plane, plot  # noqa: F401  (their sections)
+from studies import compute, plane, plot
 from studies.models import card
 from studies.published import Published
 from studies.study import RESULTS, all_studies
@@ -13,13 +13,11 @@ PAGES = Path(__file__).parent / "pages"
 
 @section
 def bench(published: Published) -> str:
-    """What make bench measured, for each device."""
     return benchmark_tables(published.folder)
 
 
 @section
 def reliability(published: Published) -> str:
-    """What make soak survived, in a sentence."""
     if not (published.folder / "reliability.json").is_file():
         return "Not run yet: `make soak`."
     soak = published.read("reliability.json")

@@ -5,10 +5,11 @@ from functools import partial
 
 import pandas as pd
 
-from colddiff_nb import algorithm1, algorithm2, direct, load, make, other_samplers
+from colddiff_nb import algorithm2, direct, load, make, other_samplers
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.metrics.evaluation import Judges
+from colddiff_nb.sampling import SAMPLERS as USUAL
 from colddiff_nb.weights import shipped_classifier
 from studies.published import NAMES, Published
 from studies.study import Study, score, severities
@@ -42,14 +43,12 @@ class Samplers(Study):
 
 def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]:
     """The samplers of SAMPLERS that fit a degradation, for the measurements of one kind."""
-    few = fewer(degrade.T)
-    found: dict[str, Callable] = {
-        "direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2,
+    found: dict[str, Callable] = USUAL | {
         "between": partial(other_samplers.between, keep=0.5),
         "mixed": partial(other_samplers.mixed, share=0.5),
         "projected direct": other_samplers.project_onto_measurement(direct, precision),
         "projected": other_samplers.project_onto_measurement(algorithm2, precision)}
-    if len(few) < degrade.T:
+    if len(few := fewer(degrade.T)) < degrade.T:
         found["fewer"] = partial(algorithm2, T=few)
     if channels(degrade.options["dataset"]) == 3:
         found["mirrored"] = other_samplers.mirrored(direct)
@@ -75,10 +74,9 @@ def sampler_tables(published: Published) -> str:
         for precision, name in FROM.items():
             scores = rows[rows["measurement_precision"] == precision].set_index("method")
             for key, (score_name, digits, best) in SCORES.items():
-                column = scores[key]
-                near = (column / column.agg(best) - 1).abs() <= 0.01
-                shown[score_name if precision == "float32" else f"{score_name}, {name}"] = [
-                    bold(f"{column[method]:.{digits}f}", near[method]) if method in column else None
-                    for method in SAMPLERS]
+                near = (scores[key] / scores[key].agg(best) - 1).abs() <= 0.01
+                shown[score_name if precision == "float32" else f"{score_name}, {name}"] = pd.Series(
+                    {method: bold(f"{value:.{digits}f}", near[method])
+                     for method, value in scores[key].items()}, dtype=object)
         tables[titled(pair, variant)] = markdown(shown.dropna(thresh=2).fillna(MISSING))
     return by_pair(tables)

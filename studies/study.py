@@ -60,7 +60,7 @@ class Study:
         return all(row.get(name) == value for name, value in case.items())
 
     def finish(self, rows: list[Fields]) -> None:
-        """Draw what is drawn of all rows."""
+        """Draw a picture of all rows."""
 
     def run(self) -> None:
         """Measure every case that is not recorded, and write the file after each."""
@@ -93,7 +93,7 @@ class Study:
         return record
 
     def spread(self, dataset: str, split: str, n: int) -> Tensor:
-        """n images of a split in [-1, 1], spread over it."""
+        """n images in [-1, 1], spread over a split."""
         images = load(dataset, split, self.data)
         return to_float(images.pixels[images.spread(n)])
 
@@ -112,7 +112,7 @@ def write(path: Path, record: Fields) -> None:
 
 
 def fixed(degrade: Degradation, n: int) -> DrawnDegradation:
-    """The draw for n images, the same in all studies."""
+    """The draw that all studies use."""
     return degrade.draw(n, torch.Generator().manual_seed(0))
 
 
@@ -131,7 +131,6 @@ def score(weights: str | Path, images: Images, folder: Path, T: int | None = Non
 
 
 def all_studies() -> dict[str, type[Study]]:
-    """Every study of this folder by the name of its file."""
     for module in pkgutil.iter_modules(studies.__path__):
         if not module.name.startswith("__"):
             importlib.import_module(f"studies.{module.name}")

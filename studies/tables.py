@@ -16,7 +16,7 @@ SECTIONS: dict[str, Section] = {}  # what fills {{name}} on a page
 
 
 def section(function: Section) -> Section:
-    """Let a function fill the place of its name; where the file it reads is not there, say so."""
+    """Let a function fill the place of its name; without the file it reads, say how to measure it."""
     study = function.__module__.rpartition(".")[2]
 
     @wraps(function)
@@ -30,7 +30,6 @@ def section(function: Section) -> Section:
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """A table of texts."""
     lines = [frame.columns, ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(frame) else "Nothing yet."
 
@@ -62,7 +61,6 @@ def seed_table(rows: pd.DataFrame, by: list[str], scores: dict[str, tuple[str, i
 
 
 def by_pair(tables: dict[str, str]) -> str:
-    """Tables under their headings."""
     return "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items()) or "Nothing yet."
 
 
@@ -78,7 +76,7 @@ def number(row: Row | None, metric: str, digits: int, interval: bool = False) ->
 
 
 def printed_score(theirs: dict[str, Any], metric: str) -> str:
-    """A figure of the paper, and the mark of its note if it has one."""
+    """A figure of the paper, with the mark of its note."""
     mark = theirs.get("notes", {}).get(metric)
     return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
 
@@ -98,7 +96,7 @@ def bold(text: str, true: bool) -> str:
 
 
 def cases(published: Published) -> list[tuple[str, str, str]]:
-    """(pair, variant, title) of every pair, the variant named where there are several."""
+    """(pair, variant, title); the title names the variant where there are several."""
     found = []
     for pair, title in PAIRS.items():
         variants = published.variants(pair)
@@ -108,8 +106,3 @@ def cases(published: Published) -> list[tuple[str, str, str]]:
 
 def titled(pair: str, variant: str) -> str:
     return f"{PAIRS[pair]}, {variant}"
-
-
-def least_to_most(values: list[float], form: str) -> str:
-    """The range of the values, each written by the form."""
-    return f"{form.format(min(values))} to {form.format(max(values))}" if values else MISSING

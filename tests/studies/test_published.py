@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colddiff_nb.metrics.evaluation import fid_protocol
-from studies import fid, overview, paper, plane, report, samplers
+from studies import fid, paper, plane, report, samplers
 from studies.published import PAIRS, Published
 from studies.tables import number
 
@@ -97,7 +97,7 @@ def test_validation_rows_are_marked_and_give_way_to_test_rows(tmp_path):
     assert "| **0.111 (validation, 1,000)**, not run / 0.114 |" in paper.summary(published)
     assert "| direct | float32 | 0.1110 ± 0.0010 |" in paper.rows(published), "no verdict on other images"
     published = publish(tmp_path, [validation, scored("direct", 0.122)])
-    assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | worse |" in overview.goals(published)
+    assert "| Super-resolution, MNIST, T = 3 | float32 | RMSE | 0.110 | 0.1220 | worse |" in paper.goals(published)
     assert "| 0.122, not run / 0.114 |" in paper.summary(published)
     lines = [line for line in paper.rows(published).splitlines() if line.startswith("| direct |")]
     assert ["0.1220" in line for line in lines] == [True, False], "the full split first"
@@ -141,7 +141,7 @@ def test_samplers_tie_within_what_bfloat16_may_change(tmp_path, naive, shown):
 
 def test_the_network_stands_beside_least_squares(tmp_path):
     published = publish(tmp_path, [full_cell("lmmse", fid=146.0, inception=FAST) | {"rmse": 0.2}, full_cell("direct", fid=20.0, inception=ROUNDED)])
-    assert "| 0.2000 | **0.1000** | not run | – | 146.00 | 20.00 |" in overview.glance(published)
+    assert "| 0.2000 | **0.1000** | not run | – | 146.00 | 20.00 |" in paper.glance(published)
 
 
 def test_the_stage_before_the_last_stands_beside_the_rows(tmp_path):
