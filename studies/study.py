@@ -108,7 +108,7 @@ def write(path: Path, record: Fields) -> None:
     """Replace a JSON file by a record, or leave it as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    files.replace(path, lambda file: file.write(text.encode()))
+    files.replace(path, text.encode())
 
 
 def fixed(degrade: Degradation, n: int) -> DrawnDegradation:

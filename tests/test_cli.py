@@ -110,7 +110,7 @@ def test_what_is_given_in_place_of_weights_is_named(command, run, tmp_path, caps
     (tmp_path / "pointer.safetensors").write_text(POINTER)
     (tmp_path / "renamed.safetensors").write_bytes((run / "step-00000004.pt").read_bytes())
     for given, message in (
-        (run, f"{run} is a folder, not weights: give {run / 'weights.safetensors'}"),
+        (run, f"{run} is a folder, not weights: give the weights.safetensors that"),
         (
             "empty",
             "empty is a folder, not weights: give the weights.safetensors that the end of a training writes",

@@ -69,7 +69,7 @@ def _png_records(root: Path, part: str) -> Tensor:
     check_published(f"cifar10 {part}", folder, rows)
     with suppress(OSError):  # a read-only or full disk: decode again next time
         cache.parent.mkdir(exist_ok=True)
-        replace(cache, lambda file: file.write(rows.numpy().data))
+        replace(cache, rows.numpy().data)
     return rows
 
 

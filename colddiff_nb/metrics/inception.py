@@ -5,6 +5,7 @@ to 299 x 299 and on whether they were rounded to 8 bits, so both are named with 
 """
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -108,5 +109,7 @@ def features_of(extract: Callable[[Tensor], Tensor], batches: Iterable[Tensor],
     features = torch.cat([extract(images).cpu() for images in batches])
     if cache is not None:
         make_folder(Path(cache).parent)
-        replace(Path(cache), lambda file: torch.save(features, file))
+        content = io.BytesIO()
+        torch.save(features, content)
+        replace(Path(cache), content.getbuffer())
     return features

@@ -72,7 +72,7 @@ def record(folder: str | Path, cell: dict[str, Any]) -> None:
     with lock(folder, "metrics", wait=600):  # it is held for a moment
         others = [other for other in read(folder) if not replaced(other)]
         text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
-        files.replace(path, lambda file: file.write(text.encode()))
+        files.replace(path, text.encode())
 
 
 def fid_protocol(cell: Mapping[str, Any]) -> str | None:

@@ -1,20 +1,19 @@
 """Checkpoints that survive kills, full disks and damaged files, and weights to share.
 
-A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then 48 bytes: MAGIC and the SHA-256
-of all before it. A file cut short has lost the magic; a flipped bit changes the hash. Nothing is unpickled
-before the hash fits, and then only tensors and plain values: a hostile file never runs. Weights are
-safetensors files with a hash of their own.
+A checkpoint is one file, `step-00001000.pt`: what `torch.save` writes, then MAGIC and the SHA-256 of all
+before it. Nothing is unpickled before the hash fits, and then only tensors and plain values: a hostile file
+never runs. Weights are safetensors files with a hash of their own.
 """
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
@@ -32,33 +31,16 @@ def _step(path: Path) -> int:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """All files named like a checkpoint, newest first; none where there is no folder."""
+    """All files named like a checkpoint, newest first."""
+    return sorted(folder.glob("step-*.pt"), key=_step, reverse=True)
+
+
+def _intact(path: Path) -> bool:
     try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    found = (folder / name for name in names if re.fullmatch(r"step-.*\.pt", name))
-    return sorted(found, key=_step, reverse=True)
-
-
-def _hash(file: BinaryIO, size: int) -> bytes:
-    """SHA-256 of the first `size` bytes; leaves the file there."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(min(1 << 20, size - file.tell())):
-        digest.update(block)
-    return digest.digest()
-
-
-def _damage(path: Path) -> str | None:
-    """Why this is not an intact checkpoint; None when it is one."""
-    try:
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END) - FOOTER
-            intact = size >= 0 and MAGIC + _hash(file, size) == file.read()
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
-    return None if intact else "cut short, damaged, or not written by this package"
+        content = memoryview(path.read_bytes())
+    except OSError:
+        return False
+    return content[-FOOTER:] == MAGIC + hashlib.sha256(content[:-FOOTER]).digest()
 
 
 def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
@@ -73,39 +55,21 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
     """
     folder = Path(folder)
     path = folder / f"step-{step:08d}.pt"
-
-    def write(file: BinaryIO) -> None:
-        try:
-            torch.save({"step": step, "state": state}, file)
-        except RuntimeError as error:  # torch hides a full disk behind "unexpected pos"
-            if isinstance(error.__context__, OSError):
-                raise error.__context__ from None
-            raise
-        file.write(MAGIC + _hash(file, file.tell()))
-
     with explained(folder, MEND):
         others = [other for other in _checkpoints(folder)
                   if re.fullmatch(r"step-\d+\.pt", other.name) and other != path]
-        previous = next((other for other in others if _damage(other) is None), None)
+        previous = next(filter(_intact, others), None)
         if previous and _step(previous) > step:
             raise CheckpointError(f"{previous} is later than step {step}: "
                                   "go on from it, or use another folder with --run DIR")
-        replace(path, write)
+        content = io.BytesIO()
+        torch.save({"step": step, "state": state}, content)
+        content.write(MAGIC + hashlib.sha256(content.getbuffer()).digest())
+        replace(path, content.getbuffer())
         for other in others:
             if other != previous:
                 other.unlink(missing_ok=True)
     return path
-
-
-def _load(path: Path) -> tuple[int, dict[str, Any]]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content["step"] != _step(path):
-            raise ValueError("renamed")
-        return content["step"], content["state"]
-    except Exception as error:  # no damage, but too little memory, an older torch, or a forged file
-        reason = f"({type(error).__name__}): mind memory and torch's version, or move it away"
-        raise CheckpointError(f"{path} is undamaged but cannot be loaded {reason}") from error
 
 
 def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[int, dict[str, Any]] | None:
@@ -116,14 +80,16 @@ def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[in
     Raises:
         CheckpointError: all are damaged: no run is started over in silence.
     """
-    folder = Path(folder)
-    with explained(folder, MEND):
-        paths = _checkpoints(folder)
+    paths = _checkpoints(Path(folder))
     for path in paths:
-        damage = _damage(path)
-        if damage is None:
-            return _load(path)
-        log(f"skipping {path}: {damage}")
+        if _intact(path):
+            try:
+                content = torch.load(path, map_location="cpu", weights_only=True)
+                return content["step"], content["state"]
+            except Exception as error:  # no damage, but too little memory, an older torch, or a forged file
+                reason = f"({type(error).__name__}): mind memory and torch's version, or move it away"
+                raise CheckpointError(f"{path} is undamaged but cannot be loaded {reason}") from error
+        log(f"skipping {path}: cut short, damaged, or not written by this package")
     if paths:
         raise CheckpointError(f"no checkpoint in {folder} is intact: "
                               "delete its step-*.pt to start over, or choose another --run DIR")
@@ -162,9 +128,8 @@ def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metada
     plain = json.loads(json.dumps({**metadata, "checksum": None}))
     plain["checksum"] = _weights_hash(tensors, plain)
     content = safetensors.torch.save(tensors, metadata={ENTRY: json.dumps(plain)})
-    path = Path(path)
-    with explained(path.parent, MEND):
-        replace(path, lambda file: file.write(content))
+    with explained(Path(path).parent, MEND):
+        replace(Path(path), content)
 
 
 def _check_kind(path: Path) -> None:
@@ -172,15 +137,13 @@ def _check_kind(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path}: "
                                 "check the path, or train and export them first")
-    ended, start = "the weights.safetensors that the end of a training writes", b""
-    if path.is_dir():
-        inside = path / "weights.safetensors"
-        raise CheckpointError(f"{path} is a folder, not weights: "
-                              f"give {inside if inside.is_file() else ended}")
+    start = b""
     with suppress(OSError), open(path, "rb") as file:
         start = file.read(24)
-    if start.startswith(b"PK\3\4"):  # what torch.save writes is a zip file
-        raise CheckpointError(f"{path} is a checkpoint, not weights: give {ended}")
+    if path.is_dir() or start.startswith(b"PK\3\4"):  # torch.save writes a zip file
+        kind = "folder" if path.is_dir() else "checkpoint"
+        raise CheckpointError(f"{path} is a {kind}, not weights: "
+                              "give the weights.safetensors that the end of a training writes")
     if start == b"version https://git-lfs.":
         raise CheckpointError(f"{path} is a git-LFS pointer, not weights: fetch them, git lfs pull")
 

@@ -1,16 +1,15 @@
 """Writing files all or nothing, and errors that say what to do.
 
 A file is written under a temporary name of its own in its folder, flushed to the disk, then renamed. A kill
-leaves the old file, the new one, or a temporary file that the next `lock` or `checkpoint.save` removes.
+leaves the old file, the new one, or a temporary file that the next `lock` removes.
 """
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 TEMPORARY = ".colddiff-tmp"
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
@@ -43,38 +42,28 @@ def usable(path: str | Path) -> Iterator[None]:
                               "choose another one") from error
 
 
-def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def replace(path: Path, content: bytes | memoryview) -> None:
     """Write a file so that `path` holds all of the old content or all of the new.
 
     The folder must exist: making it here would fill the empty mount point of a Drive that went away.
     """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
-        with open(temporary, "w+b") as file:
-            write(file)
+        with open(temporary, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            size = file.tell()
         os.replace(temporary, path)
-        if path.stat().st_size != size:
-            raise OSError(f"{path.name} is not as long as what was written")
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
-    with suppress(OSError):  # makes the rename durable too, where a folder can be synced: not on Drive
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def check_mounted(path: str | Path) -> None:
-    """Raise CheckpointError for a path on a Google Drive that is not mounted.
+    """Raise CheckpointError for a path on a Google Drive that is not mounted: files there would be lost.
 
-    What is written there would be lost. Under /content/drive that must be a mount point; mounted elsewhere,
-    Drive has a folder MyDrive, which is never made here.
+    /content/drive must be a mount point; mounted elsewhere, Drive has a folder MyDrive, never made here.
     """
     path = Path(path).resolve()
     for folder in (path, *path.parents):

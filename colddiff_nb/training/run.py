@@ -164,7 +164,7 @@ class Run:
         writer.writerows(self.rows)
         with explained(self.folder, MEND):
             if self.rows:
-                replace(path, lambda file: file.write(text.getvalue().encode()))
+                replace(path, text.getvalue().encode())
             else:
                 path.unlink(missing_ok=True)
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import random
 import resource
@@ -54,11 +53,8 @@ def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None
             raise OSError(code, os.strerror(code))
         return raise_error
 
-    def write_half(state: Any, file: io.BufferedRandom) -> None:
-        whole = io.BytesIO()
-        torch_save(state, whole)
-        file.write(whole.getvalue()[:chance.randrange(1, len(whole.getvalue()))])
-        file.flush()
+    def write_half(file: int) -> None:
+        os.ftruncate(file, chance.randrange(os.fstat(file).st_size))
         die()
 
     def starve(*ignored: Any) -> None:
@@ -79,11 +75,10 @@ def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None
         tell(happened=True)
         return x0 * float("nan")
 
-    torch_save = torch.save
     actions: dict[str, Callable[[], None]] = {
         "before a save": lambda: at_call(checkpoint, "save", moment, before=die),
         "after a save": lambda: at_call(checkpoint, "save", moment, after=die),
-        "in a half-written file": lambda: at_call(torch, "save", moment, before=write_half),
+        "in a half-written file": lambda: at_call(os, "fsync", 2 * moment, before=write_half),
         "before fsync": lambda: at_call(os, "fsync", 2 * moment, before=die),
         "after fsync": lambda: at_call(os, "fsync", 2 * moment, after=die),
         "before a rename": lambda: at_call(os, "replace", 2 * moment, before=die),

@@ -192,7 +192,7 @@ def test_a_hostile_checkpoint_never_runs(tmp_path):
 def unharmed(folder):
     assert names(folder) == ["step-00000001.pt", "step-00000002.pt"]
     assert newest(folder, log=pytest.fail)[0] == 2
-    assert all(checkpoint._damage(path) is None for path in folder.glob("*.pt"))
+    assert all(checkpoint._intact(path) for path in folder.glob("*.pt"))
 
 
 def test_a_full_disk_leaves_the_two_newest(tmp_path):
@@ -244,22 +244,6 @@ def test_an_old_checkpoint_goes_only_once_the_new_one_is_in_place(tmp_path, monk
     )
     save(tmp_path, 3, tiny(3))
     assert seen == [("step-00000001.pt", ["step-00000001.pt", "step-00000002.pt", "step-00000003.pt"])]
-
-
-def test_a_rename_that_loses_bytes_is_noticed(tmp_path, monkeypatch):
-    for step in (1, 2):
-        save(tmp_path, step, tiny(step))
-    real = os.replace
-
-    def lossy(source, target):
-        os.truncate(source, 100)
-        real(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", lossy)
-        with pytest.raises(CheckpointError, match="not as long"):
-            save(tmp_path, 3, tiny(3))
-    assert newest(tmp_path, log=lambda line: None)[0] == 2
 
 
 def test_an_interrupted_save_leaves_nothing(tmp_path, monkeypatch):
@@ -401,11 +385,11 @@ def test_two_writers_of_one_file_leave_it_whole(tmp_path, monkeypatch):
 
     def second_one_comes_between(source, target):
         monkeypatch.setattr(os, "replace", real)
-        files.replace(tmp_path / "file", lambda file: file.write(b"second"))
+        files.replace(tmp_path / "file", b"second")
         real(source, target)
 
     monkeypatch.setattr(os, "replace", second_one_comes_between)
-    files.replace(tmp_path / "file", lambda file: file.write(b"first"))
+    files.replace(tmp_path / "file", b"first")
     assert (tmp_path / "file").read_bytes() == b"first" and names(tmp_path) == ["file"]
 
 
@@ -415,7 +399,6 @@ ENDED = "the weights.safetensors that the end of a training writes"
 @pytest.mark.parametrize(("content", "message"), [
     (None, "there are no weights at {}: check the path, or train and export them first"),
     ("folder", f"{{}} is a folder, not weights: give {ENDED}"),
-    ("run", "{0} is a folder, not weights: give {0}/weights.safetensors"),
     (b"PK\3\4 and more", f"{{}} is a checkpoint, not weights: give {ENDED}"),
     (b"version https://git-lfs.github.com/spec/v1", "{} is a git-LFS pointer, not weights: fetch them, git lfs pull"),
     (b"version https://git-lfX", "{} is damaged or was not written by export_weights: fetch or export it again"),
@@ -427,20 +410,9 @@ def test_what_is_given_in_place_of_weights_is_named(tmp_path, content, message):
         path.write_bytes(content)
     elif content:
         path.mkdir()
-    if content == "run":
-        (path / "weights.safetensors").touch()
     with pytest.raises((FileNotFoundError, CheckpointError)) as raised:
         load_weights(path)
     assert str(raised.value) == message.format(path)
-
-
-def test_a_forged_or_renamed_checkpoint_is_named_with_its_reason(tmp_path):
-    renamed = save(tmp_path, 3, tiny(3)).rename(tmp_path / "step-00000004.pt")
-    with pytest.raises(CheckpointError) as raised:
-        newest(tmp_path)
-    assert str(raised.value) == (f"{renamed} is undamaged but cannot be loaded (ValueError): "
-                                 "mind memory and torch's version, or move it away")
-    assert "renamed" in str(raised.value.__cause__)
 
 
 def test_the_checksum_depends_on_values_and_not_on_the_order_of_metadata(tmp_path):

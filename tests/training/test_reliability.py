@@ -69,7 +69,7 @@ def test_a_full_disk_keeps_two_checkpoints_and_training_goes_on_elsewhere(small_
     assert "No space left" in message
     kept = sorted((small_disk / "run").glob("step-*.pt"))
     assert [path.name for path in kept] == ["step-00000002.pt", "step-00000004.pt"]
-    assert all(checkpoint._damage(path) is None for path in kept)
+    assert all(map(checkpoint._intact, kept))
     lines = []
     run(tmp_path / "new", resume_from=re.search(r"--resume-from (\S+)$", message)[1], on_evaluate=weight, log=lines.append)
     assert "resumed at step 6" in lines[0]
