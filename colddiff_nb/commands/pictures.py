@@ -20,11 +20,7 @@ SIDE = 160  # pixels of a picture that is shown
 
 
 def find_pictures(given: Sequence[Path]) -> list[Path]:
-    """Return the files that were given, and the images in folders, but for results of this command.
-
-    Raises:
-        ValueError: a folder holds no image.
-    """
+    """Return files and the images in folders, but for results; raise ValueError for a folder without any."""
     found: list[Path] = []
     for path in map(Path.expanduser, given):
         inside = find_files(path, ENDINGS)[0] if path.is_dir() else [path]
@@ -44,15 +40,10 @@ def scaled(image: Image.Image, channels: int, size: int, digit: bool) -> dict[st
 
 
 def measurement(image: Image.Image, channels: int, size: int) -> Tensor:
-    """Return a measured x_T (1, channels, size, size), pixel for pixel, also from an enlarged file.
-
-    Raises:
-        ValueError: its sides are no multiple of `size`, nor `size` one of them.
-    """
+    """Return a measured x_T (1, channels, size, size), also from an enlarged or reduced file of it."""
     width, height = image.size
     if width != height or width % size and size % width:
-        raise ValueError(f"a picture of {width} x {height} is no measurement: give {size} x {size} pixels, "
-                         "or that enlarged by a whole number")
+        raise ValueError(f"a picture of {width} x {height} is no measurement: give {size} x {size} pixels")
     return to_x0(image.resize((size, size), Image.Resampling.BOX), channels, size)
 
 
@@ -62,8 +53,8 @@ def film(given: Mapping[str, Tensor], ways: Mapping[str, Sequence[Tensor]], titl
 
     Args:
         given: images (n, C, S, S) in [-1, 1] by their label; S may differ.
-        ways: x_T, ..., x_0 of each method by its label, (n, C, size, size) each.
-        x0: the originals, for a line of RMSE below the pictures.
+        ways: x_T, ..., x_0 (n, C, size, size) of each method by its label.
+        x0: the originals, where an RMSE shall stand below the pictures.
     """
     from colddiff_nb.notebook.pictures import grid  # needs matplotlib
     n, _, _, size = next(iter(ways.values()))[0].shape

@@ -1,4 +1,4 @@
-"""`restore`: pictures of the reader's own, or images of a data set, degraded and brought back."""
+"""`restore`: pictures of one's own, or images of a data set, degraded and brought back."""
 from __future__ import annotations
 
 import sys
@@ -18,7 +18,6 @@ from colddiff_nb.data.own_image import open_image
 from colddiff_nb.degradations import measure
 from colddiff_nb.metrics import rmse
 from colddiff_nb.sampling import SAMPLERS
-from colddiff_nb.storage.files import explained, make_folder
 from colddiff_nb.storage.runtime import true_float32
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.weights.pretrained import Model, load_model, load_pretrained
@@ -35,7 +34,7 @@ class Restore(Shared):
     """
 
     pictures: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
-    """Image files, or folders of them. Without any: a photograph inside the package."""
+    """Image files, or folders of them; by default a photograph inside the package."""
     task: Literal["auto", "deblur", "superres", "inpaint"] = "auto"
     """auto is deblur for photographs, superres for digits."""
     model: Literal["auto", "mnist", "cifar10"] = "auto"
@@ -46,7 +45,7 @@ class Restore(Shared):
         "direct", "algorithm1", "algorithm2")
     """The ways to restore."""
     weights: Path | None = None
-    """Your own weights.safetensors in place of the shipped ones. Alone: restores images of their data set."""
+    """Your own weights.safetensors. Without a picture: restores images of their data set."""
     measured: bool = False
     """The file is a measurement x_T already, of 8 bits: nothing is degraded."""
     mask_centre: tuple[int, int] | None = None
@@ -54,9 +53,9 @@ class Restore(Shared):
     size: int | None = None
     """Pixels a side, by default those of the weights. Only --task inpaint takes others."""
     measurement_precision: Literal["auto", "float32", "8bit"] = "auto"
-    """8bit rounds the degraded picture as a file would; auto is what the weights were made for."""
+    """8bit rounds as an image file does; auto is what the weights were made for."""
     dataset: str | None = None
-    """Restore test images of mnist, fashion, cifar10, mnist5k, photos or folder:PATH instead of pictures."""
+    """Restore test images of mnist, fashion, cifar10, mnist5k, photos or folder:PATH."""
     n: int | None = None
     """That many: of a data set's images (by default 8), of a folder's pictures (all)."""
     seed: int = 0
@@ -79,7 +78,7 @@ class Restore(Shared):
               "next: look at the .gif, then try another --task, or a smaller --severity")
 
     def _restore_pictures(self) -> None:
-        """Restore files one by one; name those that fail, and restore the others."""
+        """Restore files one by one; name those that fail."""
         paths = find_pictures(self.pictures)[:self.n] if self.pictures else [EXAMPLE]
         failed = 0
         for i, path in enumerate(paths):
@@ -109,7 +108,6 @@ class Restore(Shared):
         self._restore(model, given, folder, f"{path.stem}-{degrade.task}{number}", what)
 
     def _restore_data_set(self) -> None:
-        """Restore the first test images of a data set, one a row."""
         model = _, degrade, metadata = self._load_model(channels(self.dataset or "mnist"))
         images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, degrade.size)
         given = {"original": to_float(images.pixels[:self.n or 8])}
@@ -117,7 +115,6 @@ class Restore(Shared):
         self._restore(model, given, Path(), name, f"the first test images of {images.name}")
 
     def _load_model(self, colours: int) -> Model:
-        """Load the weights for images of that many channels, with D as it was asked for."""
         task, dataset = ("superres", "mnist") if colours == 1 else ("deblur", "cifar10")
         model = load_model(self.weights) if self.weights else load_pretrained(
             task if self.task == "auto" else self.task, dataset,
@@ -129,7 +126,7 @@ class Restore(Shared):
         return model
 
     def _restore(self, model: Model, given: dict[str, Tensor], folder: Path, name: str, what: str) -> None:
-        """Restore the last of the images (n, C, size, size) that are given; write and print the result."""
+        """Restore the last of the images (n, C, size, size) that are given."""
         from colddiff_nb.notebook.pictures import save_gif  # needs matplotlib
         network, degrade, metadata = model
         T, task, x = self.severity or degrade.T, degrade.task, [*given.values()][-1]
@@ -156,8 +153,7 @@ class Restore(Shared):
             print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
         frames = film(given, ways, title, None if self.measured else x)
         result = (self.output or folder) / f"{name}{MARK}.png"
-        with explained(result.parent, "choose another folder with --output"):
-            make_folder(result.parent)
-            frames[-1].save(result)
-            moving = save_gif(frames, result.with_suffix(".gif"), seconds=5)
-        print(f"  wrote {result}\n  wrote {moving}", flush=True)
+        result.parent.mkdir(parents=True, exist_ok=True)
+        frames[-1].save(result)
+        moving = save_gif(frames, result.with_suffix(".gif"), seconds=5)
+        print(f"  wrote {result}\n  wrote {moving}")

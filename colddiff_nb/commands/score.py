@@ -21,10 +21,7 @@ Method = Literal["degraded", "direct", "algorithm1", "algorithm2"]
 
 @dataclass
 class Evaluate(Shared):
-    """Score a weights file on a split and record every cell in metrics.json beside it.
-
-    What shipped weights score goes to runs/shipped-NAME.
-    """
+    """Score weights on a split, and record it in metrics.json beside them, or in runs/shipped-NAME."""
 
     weights: Annotated[Path, tyro.conf.Positional]
     """A weights.safetensors file, or the name of a shipped model, such as superres-mnist."""
@@ -35,7 +32,7 @@ class Evaluate(Shared):
     T: int | None = None
     """Start from a lower severity than the network was trained for: deblur, superres and inpaint."""
     size: int | None = None
-    """By default that of the weights. Only networks for masks take images of another size."""
+    """By default that of the weights. Only networks for masks take another."""
     methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = (
         "degraded", "direct", "algorithm1", "algorithm2")
     """What is scored: the degraded images, and ways to restore them."""
@@ -70,7 +67,7 @@ class Evaluate(Shared):
 
 @dataclass
 class Table(Shared):
-    """Print the table of one or more run folders, or the rows of the paper's tables that need no network."""
+    """Print the scores in run folders, or the rows of the paper's tables that need no network."""
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
     degraded: bool = False

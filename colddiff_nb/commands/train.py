@@ -1,4 +1,4 @@
-"""`train` a recipe, `export` what a stopped training has, `demo` is `make run`, `report` the machine."""
+"""`train`, `export`, `demo` and `report`."""
 from __future__ import annotations
 
 import os
@@ -12,7 +12,6 @@ from colddiff_nb.commands.common import Shared, what_is_next
 from colddiff_nb.data import short_name
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.checkpoint import export_weights, newest
-from colddiff_nb.storage.files import explained, usable
 from colddiff_nb.training import loop
 from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
 from colddiff_nb.training.run import origin
@@ -36,9 +35,7 @@ class Train(Shared):
 
     recipe: NamedRecipe = NAMED["quick"]
     run: Path | None = None
-    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE where it is not 32.
-
-    For folder:PATH it bears a checksum of the images."""
+    """Folder of checkpoints and curve; by default runs/RECIPE-TASK-DATASET, then -SIZE if it is not 32."""
     init: Path | None = None
     """Weights file to start from."""
     resume_from: Path | None = None
@@ -46,7 +43,7 @@ class Train(Shared):
     until: int | None = None
     """Stop after this step for now."""
     tracker: str | None = None
-    """Also send the rows of curve.csv to tensorboard, wandb, trackio or another tracker of Accelerate's."""
+    """Also send the rows of curve.csv to tensorboard, wandb or another tracker of Accelerate's."""
 
     def __call__(self) -> None:
         chosen, steps = self.recipe, self.recipe.steps
@@ -87,11 +84,8 @@ class Export:
         if found is None:
             raise FileNotFoundError(f"there is no checkpoint in {self.run}: name the folder of a training")
         step, state = found
-        with usable(self.run):
-            metadata, weights = origin(step, state), state["ema"]
-        path = self.output or self.run / "weights.safetensors"
-        with explained(path.parent, "choose another file with --output"):
-            export_weights(path, weights, metadata, keep=("precondition.",))
+        metadata, path = origin(step, state), self.output or self.run / "weights.safetensors"
+        export_weights(path, state["ema"], metadata, keep=("precondition.",))
         print(f"wrote {path}, of step {step:,} of {metadata['recipe']['steps']:,}")
         print(what_is_next("evaluate", path))
 

@@ -35,8 +35,7 @@ def load_model(path: str | Path) -> Model:
     metadata: recipe, data (the training images' provenance), images_seen, checksum and more.
 
     Raises:
-        FileNotFoundError: there is no file.
-        CheckpointError: the file is damaged or foreign.
+        FileNotFoundError, CheckpointError: there is no file, or it is damaged or foreign.
     """
     path = weights_file(path)
     weights, metadata = load_weights(path)
@@ -58,12 +57,12 @@ def pretrained_file(task: str, dataset: str, measurement_precision: str = "float
 
 
 def load_pretrained(task: str, dataset: str, measurement_precision: str = "float32") -> Model:
-    """Load the shipped model of a task and a data set, its checksum verified.
+    """Load the shipped model of a task and a data set.
 
     Args:
         dataset: "mnist5k" takes MNIST's model, "photos" CIFAR-10's.
-        measurement_precision: "8bit" for an x_T rounded to 8 bits: deblurring has a model made for them, the
-            other tasks one for both. "realism": a model that a critic taught to look real, for both.
+        measurement_precision: of x_T, "float32" or "8bit": deblurring has a model for each, the other tasks
+            one for both. "realism": a model that a critic taught to look real, for both.
 
     Raises:
         FileNotFoundError: none is shipped; it names what is there.
