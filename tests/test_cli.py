@@ -87,8 +87,8 @@ def test_weights_and_images_of_another_colour_are_refused(run, colour, capsys):
 
 
 @pytest.mark.parametrize("command, message", [
-    ("evaluate --T 4", "severity = 4: these weights were trained for severities 1..3"),
-    ("evaluate --T 0", "severity = 0: these weights were trained for severities 1..3"),
+    ("evaluate --T 4", "T = 4: give 1..3, and only for deblur"),
+    ("evaluate --T 0", "T = 0: give 1..3, and only for deblur"),
     ("evaluate --batch 0", "batch = 0: it must be at least 1"),
     ("evaluate --n 0", "n = 0 lies outside 2..1000"),
 ])

@@ -1,24 +1,18 @@
-"""What commands share: options, the command to type next, and the D of weights with other options."""
+"""What commands share."""
 from __future__ import annotations
 
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from colddiff_nb.degradations import make
+from colddiff_nb.degradations import Degradation, make
 
-if TYPE_CHECKING:
-    from colddiff_nb.weights.pretrained import Model
-
-PYTHON = Path(sys.executable)
+PYTHON, HERE = Path(sys.executable), Path.cwd()
+PROGRAM = f"{PYTHON.relative_to(HERE) if PYTHON.is_relative_to(HERE) else 'python'} -m colddiff_nb"
 if Path(sys.argv[0]).stem == "colddiff":
     PROGRAM = "colddiff"
-elif PYTHON.is_relative_to(Path.cwd()):
-    PROGRAM = f"{PYTHON.relative_to(Path.cwd())} -m colddiff_nb"
-else:
-    PROGRAM = "python -m colddiff_nb"
 
 
 @dataclass(kw_only=True)
@@ -37,17 +31,6 @@ def what_is_next(*words: str | Path, **options: str | Path | None) -> str:
     return f"next: {PROGRAM} {shlex.join(map(str, [*words, *given]))}"
 
 
-def with_options(model: Model, severity: int | None, **options: Any) -> Model:
-    """Return a model whose D has other options; None leaves one as it is.
-
-    Raises:
-        ValueError: the weights were not trained for that severity or size, or D has no such option.
-    """
-    network, degrade, metadata = model
-    if severity is not None and not 1 <= severity <= degrade.T:
-        raise ValueError(f"severity = {severity}: these weights were trained for severities 1..{degrade.T}")
-    chosen = degrade.options | {name: value for name, value in options.items() if value is not None}
-    if getattr(network, "only_size", None) not in (None, chosen["size"]):
-        raise ValueError(f"size = {chosen['size']}: these weights restore {degrade.size} x {degrade.size} "
-                         "images; leave it out, or train others with that size")
-    return network, make(**chosen), metadata
+def with_options(degrade: Degradation, **options: Any) -> Degradation:
+    """Return a degradation with other options; None leaves one as it is."""
+    return make(**degrade.options | {name: value for name, value in options.items() if value is not None})

@@ -1,4 +1,4 @@
-"""From the words of a command line to a command, and a file of the reader's own that it knows of."""
+"""From the words of a command line to a command."""
 from __future__ import annotations
 
 import io
@@ -20,12 +20,7 @@ from colddiff_nb.commands.train import Demo, Export, Report, Train
 
 
 def parse(arguments: Sequence[str]) -> Callable[[], None]:
-    """Return the command that was asked for, its options checked.
-
-    Raises:
-        ValueError: the words are no command, in one line.
-        SystemExit: help was asked for, and is printed.
-    """
+    """Return the command that was asked for; raise ValueError with one line where there is none."""
     for option, path in pairwise([*arguments, ""]):
         if option == "--plugin":
             load_plugin(Path(path))

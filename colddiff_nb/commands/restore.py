@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import torch
 import tyro
@@ -41,8 +41,7 @@ class Restore(Shared):
     """mnist restores grey digits, cifar10 photographs; auto looks whether a picture is a digit."""
     severity: int | None = None
     """How much is degraded, from 1; by default the most that the network knows."""
-    methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = (
-        "direct", "algorithm1", "algorithm2")
+    methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = get_args(Method)
     """The ways to restore."""
     weights: Path | None = None
     """Your own weights.safetensors. Without a picture: restores images of their data set."""
@@ -116,20 +115,21 @@ class Restore(Shared):
 
     def _load_model(self, colours: int) -> Model:
         task, dataset = ("superres", "mnist") if colours == 1 else ("deblur", "cifar10")
-        model = load_model(self.weights) if self.weights else load_pretrained(
+        network, degrade, metadata = load_model(self.weights) if self.weights else load_pretrained(
             task if self.task == "auto" else self.task, dataset,
             self.measurement_precision.replace("auto", "float32"))
-        model = _, degrade, _ = with_options(model, self.severity, size=self.size, center=self.mask_centre)
+        degrade = with_options(degrade, size=self.size, center=self.mask_centre)
         if self.measured and degrade.random and set(self.methods) != {"direct"}:
             raise ValueError(f"{degrade.task} is random: say where the mask is, --mask-centre ROW COL, "
                              "or use --method direct")
-        return model
+        return network, degrade, metadata
 
     def _restore(self, model: Model, given: dict[str, Tensor], folder: Path, name: str, what: str) -> None:
         """Restore the last of the images (n, C, size, size) that are given."""
         from colddiff_nb.notebook.pictures import save_gif  # needs matplotlib
         network, degrade, metadata = model
-        T, task, x = self.severity or degrade.T, degrade.task, [*given.values()][-1]
+        task, x = degrade.task, [*given.values()][-1]
+        T = degrade.T if self.severity is None else self.severity
         precision: str = self.measurement_precision
         if precision == "auto":
             precision = Recipe.from_dict(metadata["recipe"]).scored_from

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import tyro
 
@@ -33,8 +33,7 @@ class Evaluate(Shared):
     """Start from a lower severity than the network was trained for: deblur, superres and inpaint."""
     size: int | None = None
     """By default that of the weights. Only networks for masks take another."""
-    methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = (
-        "degraded", "direct", "algorithm1", "algorithm2")
+    methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = get_args(Method)
     """What is scored: the degraded images, and ways to restore them."""
     n: int | None = None
     """Score that many images, spread evenly over the split."""
@@ -45,10 +44,10 @@ class Evaluate(Shared):
     def __call__(self) -> None:
         import pandas  # noqa: F401  (the table needs it: better missed now than after the scoring)
 
-        model = network, degrade, metadata = load_model(self.weights)
-        if self.T is not None and degrade.task not in TASKS:  # where D depends on t / T
-            raise ValueError(f"T = {self.T}: {degrade.task} is another degradation with another T")
-        degrade = with_options(model, self.T, T=self.T, size=self.size)[1]
+        network, degrade, metadata = load_model(self.weights)
+        if self.T is not None and (degrade.task not in TASKS or not 1 <= self.T <= degrade.T):
+            raise ValueError(f"T = {self.T}: give 1..{degrade.T}, and only for {', '.join(TASKS)}")
+        degrade = with_options(degrade, T=self.T, size=self.size)
         dataset = self.dataset or metadata["recipe"]["dataset"]
         images = load(dataset, self.split, self.data, degrade.size)
         folder, here = self.weights.parent, runtime.device()

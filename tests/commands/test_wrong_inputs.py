@@ -16,13 +16,13 @@ WRONG = [  # a command, and part of what it says
     ("restore notes.txt", "'notes.txt' is no image that can be read: give a PNG, JPEG"),
     ("restore --task sharpen", "invalid choice 'sharpen' for argument '--task'. Expected one of ('auto', 'deblur', 'superres', 'inpaint'"),
     ("restore --model imagenet", "invalid choice 'imagenet' for argument '--model'. Expected one of ('auto', 'mnist', 'cifar10'"),
-    ("restore --severity 99", "severity = 99: these weights were trained for severities 1..50"),
+    ("restore --severity 99", "t = 99..99 lies outside 0..50, the severities of this deblur"),
     ("restore --severity much", "--severity: no type matching {None}|INT could be instantiated from ['much']"),
     ("restore --methods algorithm3", "invalid choice 'algorithm3' for argument '--method/--methods'. Expected one of ('direct', 'algorithm1'"),
     ("restore --weights nowhere.safetensors", "there are no weights at nowhere.safetensors"),
     ("restore --measured", "--measured needs a picture"),
     ("restore --task inpaint --mask-centre 16", "--mask-centre: no type matching {None}|{INT INT} could be instantiated from ['16']"),
-    ("restore --size 64", "size = 64: these weights restore 32 x 32 images"),
+    ("restore --size 64", "do not fit this network: give (B, 3, H, W) with H and W 32 x 32 pixels"),
     ("restore --measurement-precision 16bit", "invalid choice '16bit' for argument '--measurement-precision'. Expected one of ('auto', 'float32', '8bit'"),
     ("restore --dataset imagenet", "unknown data set 'imagenet'; choose one of mnist"),
     ("restore --dataset photos --n some", "--n: no type matching {None}|INT could be instantiated from ['some']"),
@@ -76,8 +76,8 @@ WRONG = [  # a command, and part of what it says
     ("evaluate superres-mnist --dataset photos", "photos has 3 channels, and the network restores 1: choose another data set"),
     ("evaluate superres-mnist --split train", "invalid choice 'train' for argument '--split'. Expected one of ('test', 'validation'"),
     ("evaluate superres-mnist --measurement-precision both", "invalid choice 'both' for argument '--measurement-precision'. Expected one of ('float32', '8bit')"),
-    ("evaluate superres-mnist --T 4", "severity = 4: these weights were trained for severities 1..3"),
-    ("evaluate superres-mnist --size 64", "size = 64: these weights restore 32 x 32 images"),
+    ("evaluate superres-mnist --T 4", "T = 4: give 1..3, and only for deblur"),
+    ("evaluate superres-mnist --size 64 --dataset mnist5k --n 20", "do not fit this network: give (B, 1, H, W) with H and W 32 x 32 pixels"),
     ("evaluate superres-mnist --methods all", "invalid choice 'all' for argument '--method/--methods'. Expected one of ('degraded'"),
     ("evaluate superres-mnist --dataset mnist5k --n 0", "n = 0 lies outside 2..1000"),
     ("evaluate superres-mnist --batch 0", "batch = 0: it must be at least 1"),
@@ -136,7 +136,7 @@ def test_a_plugin_of_ones_own_trains_evaluates_and_restores(tmp_path, monkeypatc
     weights = "runs/smoke-fade-away-mnist5k/weights.safetensors"
     assert f"wrote {weights}\nnext: {PROGRAM} evaluate {weights} --plugin mine.py\n" in capsys.readouterr().out
     assert main(["evaluate", weights, "--n", "4", *plugin]) == 0
-    assert "T = 2: fade-away is another degradation with another T" in refused(["evaluate", weights, "--T", "2", *plugin], capsys)
+    assert "T = 2: give 1..4, and only for deblur" in refused(["evaluate", weights, "--T", "2", *plugin], capsys)
     assert main(["restore", "--weights", weights, "--n", "2", *plugin]) == 0
     assert (tmp_path / "mnist5k-fade-away-restored.gif").exists()
 

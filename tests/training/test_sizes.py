@@ -98,7 +98,7 @@ def test_images_and_weights_of_another_size_are_refused_in_one_line(large, tmp_p
     with pytest.raises(ValueError, match="holds another training .*recipe.size: 64 there, 32 here"):
         train(replace(choice, size=32), tmp_path / "run")
     assert main(["evaluate", str(weights), "--size", "32"]) == 2
-    assert "size = 32: these weights restore 64 x 64 images; leave it out" in capsys.readouterr().err
+    assert "H and W 64 x 64 pixels" in capsys.readouterr().err
     assert own_weights("superres", "mnist5k", tmp_path) is None, "the notebooks' images are 32 x 32"
     with pytest.raises(ValueError, match=r"images have shape \(1, 1, 64, 64\); superres was made for \(B, C, 32, 32\)"):
         load_pretrained("superres", "mnist")[1](torch.zeros(1, 1, 64, 64), 1)
