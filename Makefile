@@ -23,7 +23,7 @@ colab: .venv/ready
 	$(BIN)/python -m tools.colab $(ARGS)
 
 soak: .venv/ready
-	OMP_NUM_THREADS=1 PYTHONPATH=tests/helpers $(BIN)/python -m tools.soak
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python tests/helpers/soak.py
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -10,7 +10,6 @@ import base64
 import contextlib
 import gzip
 import hashlib
-import importlib.util
 import json
 import re
 import shutil
@@ -18,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,11 @@ def write_models(folder: Path) -> None:
         for data in ("mnist", "cifar10"):
             name = f"{task}-{data}"
             network, degradation, _ = load_pretrained(task, data)
-            files = {kind: packed(graph.SerializeToString(), folder / f"{name}-{kind}.onnx.gz")
-                     for kind, graph in graphs(task, data).items()}
+            written = {kind: packed(graph.SerializeToString(), folder / f"{name}-{kind}.onnx.gz")
+                       for kind, graph in graphs(task, data).items()}
             pairs.append({
                 "id": name, "task": task, "dataset": data, "T": degradation.T,
-                "channels": network.channels, "size": degradation.size, "files": files})
+                "channels": network.channels, "size": degradation.size, "files": written})
     (folder / "pairs.json").write_text(json.dumps(pairs))
     (folder / "examples.json").write_text(json.dumps(examples()))
 
@@ -73,24 +73,22 @@ def coded(image: Tensor) -> str:
 
 
 def examples() -> dict[str, Any]:
-    """Return digits and photographs to start from, which no network has seen, and the first restoration.
-
-    The digits are the first of each class in the test split of mnist5k. The photographs are not of CIFAR-10.
-    """
+    """Return a test digit of each class and photographs, which no network has seen, and FIRST restored."""
     test = load("mnist5k", "test")
-    digits = [to_float(test.pixels[test.labels == label][:1]) for label in range(10)]
-    return {"digits": [{"label": label, "pixels": coded(digit)} for label, digit in enumerate(digits)],
-            "photographs": [{"label": label, "pixels": coded(photograph(*crop))}
-                            for label, crop in CROPS.items()],
-            "first": first(digits[FIRST[1]])}
+    digits = {label: to_float(test.pixels[test.labels == label][:1]) for label in range(10)}
+    photos = {label: photograph(*crop) for label, crop in CROPS.items()}
+    return {"digits": labelled(digits), "photographs": labelled(photos), "first": first(digits[FIRST[1]])}
+
+
+def labelled(images: dict[Any, Tensor]) -> list[dict[str, Any]]:
+    return [{"label": label, "pixels": coded(image)} for label, image in images.items()]
 
 
 def photograph(name: str, left: int, top: int, side: int) -> Tensor:
     """Return a square of a photograph that scikit-image brings along: (3, 32, 32)."""
-    package = importlib.util.find_spec("skimage")
-    path = Path(package.submodule_search_locations[0], "data", name)  # type: ignore[union-attr, index]
     square = (left, top, left + side, top + side)
-    crop = Image.open(path).convert("RGB").resize((32, 32), Image.Resampling.BOX, square)
+    image = Image.open(str(files("skimage") / "data" / name)).convert("RGB")
+    crop = image.resize((32, 32), Image.Resampling.BOX, square)
     return to_float(torch.from_numpy(np.array(crop)).permute(2, 0, 1))
 
 
@@ -115,8 +113,7 @@ def models() -> Path:
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=HOME / "build") as making:
-            made = Path(making, "models")
-            made.mkdir()
+            (made := Path(making, "models")).mkdir()
             write_models(made)
             for older in {*folder.parent.iterdir()} - {folder}:
                 shutil.rmtree(older)
@@ -143,9 +140,9 @@ def archive() -> Path:
 
 def obstacle() -> str | None:
     """Say what is missing here to make the page, if anything is."""
-    major, minor = OLDEST_TORCH
     if tuple(map(int, torch.__version__.split(".")[:2])) < OLDEST_TORCH:
-        return f"this is torch {torch.__version__}, and {major}.{minor} is the first that exports"
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        return f"this is torch {torch.__version__}, and {oldest} is the first that exports"
     try:
         archive()
     except OSError as error:
@@ -156,11 +153,10 @@ def obstacle() -> str | None:
 def write_runtime(folder: Path) -> None:
     """Write ONNX Runtime Web for one thread of the CPU, with its licence."""
     with tarfile.open(archive()) as package:
-        def content(name: str) -> bytes:
-            return package.extractfile(f"package/dist/{name}").read()  # type: ignore[union-attr]
-        (folder / "ort.js").write_bytes(content("ort.wasm.bundle.min.mjs"))
-        size = packed(content("ort-wasm-simd-threaded.wasm"), folder / "ort.wasm.gz")
-    (folder / "runtime.json").write_text(json.dumps(size))
+        program, runtime = (package.extractfile(f"package/dist/{name}").read()  # type: ignore[union-attr]
+                            for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"))
+    (folder / "ort.js").write_bytes(program)
+    (folder / "runtime.json").write_text(json.dumps(packed(runtime, folder / "ort.wasm.gz")))
     ours, theirs = (HOME / "LICENSE").read_text(), "Copyright (c) Microsoft Corporation"  # both MIT
     (folder / "LICENSE").write_text(re.sub("^Copyright .*", theirs, ours, flags=re.MULTILINE))
 

@@ -15,7 +15,7 @@ from colddiff_nb.weights.pretrained import pretrained_file
 
 
 class Restore(nn.Module):
-    """The network as the page calls it: severities are float32, which JavaScript handles best."""
+    """A network as the page calls it: severities are float32, which JavaScript handles best."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -49,16 +49,18 @@ def graphs(task: str, data: str) -> dict[str, onnx.ModelProto]:
     """
     network, degradation, _ = load_pretrained(task, data)
     x = torch.zeros(1, network.channels, degradation.size, degradation.size)
-    state = {"x0": x.double(), "t": torch.ones(1), "centre": torch.ones(1, 2)}
+    # Were s and start one tensor, the exporter would take them for one input.
     guess = {"x_s": x, "s": torch.ones(1), "start": torch.ones(1)}
-    networks = {"restore": network}
+    made = {"degrade": export(Degrade(degradation), ["x_t", "measured"],
+                              x0=x.double(), t=torch.ones(1), centre=torch.ones(1, 2)),
+            "restore": export(Restore(network), ["x0_hat"], **guess)}
     if pretrained_file(task, data, "8bit") != pretrained_file(task, data):
-        networks["restore-8bit"] = load_pretrained(task, data, "8bit")[0]
-    made = {"degrade": _export(Degrade(degradation), state, ["x_t", "measured"])}
-    return made | {name: _export(Restore(one), guess, ["x0_hat"]) for name, one in networks.items()}
+        network = load_pretrained(task, data, "8bit")[0]
+        made["restore-8bit"] = export(Restore(network), ["x0_hat"], **guess)
+    return made
 
 
-def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
+def export(module: nn.Module, outputs: list[str], **inputs: Tensor) -> onnx.ModelProto:
     program = torch.onnx.export(
         module.eval(), tuple(inputs.values()), input_names=list(inputs), output_names=outputs,
         opset_version=18, dynamo=True, optimize=False, verbose=False)
@@ -67,10 +69,10 @@ def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) ->
     optimizer.inline(program.model)
     optimizer.fold_constants(program.model)
     optimizer.remove_unused_nodes(program.model)
-    return _halved(program.model_proto)
+    return halved(program.model_proto)
 
 
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store float32 weights as float16 behind a cast, where that loses nothing."""
     for weight in model.graph.initializer:
         name, value = weight.name, numpy_helper.to_array(weight)

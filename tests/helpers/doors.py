@@ -1,6 +1,6 @@
 """Everything that takes input from outside, knocked at with odd values: a valid result, or an error of one line.
 
-`knock` is shared by test_fuzz.py and tools/soak.py. A door is a hypothesis strategy and what to do with what it draws.
+`knock` is shared by test_fuzz.py and soak.py. A door is a hypothesis strategy and what to do with what it draws.
 """
 from __future__ import annotations
 

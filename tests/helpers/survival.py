@@ -1,6 +1,6 @@
 """A training that is killed, starved and damaged again and again, and must end as if nothing had happened.
 
-`survive` is shared by test_kills.py and tools/soak.py. Each life of the training is a forked process, which costs no import.
+`survive` is shared by test_kills.py and soak.py. Each life of the training is a forked process, which costs no import.
 """
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from survival import survive
 
 import colddiff_nb
 
-OUTPUT = Path(__file__).resolve().parent.parent / "results" / "reliability.json"
+OUTPUT = Path(__file__).resolve().parents[2] / "results" / "reliability.json"
 CASES, SEED = 5_500, 0
 
 torch.set_num_threads(1)
