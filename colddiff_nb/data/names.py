@@ -12,17 +12,14 @@ PREFIX = "folder:"  # of the name of a folder of the reader's own
 
 
 def data_set(name: str) -> str:
-    """Return the name of a data set in its one spelling.
+    """Return the name of a data set in its one spelling, or raise ValueError if there is none.
 
     A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a.
-
-    Raises:
-        ValueError: there is no such data set.
     """
-    if not isinstance(name, str) or name not in CHANNELS and not name.startswith(PREFIX):
-        raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
-    if name in CHANNELS or name == PREFIX:
+    if name in (*CHANNELS, PREFIX):
         return name
+    if not str(name).startswith(PREFIX):
+        raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
     path = Path(os.path.abspath(os.path.expanduser(name.removeprefix(PREFIX))))
     return PREFIX + (path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path).as_posix()
 

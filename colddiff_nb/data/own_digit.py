@@ -28,18 +28,18 @@ def is_digit(image: Image.Image) -> bool:
 def like_mnist(image: Image.Image) -> Image.Image:
     """Return a digit as MNIST has it: light on black, 20 pixels long, its centre of mass in the middle of 28.
 
-    The light on the paper may be uneven. Where nothing is written, all comes back black.
+    Where nothing is written, all comes back black.
     """
     square = ImageOps.fit(image.convert("L"), (WRITING, WRITING), Image.Resampling.LANCZOS)
     if np.median(np.asarray(square)) > 127:  # dark on light
         square = ImageOps.invert(square)
-    paper = square.filter(ImageFilter.MinFilter(WRITING // 4 + 1))
+    paper = square.filter(ImageFilter.MinFilter(WRITING // 4 + 1))  # its light may be uneven
     paper = paper.filter(ImageFilter.GaussianBlur(WRITING // 8))
     ink = ImageOps.autocontrast(ImageChops.subtract(square, paper), cutoff=(60, 0))
     page = Image.new("L", (28, 28))
     if box := ink.point([255 * (value > 100) for value in range(256)]).getbbox():
         mark = ImageOps.contain(ink.crop(box), (20, 20), Image.Resampling.LANCZOS)
-        down, across = (round(14 - np.average(np.arange(len(sums)), weights=sums))
-                        for sums in (np.asarray(mark).sum(1), np.asarray(mark).sum(0)))
-        page.paste(mark, (across, down))
+        centres = (np.average(range(len(sums)), weights=sums)
+                   for sums in (np.asarray(mark).sum(0), np.asarray(mark).sum(1)))
+        page.paste(mark, tuple(round(14 - centre) for centre in centres))
     return page.resize((32, 32), Image.Resampling.BILINEAR)

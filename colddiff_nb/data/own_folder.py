@@ -24,7 +24,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
 
     Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are
     the test images, the next tenth validation, the rest train. So names do not matter, but more images move
-    the borders. Lines on stderr say to which size they were cut, and which files were left out.
+    the borders.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -32,8 +32,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     """
     folder = Path(path)
     if not path or not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder "
-                                "of images")
+        raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder")
     files, others = find_files(folder, ENDINGS)
     states = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     pixels, labels = _read(folder, size, states, tuple(others))

@@ -11,23 +11,14 @@ Pair = tuple[Tensor, Tensor]  # pixels (N, C, H, W) uint8, labels (N,)
 
 
 def to_float(pixels: Tensor) -> Tensor:
-    """Map uint8 pixels 0..255 of any shape to float32 in [-1, 1].
-
-    Raises:
-        ValueError: pixels are not uint8.
-    """
+    """Map uint8 pixels 0..255 of any shape to float32 in [-1, 1]; raise ValueError for another type."""
     if pixels.dtype != torch.uint8:
-        raise ValueError(f"to_float takes uint8 pixels, not {pixels.dtype}; "
-                         "images in [-1, 1] are float already")
+        raise ValueError(f"to_float takes uint8 pixels, not {pixels.dtype}")
     return pixels.float() / 127.5 - 1
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Round float images in [-1, 1] to uint8 0..255; values outside are clamped.
-
-    Raises:
-        ValueError: images are not float.
-    """
+    """Round float images in [-1, 1] to uint8 0..255, clamped; raise ValueError for another type."""
     if not images.is_floating_point():
         raise ValueError(f"to_uint8 takes float images in [-1, 1], not {images.dtype}")
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
@@ -65,5 +56,5 @@ def sha256(tensor: Tensor) -> str:
 
 def with_contrast(pixels: Tensor, few: int) -> list[int]:
     """Return the numbers of the first few images; nearly flat ones, such as sky, only if others lack."""
-    spread = pixels[:1000].float().flatten(1).std(1)
-    return sorted(sorted(range(len(spread)), key=lambda i: (bool(spread[i] < 40), i))[:few])
+    flat = pixels[:1000].float().flatten(1).std(1) < 40
+    return sorted(flat.int().argsort(stable=True)[:few].tolist())

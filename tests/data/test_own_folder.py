@@ -150,7 +150,7 @@ def test_files_are_decoded_once_and_again_when_one_has_changed(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(("make", "error", "message"), [
-    (shutil.rmtree, FileNotFoundError, "there is no folder '{}': write folder:PATH with the path of a folder of images"),
+    (shutil.rmtree, FileNotFoundError, "there is no folder '{}': write folder:PATH with the path of a folder"),
     (lambda folder: (folder / "notes.txt").write_text(""), ValueError, "'{}' holds no image: "
      "put PNG, JPEG, GIF, BMP, TIFF or WebP files there, or into its subfolders"),
     (lambda folder: fill(folder, 9), ValueError, "'{}' holds 9 different images, too few to split: put at least 10 there"),
