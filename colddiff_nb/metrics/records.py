@@ -2,12 +2,10 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from colddiff_nb.data.names import PREFIX
 from colddiff_nb.storage import files
 from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.lock import lock
@@ -17,11 +15,12 @@ CELL: dict[str, Any] = {  # what a record holds at least
     **dict.fromkeys(("rmse", "ssim", "n"), (int, float)),
     "gain": (float, type(None)), "fid": (str, float), "provenance": dict}
 METRICS = {  # the better end, and the digits shown
-    "RMSE": (min, 4), "SSIM": (max, 4), "FID": (min, 2), "class_accuracy": (max, 3), "Frechet": (min, 2),
-    "gain": (max, 2)}
+    "RMSE": ("min", 4), "SSIM": ("max", 4), "FID": ("min", 2), "class_accuracy": ("max", 3),
+    "Frechet": ("min", 2), "gain": ("max", 2)}
 SHARED = ["task", "data", "variant", "measurement_precision", "n"]  # by methods that are compared
-COLUMNS = ["task", "data", "variant", "method", "measurement_precision", "rmse", "ssim", "fid", "resize",
-           "class_accuracy", "frechet", "gain", "n"]
+OPTIONAL = ["resize", "class_accuracy", "Frechet"]
+COLUMNS = ["task", "data", "variant", "method", "measurement_precision", "RMSE", "SSIM", "FID", *OPTIONAL,
+           "gain", "n"]
 TITLES = {"rmse": "RMSE", "ssim": "SSIM", "fid": "FID", "frechet": "Frechet"}
 
 
@@ -30,9 +29,9 @@ def read(folder: str | Path) -> list[dict[str, Any]]:
     path = Path(folder, "metrics.json")
     try:
         cells: list[dict[str, Any]] = json.loads(path.read_text(), object_hook=current_names)["cells"]
-        if not all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
-            raise ValueError("another kind of record")
-        return cells
+        if all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
+            return cells
+        raise ValueError("another kind of record")
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (ValueError, KeyError, TypeError) as error:
@@ -41,17 +40,8 @@ def read(folder: str | Path) -> list[dict[str, Any]]:
 
 def recorded(folder: str | Path, provenance: dict[str, Any]) -> dict[str, Any] | None:
     """Find the cell of this provenance. It may hold more than is asked for: FID, or a classifier's scores."""
-    asked = _nameless(provenance).items()
-    return next((cell for cell in read(folder) if asked <= _nameless(cell["provenance"]).items()), None)
-
-
-def _nameless(provenance: dict[str, Any]) -> dict[str, str]:
-    """What a provenance says, but for the names of the reader's own folders: their checksums say more."""
-    def without_names(part: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in part.items() if not str(value).startswith(PREFIX)}
-
-    bare = json.loads(json.dumps(provenance), object_hook=without_names)
-    return {key: json.dumps(value, sort_keys=True) for key, value in bare.items() if value is not None}
+    asked = {key: value for key, value in provenance.items() if value is not None}.items()
+    return next((cell for cell in read(folder) if asked <= cell["provenance"].items()), None)
 
 
 def record(folder: str | Path, cell: dict[str, Any]) -> None:
@@ -63,16 +53,15 @@ def record(folder: str | Path, cell: dict[str, Any]) -> None:
         named = [cell[key] for key in ("method", "measurement_precision", "data", "split", "n")]
         return [*named, cell["provenance"].get("degradation")]
 
-    def replaced(other: dict[str, Any]) -> bool:
+    def stays(other: dict[str, Any]) -> bool:
         mine, theirs = (of["provenance"].get("inception") for of in (cell, other))
         same_weights = other["provenance"] == cell["provenance"] | {"inception": theirs}
-        return place(other) == place(cell) and not (same_weights and theirs not in (None, mine))
+        return place(other) != place(cell) or (same_weights and theirs not in (None, mine))
 
-    path = Path(folder, "metrics.json")
     with lock(folder, "metrics", wait=600):  # it is held for a moment
-        others = [other for other in read(folder) if not replaced(other)]
-        text = json.dumps({"cells": [*others, cell]}, indent=1, allow_nan=False) + "\n"
-        files.replace(path, text.encode())
+        cells = [*filter(stays, read(folder)), cell]
+        text = json.dumps({"cells": cells}, indent=1, allow_nan=False) + "\n"
+        files.replace(Path(folder, "metrics.json"), text.encode())
 
 
 def fid_protocol(cell: Mapping[str, Any]) -> str | None:
@@ -83,15 +72,15 @@ def fid_protocol(cell: Mapping[str, Any]) -> str | None:
     return ", ".join(filter(None, (cell.get("resize"), rounded, bfloat16))) or None
 
 
-def table(sources: Iterable[str | Path | Mapping[str, Any]]) -> Any:
+def table(sources: str | Path | Mapping[str, Any] | Iterable[str | Path | Mapping[str, Any]]) -> Any:
     """Return a pandas.DataFrame with a row a cell.
 
     Args:
-        sources: run folders that hold a metrics.json, or what `evaluate` returned.
+        sources: run folders that hold a metrics.json, or what `evaluate` returned; one or more.
 
     Returns:
-        Columns as in COLUMNS with TITLES; resize, class_accuracy and Frechet where some cell has them. FID is
-        a number, or a text that begins with "not run". The data set's split is named unless it is test.
+        COLUMNS, the OPTIONAL ones where some cell has them. FID is a number, or a text that begins with
+        "not run". The data set's split is named unless it is test.
 
     Raises:
         FileNotFoundError: a folder has no scores.
@@ -104,42 +93,42 @@ def table(sources: Iterable[str | Path | Mapping[str, Any]]) -> Any:
             raise FileNotFoundError(f"{source} has no metrics.json with scores: "
                                     "score a model into this folder first")
         for cell in cells:
-            split = "" if cell["split"] == "test" else f" {cell['split']}"
-            rows.append(cell | {"data": cell["data"] + split, "resize": fid_protocol(cell)})
-    frame = pandas.DataFrame(rows).reindex(columns=COLUMNS).rename(columns=TITLES)
-    optional = ("resize", "class_accuracy", "Frechet")
-    return frame.drop(columns=[name for name in optional if frame[name].isna().all()])
+            data = f"{cell['data']} {cell['split']}".removesuffix(" test")
+            rows.append(cell | {"data": data, "resize": fid_protocol(cell)})
+    frame = pandas.DataFrame(rows).rename(columns=TITLES).reindex(columns=COLUMNS)
+    return frame.drop(columns=[name for name in OPTIONAL if frame[name].isna().all()])
 
 
-def _formatted(frame: Any, best_as: str, other_as: str) -> Any:
+def _formatted(frame: Any, best_as: str, other_as: str, not_run: str) -> Any:
     """A table as texts, the best of each metric marked among the methods that share SHARED."""
+    import pandas
+
     shown = frame.astype(object).where(frame.notna(), "")
-    for name, (best, decimals) in METRICS.items():
-        for _, group in frame.groupby(SHARED, sort=False) if name in frame else ():
-            numbers = {row: value for row, value in group[name].items()
-                       if isinstance(value, float) and math.isfinite(value)}
-            for row, value in numbers.items():
-                marked = len(numbers) > 1 and value == best(numbers.values())
-                shown.loc[row, name] = (best_as if marked else other_as).format(f"{value:.{decimals}f}")
+    shown["FID"] = not_run
+    for name in METRICS.keys() & frame.columns:
+        best, decimals = METRICS[name]
+        numbers = pandas.to_numeric(frame[name], errors="coerce").dropna()
+        groups = numbers.groupby([frame[key] for key in SHARED])
+        marked = (numbers == groups.transform(best)) & (groups.transform("count") > 1)
+        for row, value in numbers.items():
+            shown.loc[row, name] = (best_as if marked[row] else other_as).format(f"{value:.{decimals}f}")
     return shown
 
 
 def markdown(frame: Any) -> str:
     """Format a table as Markdown, the best of each metric in bold; no FID where none was computed."""
-    shown = _formatted(frame, "**{}**", "{}")
-    reasons = dict.fromkeys(value for value in frame["FID"] if isinstance(value, str))
-    shown["FID"] = shown["FID"].replace(list(reasons), "not run")
+    shown = _formatted(frame, "**{}**", "{}", "not run")
     if (shown["FID"] == "not run").all():
         shown = shown.drop(columns="FID")
-    rows = shown.to_markdown(index=False, disable_numparse=True)
-    return "\n\n".join([rows, *(f"FID {reason}." for reason in reasons)])
+    reasons = dict.fromkeys(f"FID {value}." for value in frame["FID"] if isinstance(value, str))
+    return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *reasons])
 
 
 def plain(frame: Any) -> str:
     """Format a table for a terminal of 80 columns: a block for all that share SHARED, a star at the best."""
-    shown, blocks = _formatted(frame, "{}*", "{} "), []
-    shown["FID"] = ["" if isinstance(value, str) else text for value, text in zip(frame["FID"], shown["FID"])]
-    for (task, data, variant, precision, n), rows in shown.groupby(SHARED, sort=False):
+    blocks = []
+    groups = _formatted(frame, "{}*", "{} ", "").groupby(SHARED, sort=False)
+    for (task, data, variant, precision, n), rows in groups:
         lines = [f"{task} on {data}, {variant}, from {precision}, {n:,} images"]
         lines += {f"FID: {text}" for text in rows.get("resize", ()) if text}
         scores = rows[["method", *(name for name in METRICS if name in rows and rows[name].any())]]

@@ -393,8 +393,6 @@ def test_one_line_errors(images, degrade):
         with pytest.raises(ValueError, match=message) as error:
             evaluate((identity, degrade, {}), images, log=quiet, **options)
         assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="no restorer"):
-        evaluate((None, degrade, {}), images)
     with pytest.raises(ValueError, match="direct gave values that are not finite"):
         evaluate((lambda x, t, start: x / 0 * 0, degrade, {}), images, methods=("direct",), log=quiet)
 
