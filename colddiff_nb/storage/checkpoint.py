@@ -47,7 +47,6 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
     """Write the checkpoint of a step atomically; the folder keeps it and the newest intact one before it.
 
     Args:
-        folder: one that exists.
         state: tensors and plain values, nested: others would not be loaded again.
 
     Raises:
@@ -119,8 +118,8 @@ def export_weights(path: str | Path, state_dict: dict[str, torch.Tensor], metada
 
     tensors = {}
     for key, tensor in state_dict.items():
-        kind = torch.float32 if key.startswith(keep) else torch.float16
-        kind = kind if tensor.is_floating_point() else tensor.dtype
+        floating = torch.float32 if key.startswith(keep) else torch.float16
+        kind = floating if tensor.is_floating_point() else tensor.dtype
         tensors[key] = tensor.detach().to("cpu", kind, copy=True).contiguous()
         if not torch.isfinite(tensors[key]).all():
             raise ValueError(f"{key} holds values that are not finite as {kind}: "

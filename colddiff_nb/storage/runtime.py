@@ -10,11 +10,8 @@ import torch
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 is native there: CUDA from compute capability 8.0, CPUs with AVX512-BF16 or AMX.
-
-    torch.cuda.is_bf16_supported() can say yes on a T4 by emulation, so it is not asked.
-    """
-    if device.type == "cuda":
+    """Whether bfloat16 is native there: CUDA from compute capability 8.0, CPUs with AVX512-BF16 or AMX."""
+    if device.type == "cuda":  # torch.cuda.is_bf16_supported() says yes on a T4, which emulates it
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # an older torch cannot tell
         return False
@@ -37,8 +34,7 @@ def mixed_precision(precision: str, network: str) -> str:
         ValueError: fp16 on a CPU, which would train in float32.
     """
     if precision == "fp16" and device().type == "cpu":
-        raise ValueError("precision = fp16: no CPU trains in it; "
-                         "choose auto, float32 or bf16, or a machine with an NVIDIA GPU")
+        raise ValueError("precision = fp16: no CPU trains in it; choose auto, float32 or bf16")
     if precision == "auto":
         return "bf16" if network == "small" and has_bf16(device()) else "no"
     return {"float32": "no"}.get(precision, precision)
@@ -48,9 +44,8 @@ def mixed_precision(precision: str, network: str) -> str:
 def true_float32() -> Iterator[None]:
     """Compute in whole float32 inside: no TF32 on GPUs, no bfloat16 on CPUs.
 
-    They round away what a blurred image still holds. torch refuses to read its older settings after the newer
-    were used, so only the newer are touched where there are any (since 2.9). A place that follows another
-    reads "ieee" once that one is set: only what was set by itself is set here, and put back.
+    torch refuses to read its older settings after the newer were used, so only the newer are touched where
+    there are any (since 2.9). A place that follows another reads "ieee" once that one is set.
     """
     backends: Any = torch.backends
     with ExitStack() as restored:

@@ -1,7 +1,6 @@
 """A critic trained beside the network: it learns to tell an original from its restoration. Not in the paper.
 
-L1 asks for the median of all images that x_t allows, and that is smooth. A critic sees that no original is so
-smooth, and so asks the network for one image that could be an original.
+L1 asks for the median of all images that x_t allows, and that is smooth. A critic sees that no original is.
 """
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ from torch import Tensor, nn
 class Critic:
     """Scores images (B, C, size, size): above its restoration's score is an original.
 
-    An original is compared with its own restoration, so that no image is judged for being easy. A penalty on
-    the slope at both, squared, keeps the game stable: a steep critic is of no use to the network.
+    An original is compared with its own restoration. A penalty on the squared slope at both keeps it stable.
     """
 
     def __init__(self, channels: int, size: int, device: torch.device, bfloat16: bool, penalty: float):
@@ -25,7 +23,7 @@ class Critic:
         halve = [layer for inputs, outputs in zip(widths, widths[1:])
                  for layer in (nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
         score = nn.Linear(widths[-1] * (size // 8) ** 2, 1)
-        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format  # as the network
+        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         first = nn.Conv2d(4 * channels, widths[0], 3, padding=1)  # on 16 x 16: a quarter of the time
         self.network = nn.Sequential(nn.PixelUnshuffle(2), first, nn.LeakyReLU(0.2), *halve,
                                      nn.Flatten(), score).to(device).to(memory_format=layout)

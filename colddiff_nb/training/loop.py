@@ -1,8 +1,7 @@
 """The training loop: R learns to give x0 from x_t = D(x0, t), the paper's equation 1; it resumes bit for bit.
 
-A share of each batch are states that Algorithm 2 makes, see rollout.py. The draws of a step depend on
-(recipe.seed, step) alone. So a checkpoint holds no generator, and any number of processes sees the same
-global batch.
+The draws of a step depend on (recipe.seed, step) alone. So a checkpoint holds no generator, and any number of
+processes sees the same global batch.
 """
 from __future__ import annotations
 
@@ -40,15 +39,13 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
     Ctrl-C and SIGTERM save a checkpoint first. The end writes <folder>/weights.safetensors.
 
     Args:
-        recipe: all settings that affect the result.
         folder: of checkpoints, curve.csv and weights.
         images: the training split; loaded from data_root when not given.
         init: a weights file to start from.
-        resume_from: another run folder, to go on from its newest checkpoint if that is newer than this one's.
+        resume_from: another run folder, to go on from if its newest checkpoint is newer than this one's.
         until: stop after this step for now.
         on_evaluate: on_evaluate(step, ema) gives numbers for curve.csv, every recipe.evaluate_every steps.
         tracker: "tensorboard", "wandb", "trackio" or another of Accelerate's, to send the same rows to.
-        log: what is told, a line each.
 
     Returns:
         The network with averaged weights (EMA), in eval mode.
@@ -164,7 +161,7 @@ def step_seed(recipe: Recipe, step: int) -> int:
 
 
 def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -> Batch:
-    """Draw what one step takes: images, mirroring, severities and the degradation's own randomness."""
+    """Draw what one step takes."""
     generator = torch.Generator().manual_seed(step_seed(recipe, step))
     size, T = recipe.images_per_step, degrade.T
     index = torch.randint(n_images, (size,), generator=generator)

@@ -19,11 +19,7 @@ from colddiff_nb.storage.aliases import current_names
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every setting that affects the result.
-
-    The same recipe and seed give the same weights on the same machine. Raises ValueError for a value that
-    cannot be.
-    """
+    """Every setting that affects the result; ValueError for a value that cannot be."""
 
     name: str = "quick"  # the named recipe this one started from
     task: str = "superres"  # deblur, superres, inpaint, decolour, noise, mean, line, snow, or your own
@@ -81,12 +77,12 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Recipe:
-        """The recipe of a file's metadata: older names are understood, missing fields have their defaults."""
+        """The recipe of a file's metadata, which may use older names and lack fields."""
         return cls(**current_names(settings))
 
     @property
     def label(self) -> str:
-        """Task and data set, with which each line of a log begins."""
+        """What each line of a log begins with."""
         return f"{self.task} {self.dataset}"
 
     @property
@@ -103,7 +99,7 @@ class Recipe:
 
     @property
     def scored_from(self) -> str:
-        """The precision of x_T that scores and pictures are taken from where none is named."""
+        """The precision of x_T where none is named."""
         return "8bit" if self.measurement_precision == "8bit" else "float32"
 
     def degradation(self) -> Degradation:
@@ -112,7 +108,7 @@ class Recipe:
         return make(self.task, self.dataset, size=self.size, T=self.T, **options)
 
     def build(self, degrade: Degradation) -> nn.Module:
-        """The network of this recipe, for the images its degradation was made for, with fresh weights."""
+        """The network of this recipe, with fresh weights."""
         names = "measurement_precision", "data_consistency", "widths", "skips"
         options = {name: getattr(self, name) for name in names}
         return build(self.network, degrade, channels(self.dataset), time=self.time_input, **options)

@@ -1,10 +1,9 @@
 """Training on the states that Algorithm 2 makes.
 
-The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included. A
-network that never saw such states adds its error to theirs, T times. So the first n images of a batch are
-states of the sampler. Each training step moves them one step of Algorithm 2, with the prediction that
-training made anyway. A place that has arrived at s = 0 starts again from x_t as measured, with the image and
-the severity that were drawn for it.
+The states x_s of Algorithm 2 are not D(x0, s): the network's own predictions made them, errors included. So
+the first n images of a batch are states of the sampler. Each training step moves them one step of
+Algorithm 2, with the prediction that training made anyway. A place that has arrived at s = 0 starts again
+from x_t as measured, with the image and the severity that were drawn for it.
 """
 from __future__ import annotations
 
@@ -27,7 +26,7 @@ class Batch:
     drawn: DrawnDegradation  # D with its randomness fixed
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device. A GPU copies it while both go on working: nobody waits."""
+        """Return the batch on a device, which nobody waits for."""
         def move(values: Tensor) -> Tensor:
             return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
         drawn = replace(self.drawn, randomness=move(self.drawn.randomness))
@@ -35,10 +34,7 @@ class Batch:
 
 
 class Rollout:
-    """Takes the first n places of every batch through Algorithm 2.
-
-    Where each one is was decided on the CPU; only the images x_s are on the device.
-    """
+    """Takes the first n places of every batch through Algorithm 2; only the images are on the device."""
 
     def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
         nothing = torch.zeros(n, dtype=torch.long)
@@ -63,23 +59,16 @@ class Rollout:
             place[walking] = self.state[name][walking]
 
     def inputs(self, batch: Batch, x_t: Tensor) -> Tensor:
-        """x_t (B, C, H, W) as measured, to what the network is shown: float64, with the rollout's own states.
-
-        batch: on the device of x_t.
-        """
+        """Put the rollout's own states into x_t (B, C, H, W) as measured; returns float64."""
         n = len(self.state["s"])
         on_its_way = (batch.t < batch.start)[:n].view(-1, 1, 1, 1)
         x_t = x_t.double()
         return torch.cat([torch.where(on_its_way, self.state["x_s"], x_t[:n]), x_t[n:]])
 
     def step(self, batch: Batch, there: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
-        """Take one step of Algorithm 2.
+        """Take one step of Algorithm 2 from the states x_s by the predictions x0_hat, both (B, C, H, W).
 
-        Args:
-            batch: on the CPU.
-            there: the same on the device of x_s.
-            x_s: the states (B, C, H, W), float64.
-            x0_hat: the network's predictions (B, C, H, W).
+        `there` is the batch on their device.
         """
         n = len(self.state["s"])
         s, drawn, x0_hat = there.t[:n], there.drawn[:n], x0_hat[:n].double()

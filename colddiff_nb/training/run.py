@@ -91,7 +91,7 @@ class Run:
         return {"recipe": asdict(self.recipe), "data": self.images.provenance, "init": self.init}
 
     def resume(self, folders: list[Path]) -> None:
-        """Go on from the newest checkpoint in the run's own folder, or in the other one, if there is one."""
+        """Go on from the newest checkpoint in these folders, if there is one."""
         found = [(*newest, folder) for folder in folders
                  if (newest := checkpoint.newest(folder, log=self.log))]
         if not found and folders[1:]:
@@ -156,7 +156,7 @@ class Run:
                                   f"go on in another folder with --run NEW --resume-from {rescue}") from error
 
     def write_curve(self) -> None:
-        """Write the rows so far, and none that was added after the checkpoint that the run goes on from."""
+        """Write the rows so far, and none of after the checkpoint that the run goes on from."""
         path, text = self.folder / "curve.csv", io.StringIO()
         writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)),
                                 lineterminator="\n")
