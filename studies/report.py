@@ -1,6 +1,8 @@
 """Builds the pages of results/ from what lies there: no score is typed by hand."""
 from pathlib import Path
 
+from jinja2 import StrictUndefined, Template
+
 from benchmarks.findings import tables as benchmark_tables
 from studies import compute, plane, plot
 from studies.models import card
@@ -32,12 +34,9 @@ def build(results: Path = RESULTS) -> dict[str, str]:
     """The pages by their paths in the results folder."""
     all_studies()  # which brings their sections
     published = Published(results)
-    pages = {name: (PAGES / name).read_text() for name in ("README.md", "details.md", "speed.md")}
-    for name, fill in SECTIONS.items():
-        place = f"{{{{{name}}}}}"
-        if any(place in text for text in pages.values()):
-            told = fill(published)
-            pages = {page: text.replace(place, told) for page, text in pages.items()}
+    told = {name: fill(published) for name, fill in SECTIONS.items()}
+    pages = {name: Template((PAGES / name).read_text(), undefined=StrictUndefined).render(told)
+             for name in ("README.md", "details.md", "speed.md")}
     pages |= {f"{name}/README.md": card(published, name) for name in published.models | published.sharper}
     return {page: text.replace("\n\n\n", "\n\n").strip() + "\n" for page, text in pages.items()}
 

@@ -5,15 +5,14 @@ to 1.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-import torch
-
-from colddiff_nb import algorithm2, load_pretrained, rmse, ssim
-from colddiff_nb.metrics import bootstrap, frechet_distance, squared_errors
+from colddiff_nb import algorithm2, load, make
+from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.weights import shipped_classifier
 from studies.published import PAIRS, Published
 from studies.samplers import fewer
-from studies.study import DATASETS, Fields, Study, each, fixed
+from studies.study import DATASETS, Fields, Study, each, score
 from studies.tables import by_pair, filled, section
 
 CALLS = (1, 2, 3, 5, 10, 20)
@@ -34,20 +33,16 @@ class Steps(Study):
         return each(task=("deblur", "inpaint"), dataset=DATASETS)  # pixelation has three severities
 
     def measure(self, task: str, dataset: str) -> Iterator[Fields]:
-        restore, degrade, metadata = load_pretrained(task, dataset)
-        classifier, x0 = shipped_classifier(dataset), self.spread(dataset, "validation", self.n)
-        drawn, features = fixed(degrade, self.n), classifier.features(x0)
-        parts = [slice(i, i + 100) for i in range(0, self.n, 100)]
-        for start in (degrade.T * quarter // 4 for quarter in (4, 3, 2, 1)):
-            few = [fewer(start, calls) for calls in (CALLS if start == degrade.T else CALLS[:1])]
-            for visited in [*few, list(range(start, 0, -1))]:
-                restored = torch.cat([algorithm2(restore, drawn[part], drawn[part](x0[part], start), visited)
-                                      for part in parts]).clamp(-1, 1)
-                low, high = bootstrap(squared_errors(restored, x0))
-                yield {"start": start, "T": degrade.T, "visited": visited, "weights": metadata["checksum"],
-                       "rmse": rmse(restored, x0), "rmse_interval": [low ** 0.5, high ** 0.5],
-                       "ssim": ssim(restored, x0),
-                       "frechet": frechet_distance(features, classifier.features(restored))}
+        validation, judges = load(dataset, "validation", self.data), Judges(shipped_classifier(dataset))
+        T = make(task, dataset).T
+        for start in (T * quarter // 4 for quarter in (4, 3, 2, 1)):
+            paths = [fewer(start, calls) for calls in (CALLS if start == T else CALLS[:1])]
+            paths += [list(range(start, 0, -1))]
+            methods = {str(visited): partial(algorithm2, T=visited) for visited in paths}
+            for visited, cell in zip(paths, score(f"{task}-{dataset}", validation, None, start, n=self.n,
+                                                  methods=methods, judges=judges)):
+                yield {"start": start, "T": T, "visited": visited, "weights": cell["provenance"]["weights"],
+                       **{key: cell[key] for key in ("rmse", "rmse_interval", "ssim", "frechet")}}
 
 
 @section

@@ -121,7 +121,7 @@ def severities(task: str, dataset: str) -> tuple[int, ...]:
     return (20, 40) if (task, dataset) == ("deblur", "mnist") else (make(task, dataset).T,)
 
 
-def score(weights: str | Path, images: Images, folder: Path, T: int | None = None,
+def score(weights: str | Path, images: Images, folder: Path | None, T: int | None = None,
           **options: Any) -> list[Fields]:
     """The cells of a weights file on a split, from its own T or another, recorded in the folder."""
     network, degrade, metadata = load_model(weights)
