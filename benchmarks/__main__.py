@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -18,7 +19,8 @@ from .findings import HERE, RESULTS, Found, machine, row
 
 QUESTIONS: dict[str, Callable[[], Found]] = {
     "degradation": sampling.degradation, "sampling": sampling.shares, "training": training.small,
-    "training-mnist": training.paper_mnist, "training-cifar10": training.paper_cifar10,
+    "training-mnist": partial(training.paper, "MNIST", "mnist5k", T=20),
+    "training-cifar10": partial(training.paper, "CIFAR-10", "photos", T=50),
     "throughput": training.throughput, "precision": precision.both, "start-up": sampling.start_up,
     "growth": growth.curves, "peers": peers.compare}
 

@@ -38,19 +38,12 @@ def small() -> Found:
     yield from distance("the small network", choice, images, times, least=None if GPU else 0.35)
 
 
-def paper_mnist() -> Found:
-    return paper("the paper's MNIST network", "mnist5k", 20)
-
-
-def paper_cifar10() -> Found:
-    return paper("the paper's CIFAR-10 network", "photos", 50)
-
-
 def paper(name: str, dataset: str, T: int) -> Found:
     """A network of the paper, 64 images a step in pieces of 8.
 
     Its recipe is float32; bfloat16 is for what survives it: masks, pixelation.
     """
+    name = f"the paper's {name} network"
     eights = {"size": 8, "accumulate": 8}
     choice = recipe("paper", "deblur", dataset, T=T, batch=8, accumulate=8, rollout=0.0)
     images = load(dataset, "train")

@@ -24,14 +24,12 @@ BOTH = """from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("png", "svg", dpi=200)"""
 
 
-def upto_figures(source: Path) -> NotebookNode | None:
-    """The notebook up to its last figure, showing every figure as PNG and SVG; None where it has none."""
+def upto_figures(source: Path) -> NotebookNode:
+    """The notebook up to its last figure, showing every figure as PNG and SVG; no cells where it has none."""
     notebook = inputs(source)
-    figures = list(named(notebook, "figure").values())
-    if not figures:
-        return None
-    notebook.cells = [nbformat.v4.new_code_cell(BOTH),
-                      *notebook.cells[:notebook.cells.index(figures[-1]) + 1]]
+    cells = [nbformat.v4.new_code_cell(BOTH), *notebook.cells]
+    last = max(map(cells.index, named(notebook, "figure").values()), default=-1)
+    notebook.cells = cells[:last + 1]
     return notebook
 
 
@@ -55,9 +53,6 @@ def main(folder: Path = HOME / "build" / "figures") -> None:
     captions = f"# Figures\n\n{LICENCE}. Please name this project and the notebook that a figure is from.\n"
     for source in sources(sys.argv[1:]):
         notebook = upto_figures(source)
-        if notebook is None:
-            print(f"{source.stem}: no cell is tagged figure:NAME")
-            continue
         try:
             execute(notebook)
         except CellExecutionError as error:

@@ -194,7 +194,7 @@ raise ValueError("cells below the last figure are not run")
 
 def test_a_notebook_without_figures_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "07_tiny.py").write_text(TINY)
-    assert figures.upto_figures(tmp_path / "07_tiny.py") is None
+    assert not figures.upto_figures(tmp_path / "07_tiny.py").cells
 
 
 def test_a_notebook_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
