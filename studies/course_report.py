@@ -1,9 +1,8 @@
 """Would "another 500,000 steps" bridge the course report's gaps? Power laws fitted to its rows.
 
-Error = a * steps^-b, a straight line through the logarithms, with its 95 % prediction interval at 700,000
-steps. The errors are RMSE on [0, 1], 1 - SSIM and FID. Left out is what was scored before, and after a resume
-that set SSIM back, all until it is back. Two windows, all rows and the second half, because the interval
-knows the scatter about a power law, but not whether the curve is one.
+Error = a * steps^-b, with its 95 % prediction interval at 700,000 steps. The errors are RMSE on [0, 1],
+1 - SSIM and FID. Two windows, all rows and the second half, because the interval knows the scatter about a
+power law, but not whether the curve is one.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass

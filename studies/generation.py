@@ -1,8 +1,7 @@
 """Cold generation of digits: how x_T is drawn, and what a little noise on it does. Ten minutes.
 
-Restored from drawn block means by the shipped super-resolution network, three seeds of the draw; and from
-one grey by networks trained here, three seeds of training and draw. Which noise is best is chosen against
-training digits and told against test digits.
+From block means by the shipped super-resolution network, three seeds of the draw; and from one grey by
+networks trained here, three seeds of training and draw. The best noise is chosen against training digits.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass

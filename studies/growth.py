@@ -24,8 +24,8 @@ class Growth(Study):
         return {"split": "validation", "n": self.n}
 
     def cases(self) -> Iterator[Fields]:
-        for name in Published(self.results).models:
-            made_for = load_model(name)[2]["recipe"]["measurement_precision"]
+        for name, model in Published(self.results).models.items():
+            made_for = model["recipe"].measurement_precision
             yield from each(model=[name], T=severities(*name.split("-")[:2]),
                             measurement_precision=FROM if made_for == "both" else [made_for])
 
@@ -41,10 +41,7 @@ class Growth(Study):
 
 
 def half_way(network: nn.Module, degrade: DrawnDegradation, path: Trajectory, x0: Tensor) -> dict[str, float]:
-    """The prediction at s = T/2 after one step from T: its RMSE, and how far all steps have moved it.
-
-    By Algorithm 2, and by Algorithm 1, which drops what x_T told and the first prediction did not.
-    """
+    """The RMSE of the prediction at s = T/2 after one step from T, and how far all steps have moved it."""
     T, s = path.severities[0], round(path.severities[0] / 2)
 
     def after_one_step(sampler: Callable) -> float:

@@ -1,7 +1,7 @@
 """Hot against cold: one network, budget and data set for noise, blur, pixelation, masks, blur with noise.
 
-Fifteen trainings of about a minute. Restoration is of test images, from a severity whose damage is like the
-others'. Generation: x_T is drawn from the Gaussian with the mean and covariance of degraded training images.
+Fifteen trainings of about a minute. Restoration is of test images. For generation, x_T is drawn from the
+Gaussian with the mean and covariance of degraded training images.
 """
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from colddiff_nb.weights import load_model, shipped_classifier
 from studies.generation import every
 from studies.published import Published
 from studies.study import Fields, Study, each, fixed
-from studies.tables import section, seed_table
+from studies.tables import by_pair, section, seed_table
 
 BUDGET: Fields = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
                           "evaluate_every": 600, "save_every": 200}
@@ -122,7 +122,7 @@ def samplers(degrade: Degradation) -> dict[str, Callable]:
 def hot_and_cold(published: Published) -> str:
     record = published.read("hot_and_cold.json")
     row, seeds = record["rows"][0], {row["seed"] for row in record["rows"]}
-    tables = "\n\n".join(f"### {job.capitalize()}\n\n{table_of(record, job)}" for job in SCORES)
+    tables = by_pair({job.capitalize(): table_of(record, job) for job in SCORES})
     return (f"Seeds: {len(seeds)}; each network saw {row['images_seen']:,} images of {record['data']} and "
             f"is scored on {row['n']:,} test images.\n\n{tables}")
 

@@ -62,7 +62,7 @@ def fewer(T: int, calls: int = 5) -> list[int]:
 
 @section
 def sampler_tables(published: Published) -> str:
-    """Bold is within 1 % of the best of its column. From 8 bits rows are of the model made for them."""
+    """Bold is within 1 % of the best. From 8 bits the rows are of the model made for them."""
     cells = pd.DataFrame([{"pair": name.removesuffix("-8bit")} | cell for name in NAMES
                           for cell in published.cells(f"samplers/{name}/metrics.json")])
     if cells.empty:

@@ -53,7 +53,7 @@ class Study:
         raise NotImplementedError
 
     def header(self) -> Fields:
-        """What all rows of a file have in common."""
+        """What all rows of a file share."""
         return {}
 
     def recorded(self, row: Fields, case: Fields) -> bool:
@@ -117,7 +117,7 @@ def fixed(degrade: Degradation, n: int) -> DrawnDegradation:
 
 
 def severities(task: str, dataset: str) -> tuple[int, ...]:
-    """Where the tables start from: one network blurs digits 40 times, as in the paper's text, and 20."""
+    """Where the tables start from: for blurred digits 40, as in the paper's text, and 20."""
     return (20, 40) if (task, dataset) == ("deblur", "mnist") else (make(task, dataset).T,)
 
 
