@@ -37,16 +37,16 @@ def published(name: str, split: str, root: Path, size: int) -> Pair:
     part = "test" if split == "test" else "train"
     pngs = name == "cifar10" and (root / name / part).is_dir()
     rows = _png_records(root, part) if pngs else _torchvision(name, part, root)
-    labels = rows[:, 0].long()
-    held_out = first_of_each_class(labels, 500)
-    chosen = {"test": torch.ones_like(held_out), "train": ~held_out, "validation": held_out}[split]
+    if part == "train":
+        held_out = first_of_each_class(rows[:, 0], 500)
+        rows = rows[held_out if split == "validation" else ~held_out]
     side = SOURCES[name][1]
-    pixels, labels = in_order(rows[chosen, 1:].unflatten(1, (-1, side, side)), labels[chosen])
+    pixels, labels = in_order(rows[:, 1:].unflatten(1, (-1, side, side)), rows[:, 0].long())
     return resize(pixels, size), labels
 
 
 def records(pixels: Tensor, labels: Tensor) -> Tensor:
-    """Return uint8 rows (N, 1 + C * h * w): a label, then its image's pixels."""
+    """Return uint8 rows (N, 1 + C * H * W): a label, then its image's pixels."""
     return torch.cat([labels[:, None].byte(), pixels.flatten(1)], dim=1)
 
 

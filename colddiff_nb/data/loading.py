@@ -88,8 +88,7 @@ def short_name(name: str, size: int = 32, checksum: str = "") -> str:
 
     checksum: of a folder's training images, which are loaded where it is not given.
     """
-    name = data_set(name)
-    if name.startswith(PREFIX):
+    if (name := data_set(name)).startswith(PREFIX):
         name = f"folder-{(checksum or load(name, 'train', size=size).checksum)[:8]}"
     return name if size == 32 else f"{name}-{size}"
 

@@ -16,15 +16,13 @@ from colddiff_nb.data.pixels import Pair, in_order, to_uint8
 ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 SYSTEM = {"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN"}  # folders that disk stations and others make
 FEWEST = 10  # different images
-FEWEST_SCORED = 2  # images in a split that is scored
 
 
 def own_folder(path: str, split: str, size: int) -> Pair:
     """Return the images of one split: central squares (N, 3, size, size); labels number subfolders.
 
     Equal images count once. In the order of the SHA-256 of their pixels, the first tenth (at least two) are
-    the test images, the next tenth validation, the rest train. So names do not matter, but more images move
-    the borders.
+    the test images, the next tenth validation, the rest train: names do not matter.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -39,7 +37,7 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     if len(pixels) < FEWEST:
         raise ValueError(f"{path!r} holds {len(pixels)} different images, too few to split: "
                          f"put at least {FEWEST} there")
-    share = max(len(pixels) // 10, FEWEST_SCORED)
+    share = max(len(pixels) // 10, 2)
     start, end = {"test": (0, share), "validation": (share, 2 * share), "train": (2 * share, None)}[split]
     return pixels[start:end].clone(), labels[start:end].clone()
 
@@ -51,8 +49,8 @@ def _read(folder: Path, size: int, states: tuple[tuple[Path, int, int], ...],
         print(f"{str(folder)!r}: left out {count_and_names(others, folder)}: take {FORMS}", file=sys.stderr)
     print(f"{str(folder)!r}: images are cut to squares of {size} x {size}", file=sys.stderr)
     pixels, labels = in_order(*read_folder(folder, [file for file, *_ in states], size))
-    differs = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # from its neighbour: equal images are neighbours
-    new = torch.cat([torch.tensor([True]), differs])
+    new = torch.ones(len(pixels), dtype=torch.bool)
+    new[1:] = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # equal images are neighbours
     return pixels[new], labels[new]
 
 
@@ -72,8 +70,7 @@ def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list
 def read_folder(folder: Path, files: Sequence[Path], size: int) -> Pair:
     """Return the images of files as (N, 3, size, size); their labels number the folder's subfolders.
 
-    Raises:
-        ValueError: there are no files, or some cannot be read: one error for all.
+    Raises one ValueError for all files that cannot be read.
     """
     if not files:
         raise ValueError(f"{str(folder)!r} holds no image: put {FORMS} files there, or into its subfolders")

@@ -16,7 +16,7 @@ from torch import Tensor
 from colddiff_nb.data.pixels import to_float
 
 FORMS = "PNG, JPEG, GIF, BMP, TIFF or WebP"
-ENOUGH = 256  # pixels a side, twice the largest x0: that many are left where a large JPEG is decoded smaller
+ENOUGH = 256  # pixels a side, twice the largest x0: what is left of a large JPEG
 
 
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
@@ -40,9 +40,10 @@ def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
             warnings.simplefilter("ignore")  # of odd tags, and of a size that is still allowed
             return _decoded(Image.open(io.BytesIO(source)))
     except Exception as error:  # damaged files fail in many ways
-        large = isinstance(error, Image.DecompressionBombError)
-        wrong = "has too many pixels" if large else "is no image that can be read"
-        raise ValueError(f"{name!r} {wrong}: give a {'smaller' if large else FORMS} file") from error
+        wrong = f"is no image that can be read: give a {FORMS} file"
+        if isinstance(error, Image.DecompressionBombError):
+            wrong = "has too many pixels: give a smaller file"
+        raise ValueError(f"{name!r} {wrong}") from error
 
 
 def _decoded(image: Image.Image) -> Image.Image:
@@ -67,12 +68,10 @@ def _decoded(image: Image.Image) -> Image.Image:
 def to_x0(image: Image.Image, channels: int, size: int = 32, invert: bool = False) -> Tensor:
     """Return the central square of an RGB image as x0 (1, channels, size, size) in [-1, 1].
 
-    Args:
-        channels: 1 for grey, 3 for colour.
-        invert: swap black and white.
+    channels: 1 for grey, 3 for colour. invert swaps black and white.
     """
-    mode = "L" if channels == 1 else "RGB"
-    square = ImageOps.fit(image.convert(mode), (size, size), Image.Resampling.LANCZOS)
+    image = image.convert("L" if channels == 1 else "RGB")
+    square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(square)).view(1, size, size, channels)
     x0 = to_float(pixels.permute(0, 3, 1, 2))
     return -x0 if invert else x0
