@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from torch import nn
@@ -54,21 +53,22 @@ class Recipe:
     save_every: int = 200  # steps between checkpoints
 
     def __post_init__(self) -> None:
+        yes_or_no = dict.fromkeys(("time_input", "skips", "compile"), (True, False))
         named = {"task": tuple(MAKERS), "network": ("small", "paper", *OWN_NETWORKS)}
-        for field, kind in _kinds().items():
-            value = getattr(self, field)
-            choices = get_args(kind) if get_origin(kind) is Literal else named.get(field)
-            if choices and value not in choices:
-                raise ValueError(f"unknown {field} {value!r}: choose one of {', '.join(choices)}")
-            if not choices and not _fits(value, kind):
-                raise ValueError(f"{field} = {value!r}: it must be {self.__annotations__[field]}")
+        for field, choices in (_choices() | named | yes_or_no | {"flip": (True, False, None)}).items():
+            if getattr(self, field) not in choices:
+                raise ValueError(f"unknown {field} {getattr(self, field)!r}: "
+                                 f"choose one of {', '.join(map(str, choices))}")
         object.__setattr__(self, "dataset", data_set(self.dataset))
-        object.__setattr__(self, "widths", tuple(self.widths))
         for field, (least, most) in LIMITS.items():
-            if not least <= getattr(self, field) <= most:
-                raise ValueError(f"{field} = {getattr(self, field)!r}: it must lie in {least:,}..{most:,}")
+            value = getattr(self, field)
+            if type(value) not in (int, type(least)) or not least <= value <= most:
+                raise ValueError(f"{field} = {value!r}: it must lie in {least:,}..{most:,}")
+        if not (isinstance(self.widths, list | tuple) and len(self.widths) == 3):
+            raise ValueError(f"widths = {self.widths!r}: give three, such as 48, 80, 160")
+        object.__setattr__(self, "widths", tuple(self.widths))
         for field, sides, least, most in (("size", (self.size,), 16, 128), ("widths", self.widths, 8, 4096)):
-            if not all(side in range(least, most + 1, 8) for side in sides):
+            if not all(type(side) is int and side in range(least, most + 1, 8) for side in sides):
                 raise ValueError(f"{field} = {getattr(self, field)!r}: "
                                  f"it must be a multiple of 8, from {least} to {most}")
         if self.data_consistency != "state" and self.network != "small":
@@ -116,22 +116,15 @@ class Recipe:
 
 COUNTS = "steps", "batch", "accumulate", "evaluate_every", "save_every"
 LIMITS: dict[str, tuple[float, float]] = dict.fromkeys(COUNTS, (1, 2 ** 32 - 1)) | {
-    "learning_rate": (1e-12, 1e3), "clip": (0, 1e30), "realism": (0, 1e30), "critic_penalty": (0, 1e30),
-    "ema_half_life": (1e-9, 1), "rollout": (0, 1), "seed": (0, 2 ** 25 - 1)}  # above, draws would repeat
+    "seed": (0, 2 ** 25 - 1),  # above, draws would repeat
+    "learning_rate": (1e-12, 1e3), "clip": (0.0, 1e30), "realism": (0.0, 1e30),
+    "critic_penalty": (0.0, 1e30), "ema_half_life": (1e-9, 1.0), "rollout": (0.0, 1.0)}
 
 
 @cache
-def _kinds() -> dict[str, Any]:
-    return get_type_hints(Recipe)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of a field's type; a bool is no number."""
-    if isinstance(kind, UnionType):
-        return any(_fits(value, part) for part in get_args(kind))
-    if get_origin(kind) is tuple:
-        return isinstance(value, list | tuple) and len(value) == 3 and all(map(_fits, value, get_args(kind)))
-    return type(value) in ((int, float) if kind is float else (kind,))
+def _choices() -> dict[str, tuple[str, ...]]:
+    return {field: get_args(kind) for field, kind in get_type_hints(Recipe).items()
+            if get_origin(kind) is Literal}
 
 
 PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant",
