@@ -58,7 +58,7 @@ def film(given: Mapping[str, Tensor], ways: Mapping[str, Sequence[Tensor]], titl
     """
     from colddiff_nb.notebook.pictures import grid  # needs matplotlib
     n, _, _, size = next(iter(ways.values()))[0].shape
-    side = (SIDE if n < 3 else SIDE * 3 // 5) // size * size
+    side = max(1, (SIDE if n < 3 else SIDE * 3 // 5) // size) * size
     steps = max(map(len, ways.values())) - 1
     frames = []
     for k in [*range(0, steps, max(1, steps // 25)), steps]:

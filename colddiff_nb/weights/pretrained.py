@@ -25,7 +25,7 @@ def shipped_models() -> list[str]:
 
 
 def weights_file(name: str | Path) -> Path:
-    """Return the file of a shipped model by its name; any other name is a path already."""
+    """Return the file of a shipped model by its name; others are paths already."""
     return SHIPPED / f"{name}.safetensors" if str(name) in shipped_models() else Path(name)
 
 
@@ -48,7 +48,7 @@ def load_model(path: str | Path) -> Model:
 
 
 def pretrained_file(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
-    """Return the file of a shipped model, whether it is there or not: see `load_pretrained`."""
+    """Return where a shipped model is, or would be: see `load_pretrained`."""
     dataset = data_set(dataset)
     pair = f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
     special = f"{pair}-{measurement_precision}"

@@ -156,6 +156,12 @@ def test_masks_take_other_sizes(size, tmp_path, monkeypatch, capsys):
     assert f"coffee.jpg at {size} x {size} pixels" in capsys.readouterr().out
 
 
+def test_several_large_images_are_shown_pixel_for_pixel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    restore("--dataset", "photos", "--task", "inpaint", "--size", "128", "--n", "3", "--method", "direct")
+    assert film_of("photos-inpaint-restored.gif")[1] > (3 * 128, 3 * 128)
+
+
 def test_images_of_a_data_set_and_own_weights(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     restore("--dataset", "mnist5k", "--n", "3")
