@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from colddiff_nb import evaluate, load, make
-from colddiff_nb.metrics.lmmse import Statistics, fit, statistics
+import torch
+from torch import Tensor
+
+from colddiff_nb import evaluate, load, make, rmse, to_float
+from colddiff_nb.data import Images
+from colddiff_nb.degradations import Degradation, measure
+from colddiff_nb.degradations.tasks import Masks
+from colddiff_nb.metrics.lmmse import LMMSE, Statistics, statistics
 from studies.models import Scored
 from studies.study import Fields, each, severities
+
+# Tried, times the measured noise variance. That need not be the best: the error is no white noise, and with
+# few images the covariance is noisy, so the ridge must be much larger than the rounding error.
+FACTORS = tuple(10.0 ** power for power in range(-2, 15))
 
 
 @dataclass
@@ -38,8 +48,8 @@ class Baselines(Scored):
             yield from evaluate((None, degrade, {}), test, methods=("degraded",), **options)["cells"]
             return
         known, validation = training_statistics(data, self.data), load(data, "validation", self.data)
-        estimator, record = fit(degrade, known, validation, measurement_precision)
-        model = estimator, degrade, {"data": known.images}
+        fitted, record = fit(degrade, known, validation, measurement_precision)
+        model = fitted, degrade, {"data": known.images}
         cell, = evaluate(model, test, methods=("direct",), **options)["cells"]
         cell["method"] = cell["provenance"]["method"] = "lmmse"  # `evaluate` calls it direct
         yield cell | {"lmmse": record}
@@ -48,3 +58,43 @@ class Baselines(Scored):
 @cache
 def training_statistics(dataset: str, root: Path) -> Statistics:
     return statistics(load(dataset, "train", root))
+
+
+class AnyMask(LMMSE):
+    """The estimator that is not told where a mask lies: its moments are averages over all of them."""
+
+    def decompose(self, degrade: Degradation, data: Statistics) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """E x_T = E m * E x0, E x_T x_T^T = E m m^T * E x0 x0^T, Cov(x_T, x0) = diag(E m) C."""
+        assert isinstance(degrade, Masks)
+        centers = degrade.centers()
+        masks = degrade.gains_at(torch.full((len(centers),), degrade.T), centers).double()
+        masks = masks.expand(-1, len(data.mean), -1, -1).flatten(1)  # (n, d): all channels alike
+        mean, covariance = data.mean.flatten(), data.root @ data.root.mT
+        expected = masks.mean(0) * mean
+        products = masks.mT @ masks / len(masks) * (covariance + mean.outer(mean))
+        values, P = torch.linalg.eigh(products - expected.outer(expected))
+        kept = values > 1e-12 * values[-1]
+        S, P = values[kept].sqrt(), P[:, kept]
+        return expected.view_as(data.mean), P, S, P.mT @ (masks.mean(0)[:, None] * covariance) / S[:, None]
+
+
+def estimator(degrade: Degradation, data: Statistics, noise: float) -> LMMSE:
+    return (AnyMask if isinstance(degrade, Masks) and degrade.random else LMMSE)(degrade, data, noise)
+
+
+def fit(degrade: Degradation, data: Statistics, validation: Images,
+        measurement_precision: str = "float32") -> tuple[LMMSE, Fields]:
+    """Choose the noise: of the measured variance times FACTORS, that with the least validation RMSE.
+
+    Measured is the mean square of x_T as measured minus the exact D(x0, T), computed in float64.
+    """
+    x0 = to_float(validation.pixels)
+    drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
+    x_T = measure(drawn(x0, degrade.T), measurement_precision)
+    measured = (x_T - drawn(x0.double(), degrade.T)).square().mean().item()
+    unfitted = estimator(degrade, data, measured)
+    scores = {factor: rmse(unfitted.with_noise(measured * factor)(x_T, degrade.T), x0) for factor in FACTORS}
+    best = min(scores, key=lambda factor: scores[factor])
+    record = {"measured_noise": measured, "factor": best, "validation_rmse": scores[best],
+              "validation_n": len(x0)}
+    return unfitted.with_noise(measured * best), record

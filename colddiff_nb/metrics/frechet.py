@@ -8,18 +8,10 @@ from colddiff_nb.storage import runtime
 
 
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
-    """Return the Frechet distance of the Gaussians fitted to two sets of features, in float64.
+    """Return the Frechet distance of the Gaussians fitted to features (N, d) and (M, d), in float64.
 
     |mean_a - mean_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)). With S_a = R R^T the last trace is that of
-    (R^T S_b R)^(1/2), whose argument is symmetric: its eigenvalues are real, also where fewer images than
-    dimensions make both covariances singular.
-
-    Args:
-        features_a: (N, d), N at least 2.
-        features_b: (M, d), M at least 2.
-
-    Raises:
-        ValueError: other shapes.
+    (R^T S_b R)^(1/2), which is symmetric: real eigenvalues, also with fewer images than dimensions.
     """
     a, b = (features.double().to(runtime.device()) for features in (features_a, features_b))
     if (a.ndim, b.ndim) != (2, 2) or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
@@ -41,10 +33,9 @@ def square_root(covariance: Tensor) -> Tensor:
 def frechet_contributions(originals: Tensor, restored: Tensor) -> Tensor:
     """Return what each image adds to a Frechet distance: `bootstrap` of it is the interval of the distance.
 
-    A bootstrap of the distance itself is biased: resamples have fewer different images, and so larger
-    distances. These are the distance plus its first-order change with the weight of each pair (its influence
-    function). With S_a = R R^T and T = R (R^T S_b R)^(-1/2) R^T, which maps one Gaussian to the other, the
-    gradients in S_b and S_a are I - T and I - T^-1.
+    A bootstrap of the distance itself is biased: resamples hold fewer different images. This is the distance
+    plus its influence function. With S_a = R R^T and T = R (R^T S_b R)^(-1/2) R^T, which maps one Gaussian to
+    the other, the gradients in S_b and S_a are I - T and I - T^-1.
 
     Args:
         originals: features (N, d).

@@ -22,15 +22,7 @@ def to_unit(images: Tensor) -> Tensor:
 def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
     """Return the mean squared error on [0, 1] of each image.
 
-    Args:
-        restored: (B, C, H, W) in [-1, 1].
-        originals: of the same shape.
-
-    Returns:
-        float64 (B,) on the CPU.
-
-    Raises:
-        ValueError: shapes or types do not fit.
+    Both are float (B, C, H, W) in [-1, 1], else ValueError. Returned is float64 (B,), on the CPU.
     """
     restored, originals = _pair(restored, originals)
     return (restored - originals).square().flatten(1).mean(1).cpu().double()
@@ -65,14 +57,9 @@ def ssim(restored: Tensor, originals: Tensor) -> float:
 
 
 def gain_contributions(before: Tensor, after: Tensor) -> Tensor:
-    """Return what each image adds, to first order, to the gain: the RMSE before restoring over that after.
+    """Return what each image adds, to first order, to the gain: (N,), whose mean is the gain.
 
-    Args:
-        before: squared errors (N,) of x_T.
-        after: those of the restorations.
-
-    Returns:
-        (N,), whose mean is the gain.
+    The gain is the RMSE before restoring over that after; given are the squared errors (N,) of both.
     """
     gain = (before.mean() / after.mean()).sqrt()
     return gain * (1 + (before / before.mean() - after / after.mean()) / 2)
@@ -87,11 +74,11 @@ def bootstrap(values: Tensor, seed: int = 0) -> tuple[float, float]:
     return low, high
 
 
-def _pair(restored: Tensor, originals: Tensor) -> tuple[Tensor, Tensor]:
+def _pair(*images: Tensor) -> tuple[Tensor, Tensor]:
     """Both in [0, 1]; ValueError for what cannot be compared."""
-    both = restored, originals
-    floats = all(x.is_floating_point() for x in both)
+    restored, originals = images
+    floats = all(x.is_floating_point() for x in images)
     if restored.shape != originals.shape or restored.ndim != 4 or not floats:
-        found = " and ".join(f"{x.dtype} {tuple(x.shape)}" for x in both)
+        found = " and ".join(f"{x.dtype} {tuple(x.shape)}" for x in images)
         raise ValueError(f"images are {found}: give floats (B, C, H, W) twice, data.to_float(pixels)")
     return to_unit(restored), to_unit(originals)

@@ -9,11 +9,12 @@ import torch
 from colddiff_nb import data, metrics
 from colddiff_nb.data import pixels as pixels_of
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.metrics import lmmse
 from colddiff_nb.metrics.evaluation import evaluate
+from colddiff_nb.metrics.lmmse import statistics
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.weights import load_pretrained, shipped_classifier, shipped_models
 from colddiff_nb.weights.pretrained import SHIPPED, pretrained_file
+from studies import baselines
 
 HOME = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("COLDDIFF_DATA", "")
@@ -29,7 +30,7 @@ LINEAR = {("superres", None): {("float32", 1e-4): (0.1723, 0.4348, 1e-3)},
 def test_rows_of_the_linear_estimator(task, T):
     degrade, test = make(task, "mnist5k", T=T), data.load("mnist5k", "test")
     x0 = data.to_float(test.pixels)
-    estimator = lmmse.LMMSE(degrade, lmmse.statistics(data.load("mnist5k", "train")), 0.0)
+    estimator = baselines.estimator(degrade, statistics(data.load("mnist5k", "train")), 0.0)
     for (precision, noise), (rmse, ssim, tolerance) in LINEAR[task, T].items():
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         restored = estimator.with_noise(noise)(measure(drawn(x0, degrade.T), precision), degrade.T)
@@ -90,22 +91,22 @@ def test_the_estimator_is_the_formula(pooling):
     x_T = degrade(data.to_float(images.pixels[:5]), 2)
     gain = C @ A.mT @ torch.linalg.inv(A @ C @ A.mT + noise * torch.eye(64, dtype=torch.float64))
     expected = mean + (x_T.double().flatten(1) - A @ mean) @ gain.mT
-    found = lmmse.LMMSE(degrade, lmmse.statistics(images), noise)(x_T, torch.full((5,), 2))
+    found = baselines.estimator(degrade, statistics(images), noise)(x_T, torch.full((5,), 2))
     assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
 
 
 def test_the_noise_is_chosen_on_validation_images_and_refusals_are_one_line():
     images, degrade = small(), make("deblur", "photos", size=8, T=3)
-    statistics = lmmse.statistics(images)
-    exact, record = lmmse.fit(degrade, statistics, images)
-    rounded, coarse = lmmse.fit(degrade, statistics, images, "8bit")
+    known = statistics(images)
+    exact, record = baselines.fit(degrade, known, images)
+    rounded, coarse = baselines.fit(degrade, known, images, "8bit")
     assert rounded.noise > 1e3 * exact.noise and coarse["validation_rmse"] >= record["validation_rmse"]
     with pytest.raises(ValueError, match="made for t = 3 alone"):
         exact(torch.zeros(1, 1, 8, 8), 2)
-    masked, record = lmmse.fit(make("inpaint", size=8, T=5), statistics, images)
+    masked, record = baselines.fit(make("inpaint", size=8, T=5), known, images)
     assert record["measured_noise"] < 1e-15 and masked.noise >= 0.01 * record["measured_noise"], "both draws of D are the same"
     with pytest.raises(ValueError, match="snow has no linear estimator"):
-        lmmse.LMMSE(make("snow", size=8), statistics, 1.0)
+        baselines.estimator(make("snow", size=8), known, 1.0)
 
 
 @pytest.mark.parametrize(("center", "channels"), [(None, 1), (None, 3), ((3, 4), 1)])
@@ -120,7 +121,7 @@ def test_the_estimator_of_masks_is_least_squares_over_every_mask(center, channel
     gain = torch.linalg.solve(from_mean.mT @ from_mean / len(x) + noise * torch.eye(x.shape[1], dtype=torch.float64), from_mean.mT @ (x - x.mean(0)) / len(x))
     drawn = degrade.draw(5, torch.Generator().manual_seed(1))(x0[:5], 5)
     expected = x.mean(0) + (drawn.double().flatten(1) - x_T.mean(0)) @ gain
-    found = lmmse.LMMSE(degrade, lmmse.statistics(images), noise)(drawn, 5)
+    found = baselines.estimator(degrade, statistics(images), noise)(drawn, 5)
     assert torch.allclose(found.flatten(1), expected.float(), atol=1e-5)
 
 
