@@ -60,13 +60,7 @@ def train_classifier(images: Images, epochs: int = 5, batch: int = 64, seed: int
                      **shape: Any) -> Classifier:
     """Train a classifier of these images' labels, about three seconds an epoch of 4,000 digits on a CPU core.
 
-    Images are shifted by up to two pixels, those in colour also mirrored.
-
-    Args:
-        **shape: widths, depth and features of `Classifier`.
-
-    Returns:
-        The classifier in eval mode.
+    Images are shifted by up to two pixels, those in colour also mirrored. `shape` goes to `Classifier`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

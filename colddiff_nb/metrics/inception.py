@@ -28,15 +28,13 @@ RESIZES = ("half-pixel bilinear", "TensorFlow 1 bilinear")  # the paper's offici
 class Inception:
     """Features (B, 2048) of images (B, 1 or 3, H, W) in [-1, 1], by torch-fidelity's weights.
 
-    Grey is repeated to three channels. The weights (91 MB) come from torch hub's cache, else from the
-    internet. `name` says how images are taken.
+    The weights (91 MB) come from torch hub's cache, else from the internet. `name` says how images are taken.
 
     Args:
         resize: to 299 x 299, one of RESIZES.
-        dtype: torch.bfloat16 runs all but the first convolution so: faster on CPUs that can, and a little
-            off.
-        rounded: round images to the 256 levels of an image file first, as torch-fidelity does and the paper's
-            code does not. It matters: Inception sees the steps that rounding makes in smooth images.
+        dtype: torch.bfloat16 runs all but the first convolution so: faster on CPUs that can, a little off.
+        rounded: round images to 256 levels first, as torch-fidelity does and the paper's code does not.
+            Inception sees the steps that rounding makes in smooth images.
 
     Raises:
         OSError, ImportError: the weights, or torch-fidelity, cannot be had.
@@ -67,9 +65,9 @@ class Inception:
         trunk.to(device).to(memory_format=torch.channels_last)
         self.first, self.rest = trunk[0], trunk[1:].to(dtype)
         self.resize, self.device, self.dtype, self.rounded = resize, torch.device(device), dtype, rounded
-        details = [] if rounded else ["unrounded"]
-        details += [] if dtype == torch.float32 else [str(dtype).removeprefix("torch.")]
-        self.name = ", ".join(["inception-2015", resize, *details])
+        details = "" if rounded else ", unrounded"
+        details += "" if dtype == torch.float32 else f", {dtype}".replace("torch.", "")
+        self.name = f"inception-2015, {resize}{details}"
 
     def __call__(self, images: Tensor) -> Tensor:
         size = IN_CACHE if self.device.type == "cpu" else len(images)
