@@ -8,6 +8,7 @@ Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -56,6 +57,7 @@ class Explorer:
         self.own: Image.Image | None = None
         self.made: dict[Any, tuple[Comparison, list[str]]] = {}
         self.pages: list[str] = []
+        self.waiting: asyncio.TimerHandle | None = None
 
         # Buttons rather than lists, from which JupyterLab takes the arrow keys.
         self.task, self.data, self.image = (
@@ -81,7 +83,7 @@ class Explorer:
         self.look = widgets.HTML(layout={"display": "none"})
 
         for choice in (self.task, self.data, self.image, self.stretch, self.invert):
-            choice.observe(self._safely(self._refresh), "value")
+            choice.observe(self._wish, "value")
         self.upload.observe(self._safely(self._receive), "value")
         self.path.observe(self._safely(self._open_path), "value")
         self.path.on_msg(self._safely(self._open_path))  # Enter, where the path is as it was
@@ -132,6 +134,18 @@ class Explorer:
         link = f'saved <a href="{escape(os.path.relpath(target))}">{escape(str(target))}</a>'
         self.saved.outputs = [{"output_type": "display_data", "data": {"text/html": link}, "metadata": {}}]
         return target
+
+    def _wish(self, _: Any) -> None:
+        """Restore what is chosen once the kernel has heard all clicks that wait: the newest counts."""
+        self._say("restoring ...")
+        refresh = self._safely(self._refresh)
+        try:
+            kernel = asyncio.get_running_loop()
+        except RuntimeError:  # a program without one
+            return refresh()
+        if self.waiting:
+            self.waiting.cancel()
+        self.waiting = kernel.call_later(0.05, refresh)
 
     def _refresh(self) -> None:
         """Show the selection, restored if it was not before; k stays if that step exists."""

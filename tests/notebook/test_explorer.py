@@ -1,4 +1,5 @@
 """The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
+import asyncio
 import io
 import random
 import re
@@ -430,3 +431,16 @@ def test_gif_by_function_and_button(explorer, tmp_path):
     explorer.choose(1)
     assert not explorer.saved.outputs
     assert explorer.save_gif(tmp_path / "deep" / "mine.gif").is_file()
+
+
+def test_of_clicks_that_wait_the_newest_counts(explorer):
+    restored, refresh = [], explorer._refresh
+
+    async def clicks():
+        explorer._refresh = lambda: (restored.append(explorer.image.value), refresh())
+        for number in (1, 2, 0, 3):
+            explorer.image.value = number
+            assert explorer.status.value == "restoring ..."
+        await asyncio.sleep(0.5)
+    asyncio.run(clicks())
+    assert restored == [3] and explorer.status.value == "" and "image 3" in explorer.picture.value
