@@ -18,6 +18,12 @@ from colddiff_nb.commands.restore import Restore
 from colddiff_nb.commands.score import Evaluate, Table
 from colddiff_nb.commands.train import Demo, Export, Report, Train
 
+PLAINER = {  # what Python and tyro say of a value, and what it means
+    r"no type matching \{None\}\|INT could be instantiated from \['(.*?)'\]": r"'\1' is no whole number",
+    r"no type matching \{None\}\|\{(.*?)\} could be instantiated from (\[.*?\])": r"\2 is not \1",
+    r"invalid literal for int\(\) with base 10: ('.*?')": r"\1 is no whole number",
+    r"could not convert string to float: ('.*?')": r"\1 is no number"}
+
 
 def parse(arguments: Sequence[str]) -> Callable[[], None]:
     """Return the command that was asked for; raise ValueError with one line where there is none."""
@@ -43,6 +49,8 @@ def one_line(box: str) -> str:
     lines = [line.strip("│|╰╯ ") for line in box.strip().splitlines()[1:]]  # without its title
     said = " ".join(" ".join(lines).split())
     said = re.sub(r"Error parsing (\w+: )?|( Got errors| [─-]{4,} (Argument|For full) help).*", "", said)
+    for words, meaning in PLAINER.items():
+        said = re.sub(words, meaning, said)
     return re.sub(r" [─-]{4,} (Perhaps you meant: --\S+|Available.*).*", r". \1", said)
 
 
