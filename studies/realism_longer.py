@@ -122,11 +122,10 @@ def realism_finding(published: Published) -> str:
         pair = name.removesuffix(REALISM)
         printed = published.paper["pairs"][pair]
         variant = printed["variant"]
-        precision = "8bit" if pair.startswith("inpaint") else "float32"
-        two = both(published, pair, variant, precision, "direct")
-        if two["realism"] is None or two["realism"].number("fid") is None:  # from 8 bits, then
-            two = both(published, pair, variant, "8bit", "direct")
-        before, after = (shown(row) for row in two.values())
+        papers = "8bit" if pair.startswith("inpaint") else "float32"
+        ways = [both(published, pair, variant, precision, "direct") for precision in (papers, "8bit")]
+        scored = [way for way in ways if way["realism"] and way["realism"].number("fid") is not None]
+        before, after = (shown(row) for row in (scored or ways)[0].values())
         said.append(f"   - {PAIRS[pair]}: FID from {before[2]} to {after[2]} (paper "
                     f"{printed['direct']['FID']}), RMSE from {before[0]} to {after[0]}.")
     return "\n".join(said)
@@ -137,6 +136,8 @@ def realism_curve(published: Published) -> str:
     """The course of the trainings on validation images."""
     lines, machines = [], set()
     for name in published.sharper:
+        if not (published.folder / f"{name}/training.json").is_file():  # it was trained without looking
+            continue
         record = published.read(f"{name}/training.json")
         machines.add(f"{record['n']:,} validation images, {record['device']}")
         lines += [(PAIRS[name.removesuffix(REALISM)], f"{row['images']:,.0f}", f"{row['fid_direct']:.1f}",

@@ -73,11 +73,17 @@ def build_replica(torch: str) -> None:
     call(*install, PIP)
     call(*install, *PACKAGES, *torch.split())
     call(*install, "--no-deps", "--target", str(GPU), *NOT_ON_TPU)
+    ubuntu(SYSTEM)
+    ready.write_text(wanted)
+
+
+def ubuntu(folder: Path) -> Path:
+    """Write the metadata of Ubuntu's own packages, which lie behind Colab's. Returns the folder."""
     for package in UBUNTU:
-        metadata = SYSTEM / f"{package}.dist-info" / "METADATA"
+        metadata = folder / f"{package}.dist-info" / "METADATA"
         metadata.parent.mkdir(parents=True)
         metadata.write_text("Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(*package.split("-")))
-    ready.write_text(wanted)
+    return folder
 
 
 def alone(name: str) -> NotebookNode:

@@ -10,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from colddiff_nb.data.downloads import published
 from colddiff_nb.data.names import PREFIX, check_whole, data_set
-from colddiff_nb.data.own_folder import own_folder
 from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize, sha256
 from colddiff_nb.storage.places import data_folder
 
@@ -73,12 +70,14 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
         raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     check_whole(size, 8, 128, f"size {size!r} is no whole number in 8..128")
     if name.startswith(PREFIX):
+        from colddiff_nb.data.own_folder import own_folder  # which needs Pillow
         pixels, labels = own_folder(name.removeprefix(PREFIX), split, size)
     elif name == "mnist5k":
         pixels, labels = mnist5k(split, size)
     elif name == "photos":
         pixels, labels = photos(split, size)
     else:
+        from colddiff_nb.data.downloads import published
         pixels, labels = published(name, split, Path(root or data_folder()), size)
     return Images(pixels, labels, name, split, sha256(pixels))
 
@@ -108,6 +107,8 @@ def photos(split: str, size: int) -> Pair:
 
     Validation takes strips at their right that train never sees.
     """
+    from PIL import Image
+
     folder = _inside("scikit-image", "skimage/data")
     generator = torch.Generator().manual_seed(SPLITS.index(split))
     crops, labels = [], []

@@ -8,8 +8,8 @@ Core ipywidgets alone, of version 7.7 (Colab's) or 8.
 """
 from __future__ import annotations
 
-import asyncio
 import os
+from asyncio import TimerHandle, get_running_loop
 from collections.abc import Callable, Mapping
 from functools import cache
 from html import escape
@@ -57,7 +57,7 @@ class Explorer:
         self.own: Image.Image | None = None
         self.made: dict[Any, tuple[Comparison, list[str]]] = {}
         self.pages: list[str] = []
-        self.waiting: asyncio.TimerHandle | None = None
+        self.waiting: TimerHandle | None = None
 
         # Buttons rather than lists, from which JupyterLab takes the arrow keys.
         self.task, self.data, self.image = (
@@ -140,7 +140,7 @@ class Explorer:
         self._say("restoring ...")
         refresh = self._safely(self._refresh)
         try:
-            kernel = asyncio.get_running_loop()
+            kernel = get_running_loop()
         except RuntimeError:  # a program without one
             return refresh()
         if self.waiting:

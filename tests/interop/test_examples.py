@@ -18,7 +18,7 @@ from colddiff_nb.weights import load_model
 
 pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-ENDED = ["curve.csv", "step-00000010.pt", "step-00000020.pt", "weights.safetensors"]
+ENDED = ["curve.csv", "run.lock", "step-00000010.pt", "step-00000020.pt", "weights.safetensors"]
 CHANGED = {"widths": (8, 8, 8), "precision": "float32", "steps": 100_000, "save_every": 100_000}
 TINY = ["smoke", "--task", "superres", "--dataset", "mnist5k", "--widths", "8", "8", "8", "--precision", "float32"]
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(),

@@ -1,5 +1,4 @@
 """The explorer: the slider shows what is painted already; own images come in by every door; both ipywidgets APIs."""
-import asyncio
 import io
 import random
 import re
@@ -29,6 +28,16 @@ def images(name: str, channels: int) -> Images:
 
 def halve(x_t, t, start):
     return 0.5 * x_t + 0.1
+
+
+def no_kernel():
+    raise RuntimeError("no running event loop")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """A browser's test in the same process may have left a loop that runs."""
+    monkeypatch.setattr(module, "get_running_loop", no_kernel)
 
 
 @pytest.fixture
@@ -433,14 +442,24 @@ def test_gif_by_function_and_button(explorer, tmp_path):
     assert explorer.save_gif(tmp_path / "deep" / "mine.gif").is_file()
 
 
-def test_of_clicks_that_wait_the_newest_counts(explorer):
-    restored, refresh = [], explorer._refresh
+class Kernel:
+    """A loop that remembers what is to be called later."""
 
-    async def clicks():
-        explorer._refresh = lambda: (restored.append(explorer.image.value), refresh())
-        for number in (1, 2, 0, 3):
-            explorer.image.value = number
-            assert explorer.status.value == "restoring ..."
-        await asyncio.sleep(0.5)
-    asyncio.run(clicks())
+    def __init__(self):
+        self.waiting = []
+
+    def call_later(self, seconds, call):
+        self.waiting.append(call)
+        return SimpleNamespace(cancel=lambda: self.waiting.remove(call))
+
+
+def test_of_clicks_that_wait_the_newest_counts(explorer, monkeypatch):
+    kernel, restored, refresh = Kernel(), [], explorer._refresh
+    monkeypatch.setattr(module, "get_running_loop", lambda: kernel)
+    explorer._refresh = lambda: (restored.append(explorer.image.value), refresh())
+    for number in (1, 2, 0, 3):
+        explorer.image.value = number
+        assert explorer.status.value == "restoring ..." and not restored
+    for call in kernel.waiting:
+        call()
     assert restored == [3] and explorer.status.value == "" and "image 3" in explorer.picture.value
