@@ -80,7 +80,7 @@ WRONG = [  # a command, and part of what it says
     ("evaluate superres-mnist --size 64 --dataset mnist5k --n 20", "do not fit this network: give (B, 1, H, W) with H and W 32 x 32 pixels"),
     ("evaluate superres-mnist --methods all", "invalid choice 'all' for argument '--method/--methods'. Expected one of ('degraded'"),
     ("evaluate superres-mnist --dataset mnist5k --n 0", "n = 0 lies outside 2..1000"),
-    ("evaluate superres-mnist --batch 0", "batch = 0: it must be at least 1"),
+    ("evaluate superres-mnist --dataset mnist5k --batch 0", "batch = 0: it must be at least 1"),
     ("evaluate superres-mnist --fid yes", "Unrecognized options: yes"),
     ("table", "name run folders that hold a metrics.json, or choose --degraded"),
     ("table . --degraded", "name run folders that hold a metrics.json, or choose --degraded"),
