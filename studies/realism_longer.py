@@ -126,7 +126,7 @@ def realism_finding(published: Published) -> str:
         ways = [both(published, pair, variant, precision, "direct") for precision in (papers, "8bit")]
         scored = [way for way in ways if way["realism"] and way["realism"].number("fid") is not None]
         before, after = (shown(row) for row in (scored or ways)[0].values())
-        said.append(f"   - {PAIRS[pair]}: FID from {before[2]} to {after[2]} (paper "
+        said.append(f"   - {PAIRS[pair]}, {variant}: FID from {before[2]} to {after[2]} (paper "
                     f"{printed['direct']['FID']}), RMSE from {before[0]} to {after[0]}.")
     return "\n".join(said)
 
