@@ -95,7 +95,8 @@ def place(row: Row) -> tuple:
 def paper_rows(published: Published, pair: str) -> Iterator[tuple[str, ...]]:
     for method, column in PAPER_METHODS.items():
         printed = published.paper["pairs"][pair][column]
-        yield (f"*the paper*, {METHODS[method]}", "–", *(printed_score(printed, metric) for metric in SCORES),
+        scores = (printed_score(printed, metric) for metric in SCORES)
+        yield (f"*the paper*, {METHODS[method]}", "–", *scores,
                "as they are", "–", "–", "–", "test, 10,000")
 
 
