@@ -21,12 +21,9 @@ PUBLISHED = {
     "cifar10 train": "ae883a95fedf31aa5f387fc823efbe8561c4639a9a18e26e4f7d2b0d7846b5ba",
     "cifar10 test": "fbdc181eb36ce944cdef2bec662c5a9406c7a62a7efc665534b17ed47de7a468",
 }
-# torchvision's class, pixels a side, and what to take without a network.
+# torchvision's class, and what to take without a network.
 SOURCES = {
-    "mnist": ("MNIST", 28, "mnist5k"),
-    "fashion": ("FashionMNIST", 28, "mnist5k"),
-    "cifar10": ("CIFAR10", 32, "photos"),
-}
+    "mnist": ("MNIST", "mnist5k"), "fashion": ("FashionMNIST", "mnist5k"), "cifar10": ("CIFAR10", "photos")}
 
 
 def published(name: str, split: str, root: Path, size: int) -> Pair:
@@ -34,14 +31,20 @@ def published(name: str, split: str, root: Path, size: int) -> Pair:
 
     The first 500 training images of each class are for validation: of MNIST, these are the 5,000 of mnist5k.
     """
-    part = "test" if split == "test" else "train"
-    pngs = name == "cifar10" and (root / name / part).is_dir()
-    rows = _png_records(root, part) if pngs else _torchvision(name, part, root)
-    if part == "train":
+    part = f"{name} {'test' if split == 'test' else 'train'}"
+    folder = root.joinpath(*part.split())
+    if name == "cifar10" and folder.is_dir():
+        rows = _from_pngs(part, folder, root / "cache")
+    else:
+        rows, folder = _from_torchvision(part, root)
+    if sha256(rows) != PUBLISHED[part]:
+        raise ValueError(f"{part}: the {len(rows)} images under {str(folder)!r} are not those published; "
+                         "delete that folder, they are downloaded anew")
+    if split != "test":
         held_out = first_of_each_class(rows[:, 0], 500)
         rows = rows[held_out if split == "validation" else ~held_out]
-    side = SOURCES[name][1]
-    pixels, labels = in_order(rows[:, 1:].unflatten(1, (-1, side, side)), rows[:, 0].long())
+    shape = (3, 32, 32) if name == "cifar10" else (1, 28, 28)
+    pixels, labels = in_order(rows[:, 1:].unflatten(1, shape), rows[:, 0].long())
     return resize(pixels, size), labels
 
 
@@ -50,45 +53,36 @@ def records(pixels: Tensor, labels: Tensor) -> Tensor:
     return torch.cat([labels[:, None].byte(), pixels.flatten(1)], dim=1)
 
 
-def check_published(part: str, folder: Path, rows: Tensor) -> None:
-    """Raise ValueError where records are not those published."""
-    if sha256(rows) != PUBLISHED[part]:
-        raise ValueError(f"{part}: the {len(rows)} images under {str(folder)!r} are not those published; "
-                         "delete that folder, they are downloaded anew")
-
-
-def _png_records(root: Path, part: str) -> Tensor:
-    """Records of CIFAR-10's PNG files in order. Decoding takes long: a file under `root` keeps the result."""
-    folder, cache = root / "cifar10" / part, root / "cache" / f"cifar10-{part}.bin"
+def _from_pngs(part: str, folder: Path, caches: Path) -> Tensor:
+    """Records of CIFAR-10's PNG files. Decoding them takes long: a file in `caches` keeps the result."""
+    cache = caches / f"{part.replace(' ', '-')}.bin"
     if cache.is_file():
         cached = torch.from_numpy(np.fromfile(cache, np.uint8))
-        if sha256(cached) == PUBLISHED[f"cifar10 {part}"]:
+        if sha256(cached) == PUBLISHED[part]:
             return cached.unflatten(0, (-1, 1 + 3 * 32 * 32))
     rows = records(*in_order(*read_folder(folder, find_files(folder, (".png",))[0], 32)))
-    check_published(f"cifar10 {part}", folder, rows)
     with suppress(OSError):  # a read-only or full disk: decode again next time
-        cache.parent.mkdir(exist_ok=True)
+        caches.mkdir(exist_ok=True)
         replace(cache, rows.numpy().data)
     return rows
 
 
-def _torchvision(name: str, part: str, root: Path) -> Tensor:
-    """Records of torchvision's files under `root`, which are downloaded when absent."""
+def _from_torchvision(part: str, root: Path) -> tuple[Tensor, Path]:
+    """Records of torchvision's files, downloaded where they are not, and their folder below `root`."""
     from torchvision import datasets
 
     check_mounted(root)
+    name, train = part.split()[0], part.endswith("train")
     loader = getattr(datasets, SOURCES[name][0])
     folder = root / getattr(loader, "base_folder", loader.__name__)
     try:
-        images = loader(str(root), train=part == "train", download=True)
+        images = loader(str(root), train=train, download=True)
     except Exception as error:  # files that are cut short or foreign fail in many ways
         reason = str(error).strip().split("\n")[0].rstrip(":")
         raise FileNotFoundError(
             f"{name}: no intact files in {str(folder)!r} (delete damaged ones) and no download ({reason}); "
-            f"the data set {SOURCES[name][2]!r} needs neither") from error
+            f"the data set {SOURCES[name][1]!r} needs neither") from error
     pixels, labels = torch.as_tensor(images.data), torch.as_tensor(images.targets)
     if name == "cifar10":
-        return records(*in_order(pixels.permute(0, 3, 1, 2), labels))
-    rows = records(pixels, labels)
-    check_published(f"{name} {part}", folder, rows)
-    return rows
+        pixels, labels = in_order(pixels.permute(0, 3, 1, 2), labels)
+    return records(pixels, labels), folder

@@ -113,7 +113,7 @@ def photos(split: str, size: int) -> Pair:
     generator = torch.Generator().manual_seed(SPLITS.index(split))
     crops, labels = [], []
     for name in PHOTOGRAPHS[3:] if split == "test" else PHOTOGRAPHS[:3]:
-        photograph = Image.open(Path(folder, name)).convert("RGB")
+        photograph = Image.open(f"{folder}/{name}").convert("RGB")
         width, height = photograph.size
         border = width * 3 // 4
         left, right = {"train": (0, border), "validation": (border, width), "test": (0, width)}[split]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from glob import glob
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from colddiff_nb.data.names import PREFIX
@@ -31,9 +32,8 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     folder = Path(path)
     if not path or not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {path!r}: write {PREFIX}PATH with the path of a folder")
-    files, others = find_files(folder, ENDINGS)
-    states = tuple((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    pixels, labels = _read(folder, size, states, tuple(others))
+    files, others = map(tuple, find_files(folder, ENDINGS))
+    pixels, labels = _read(folder, size, files, others, tuple(file.stat().st_mtime_ns for file in files))
     if len(pixels) < FEWEST:
         raise ValueError(f"{path!r} holds {len(pixels)} different images, too few to split: "
                          f"put at least {FEWEST} there")
@@ -42,13 +42,12 @@ def own_folder(path: str, split: str, size: int) -> Pair:
     return pixels[start:end].clone(), labels[start:end].clone()
 
 
-@lru_cache(maxsize=1)  # all splits are decoded together, and again when the state of a file has changed
-def _read(folder: Path, size: int, states: tuple[tuple[Path, int, int], ...],
-          others: tuple[Path, ...]) -> Pair:
+@lru_cache(maxsize=1)  # all splits are decoded together, and again when a file has changed
+def _read(folder: Path, size: int, files: Sequence[Path], others: Sequence[Path], times: object) -> Pair:
     if others:
         print(f"{str(folder)!r}: left out {count_and_names(others, folder)}: take {FORMS}", file=sys.stderr)
     print(f"{str(folder)!r}: images are cut to squares of {size} x {size}", file=sys.stderr)
-    pixels, labels = in_order(*read_folder(folder, [file for file, *_ in states], size))
+    pixels, labels = in_order(*read_folder(folder, files, size))
     new = torch.ones(len(pixels), dtype=torch.bool)
     new[1:] = (pixels[1:] != pixels[:-1]).flatten(1).any(1)  # equal images are neighbours
     return pixels[new], labels[new]
@@ -59,12 +58,10 @@ def find_files(folder: Path, endings: Collection[str]) -> tuple[list[Path], list
 
     Links are followed. Hidden files and system folders are in neither list.
     """
-    found: list[Path] = []
-    others: list[Path] = []
-    for name in sorted(map(Path, glob("**", root_dir=folder, recursive=True))):
-        if (folder / name).is_file() and SYSTEM.isdisjoint(name.parts):
-            (found if name.suffix.lower() in endings else others).append(folder / name)
-    return found, others
+    names = sorted(map(Path, glob("**", root_dir=folder, recursive=True)))
+    files = [folder / name for name in names if SYSTEM.isdisjoint(name.parts) and (folder / name).is_file()]
+    found = [file for file in files if file.suffix.lower() in endings]
+    return found, [file for file in files if file.suffix.lower() not in endings]
 
 
 def read_folder(folder: Path, files: Sequence[Path], size: int) -> Pair:
@@ -74,8 +71,6 @@ def read_folder(folder: Path, files: Sequence[Path], size: int) -> Pair:
     """
     if not files:
         raise ValueError(f"{str(folder)!r} holds no image: put {FORMS} files there, or into its subfolders")
-    places = [file.relative_to(folder).parts[:-1][:1] for file in files]
-    labels = torch.tensor([sorted({*places}).index(place) for place in places])
     images, errors = [], []
     for file in files:
         try:
@@ -84,7 +79,8 @@ def read_folder(folder: Path, files: Sequence[Path], size: int) -> Pair:
             errors.append(str(error).rpartition(": ")[0])
     if errors:
         raise ValueError(f"{len(errors)} of {len(files)} files cannot be used: {'; '.join(errors[:100])}")
-    return torch.cat(images), labels
+    subfolders = [[*file.relative_to(folder).parts[:-1], ""][0] for file in files]
+    return torch.cat(images), torch.from_numpy(np.unique(subfolders, return_inverse=True)[1])
 
 
 def count_and_names(paths: Sequence[Path], folder: Path) -> str:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ ENOUGH = 256  # pixels a side, twice the largest x0: what is left of a large JPE
 def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
     """Open an image file by its path or its bytes: upright, RGB, nothing transparent.
 
-    Transparent parts become white, or black where the rest is nearly white: info["ground"] says which.
-    White is 65535 in 16 bits, the largest value in 32 bits. A large JPEG comes back smaller.
+    Transparent parts become white, or black where the rest is nearly white. White is 65535 in 16 bits, the
+    largest value in 32 bits. A large JPEG comes back smaller.
 
     Raises:
         FileNotFoundError: there is no file.
@@ -39,11 +38,10 @@ def open_image(source: str | Path | bytes, name: str = "") -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd tags, and of a size that is still allowed
             return _decoded(Image.open(io.BytesIO(source)))
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name!r} has too many pixels: give a smaller file") from error
     except Exception as error:  # damaged files fail in many ways
-        wrong = f"is no image that can be read: give a {FORMS} file"
-        if isinstance(error, Image.DecompressionBombError):
-            wrong = "has too many pixels: give a smaller file"
-        raise ValueError(f"{name!r} {wrong}") from error
+        raise ValueError(f"{name!r} is no image that can be read: give a {FORMS} file") from error
 
 
 def _decoded(image: Image.Image) -> Image.Image:
@@ -58,10 +56,8 @@ def _decoded(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         opacity, light = np.asarray(image.getchannel("A")), np.asarray(image.convert("L"))
-        if opacity.min() < 255:
-            ground = "black" if np.sum(opacity * (light / 255)) > 0.9 * opacity.sum() else "white"
-            image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
-            image.info["ground"] = ground
+        ground = "black" if np.sum(opacity * (light / 255)) > 0.9 * opacity.sum() else "white"
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image)
     return image.convert("RGB")
 
 
@@ -82,9 +78,8 @@ def take_upload(upload: Any) -> tuple[str, bytes] | None:
 
     Its value is a tuple of dicts in ipywidgets 8, in 7 a dict by name.
     """
-    value = upload.value
-    if not value:
+    if not (value := upload.value):
         return None
     upload.set_trait("value", type(value)())  # then the same file again is a change
-    name, file = [*value.items()][-1] if isinstance(value, Mapping) else (value[-1]["name"], value[-1])
+    name, file = [*value.items()][-1] if isinstance(value, dict) else (value[-1]["name"], value[-1])
     return name, bytes(file["content"])

@@ -132,12 +132,12 @@ def image_folder_door(files: Files, case: list[bytes]) -> None:
         (Path(root) / "cifar10/test/cat").mkdir(parents=True)
         for index, content in enumerate(case):
             (Path(root) / f"cifar10/test/cat/{index}.png").write_bytes(content)
-        real, downloads.check_published = downloads.check_published, lambda *ignored: None
+        real, downloads.sha256 = downloads.sha256, lambda rows: downloads.PUBLISHED["cifar10 test"]
         try:
             with warnings.catch_warnings(action="ignore"):
                 assert data.load("cifar10", "test", root).pixels.shape == (len(case), 3, 32, 32)
         finally:
-            downloads.check_published = real
+            downloads.sha256 = real
 
 
 def degradation_door(files: Files, case: tuple[dict, dict]) -> None:
