@@ -18,7 +18,7 @@ def flop(published: Published, network: str) -> float:
 def reached(published: Published, pair: str) -> tuple[int, bool]:
     """The images at a curve's first point below the paper's RMSE; whether that is its first of all."""
     rows = published.read(f"curves/{pair}.json")["rows"]
-    below = [row["rmse_direct"] < published.paper["pairs"][pair]["direct"]["RMSE"] for row in rows]
+    below = [row["rmse_direct"] < published.printed(pair, "direct")["RMSE"] for row in rows]
     first = below.index(True)
     return rows[first]["images"], first == 0
 
@@ -30,9 +30,12 @@ def compute_to_match(published: Published) -> str:
         images, at_once = reached(published, pair)
         ours = images * flop(published, "the small network")
         theirs = seen * flop(published, NETWORKS[pair.split("-")[1]])
-        lines.append((title, f"{'at most ' * at_once}{images:,}", f"{seen / images:,.0f} x fewer",
-                      f"{ours / 1e15:.2g}", f"{theirs / 1e15:,.0f}", f"{theirs / ours:,.0f} x less"))
-    return table("pair | images | than the paper's | PFLOP | PFLOP of the paper's training | which is", lines)
+        lines.append({
+            "pair": title, "images": f"{'at most ' * at_once}{images:,}",
+            "than the paper's": f"{seen / images:,.0f} x fewer", "PFLOP": f"{ours / 1e15:.2g}",
+            "PFLOP of the paper's training": f"{theirs / 1e15:,.0f}",
+            "which is": f"{theirs / ours:,.0f} x less"})
+    return table(lines)
 
 
 @section

@@ -17,7 +17,7 @@ from colddiff_nb.weights import shipped_classifier
 from studies.plot import panels
 from studies.published import METHODS, PAIRS, Published
 from studies.study import Fields, Study, each
-from studies.tables import by_pair, filled, section
+from studies.tables import by_pair, section, table
 
 POINTS = 8  # each at twice the steps of the one before
 METRICS = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "frechet": ("Frechet", 1), "fid": ("FID", 2)}  # digits
@@ -88,15 +88,14 @@ def curves(published: Published) -> str:
         if not (published.folder / f"curves/{pair}.json").is_file():
             continue
         record = published.read(f"curves/{pair}.json")
-        rows = record["rows"]
-        columns = {"images seen": "{images:,}"} | {
-            f"{name}, {METHODS[method]}": f"{{{metric}_{method}:.{digits}f}}"
-            for metric, (name, digits) in METRICS.items() if f"{metric}_direct" in rows[0]
-            for method in LINES}
-        since = published.models[pair]["images_seen"] - rows[-1]["images"]
+        lines = [{"images seen": f"{row['images']:,}"} | {
+            f"{name}, {METHODS[method]}": f"{row[f'{metric}_{method}']:.{digits}f}"
+            for metric, (name, digits) in METRICS.items() if f"{metric}_direct" in row
+            for method in LINES} for row in record["rows"]]
+        since = published.models[pair]["images_seen"] - record["rows"][-1]["images"]
         further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
         parts[title] = (
             f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}\n\n"
-            f"{filled(columns, rows)}\n\n![{title}: scores of direct reconstruction and Algorithm 2 "
+            f"{table(lines)}\n\n![{title}: scores of direct reconstruction and Algorithm 2 "
             f"against the images seen](curves/{pair}.png)")
     return by_pair(parts)

@@ -2,11 +2,11 @@
 
 Of degraded images, which no network has touched, and of restored ones. A quarter of an hour of one CPU core.
 """
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+import pandas as pd
 import torch
 
 from colddiff_nb import direct, load, load_pretrained, make
@@ -57,22 +57,23 @@ def network(inception: str) -> Inception:
     return Inception(**INCEPTIONS[inception])
 
 
-def measured(published: Published) -> dict[tuple[str, str, str], dict[str, float]]:
-    """{(pair, variant, method): {Inception: FID}}"""
-    found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
-    for row in published.read("fid.json")["rows"]:
-        found[row["pair"], row["variant"], row["method"]][row["inception"]] = row["fid"]
-    return found
+def measured(published: Published) -> pd.DataFrame:
+    """FID of each (pair, variant, method) by each Inception."""
+    rows = pd.DataFrame(published.read("fid.json")["rows"])
+    by = rows.set_index(["pair", "variant", "method", "inception"])["fid"].unstack(sort=False)
+    return by.assign(rounding=by[ROUNDED] - by[EXACT])
 
 
 @section
 def fid_rounding(published: Published) -> str:
     """What rounding images to 8 bits does to their FID, also as a share of the full split's."""
     lines = []
-    for (pair, variant, method), fids in measured(published).items():
-        exact, added = fids[EXACT], fids[ROUNDED] - fids[EXACT]
+    for (pair, variant, method), fids in measured(published).iterrows():
         whole = published.best(pair, method, variant=variant, metric="fid")
-        lines.append((titled(pair, variant), METHODS[method], f"{exact:.2f}", f"{added:+.2f}",
-                      f"{100 * added / whole.cell['fid']:+.1f} %" if whole else "–"))
-    return table("pair | method | FID, as they are | what rounding to 8 bits adds | "
-                 "as a share of the full split's FID", lines)
+        lines.append({
+            "pair": titled(pair, variant), "method": METHODS[method],
+            "FID, as they are": f"{fids[EXACT]:.2f}",
+            "what rounding to 8 bits adds": f"{fids['rounding']:+.2f}",
+            "as a share of the full split's FID":
+            f"{100 * fids['rounding'] / whole['fid']:+.1f} %" if whole else "–"})
+    return table(lines)

@@ -56,11 +56,11 @@ def growth(published: Published) -> str:
     record, lines = published.read("growth.json"), []
     for row in record["rows"]:
         T, result, errors = row["T"], row["result_rmse"], row["prediction_rmse"]
-        shown = [errors[str(max(1, round(share * T)))] for share in (1, 0.75, 0.5, 0.25, 0)]
-        lines.append((f"{title(row)}, T = {T}", FROM[row["measurement_precision"]],
-                      *written(*shown, result), f"{result / shown[0]:.2f}"))
-    head = "pair | from | at s = T (direct) | 3/4 T | T/2 | T/4 | s = 1 | x_0 | x_0 / direct"
-    return f"On {record['n']:,} {record['split']} images:\n\n{table(head, lines)}"
+        places = {"at s = T (direct)": T, "3/4 T": 0.75 * T, "T/2": 0.5 * T, "T/4": 0.25 * T, "s = 1": 1}
+        shown = {head: errors[str(max(1, round(s)))] for head, s in places.items()} | {"x_0": result}
+        lines.append(named(row, f", T = {T}") | written(shown) | {
+            "x_0 / direct": f"{result / errors[str(T)]:.2f}"})
+    return f"On {record['n']:,} {record['split']} images:\n\n{table(lines)}"
 
 
 @section
@@ -72,16 +72,18 @@ def repeated_calls(published: Published) -> str:
         first, after = errors[str(row["T"])], errors[str(half["severity"])]
         once, moved = half["one_step_algorithm2"], half["moved"]
         if row["result_rmse"] > 1.1 * first:
-            lines.append((title(row), FROM[row["measurement_precision"]], *written(first, after, once),
-                          f"{(once - first) / (after - first):.0%}",
-                          *written(half["one_step_algorithm1"], moved, hypot(first, moved))))
-    return table("pair | from | direct | after all steps | after one step | its share of what all add | "
-                 "after one of Algorithm 1 | moved by all | √(direct² + moved²)", lines)
+            lines.append(
+                named(row) | written({"direct": first, "after all steps": after, "after one step": once})
+                | {"its share of what all add": f"{(once - first) / (after - first):.0%}"}
+                | written({"after one of Algorithm 1": half["one_step_algorithm1"], "moved by all": moved,
+                           "√(direct² + moved²)": hypot(first, moved)}))
+    return table(lines)
 
 
-def written(*values: float) -> list[str]:
-    return [f"{value:.4f}" for value in values]
+def named(row: Fields, more: str = "") -> dict[str, str]:
+    return {"pair": PAIRS[row["model"].removesuffix("-8bit")] + more,
+            "from": FROM[row["measurement_precision"]]}
 
 
-def title(row: Fields) -> str:
-    return PAIRS[row["model"].removesuffix("-8bit")]
+def written(values: dict[str, float]) -> dict[str, str]:
+    return {head: f"{value:.4f}" for head, value in values.items()}

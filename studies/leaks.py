@@ -56,16 +56,15 @@ def leaks(published: Published) -> str:
     shares, scores = [], []
     for row in published.read("leaks.json")["rows"]:
         pair, images = f"inpaint-{row['dataset']}", f"{row['split']}, {row['n']:,}"
-        shares.append((PAIRS[pair], *(f"{row[key]:.1%}" for key in SHARES)))
-        for precision, shown in FROM.items():
-            wanted = pair, images, ("direct", precision)
-            direct = [f"{other.cell['rmse']:.4f}" for other in published.rows
-                      if (other.pair, other.images, other.key[1:]) == wanted]
-            ours = (f"{row[f'rmse_{what}_{precision}']:.4f}" for what in ("degraded", "divided"))
-            theirs = printed_score(published.paper["pairs"][pair]["direct"], "RMSE")
-            scores.append((PAIRS[pair], shown, *ours, direct[0] if direct else MISSING, theirs))
+        shares.append({"pair": PAIRS[pair]} | {head: f"{row[key]:.1%}" for key, head in SHARES.items()})
+        for precision, source in FROM.items():
+            network = published.find(kind="RMSE", pair=pair, images=images, method="direct",
+                                     measurement_precision=precision)
+            scores.append({
+                "pair": PAIRS[pair], "from": source, "degraded": f"{row[f'rmse_degraded_{precision}']:.4f}",
+                "divided by the mask, no network": f"{row[f'rmse_divided_{precision}']:.4f}",
+                "the network, direct": f"{network[0]['rmse']:.4f}" if network else MISSING,
+                "the paper, direct": printed_score(published, pair, "direct", "rmse")})
     return (f"On {row['n']:,} {row['split']} images; hidden: the mask leaves less than half a grey level of "
-            f"the pixel.\n\n{table(' | '.join(['pair', *SHARES.values()]), shares)}\n\n"
-            "RMSE on the same images; the paper's is of the test split:\n\n"
-            + table("pair | from | degraded | divided by the mask, no network | the network, direct | "
-                    "the paper, direct", scores))
+            f"the pixel.\n\n{table(shares)}\n\n"
+            f"RMSE on the same images; the paper's is of the test split:\n\n{table(scores)}")

@@ -5,12 +5,14 @@ half an hour on a CPU core.
 """
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from colddiff_nb import load, make, recipe
+from colddiff_nb.data import channels
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.metrics import Inception, load_inception
 from colddiff_nb.metrics.evaluation import Judges
@@ -18,9 +20,9 @@ from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.weights import load_model, shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.published import METHODS, PAIRS, REALISM, Published, Row
-from studies.study import DATASETS, Fields, Study, each, score, severities
-from studies.tables import FROM, MISSING, number, section, table
+from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Published
+from studies.study import DATASETS, Study, each, score, severities
+from studies.tables import FROM, MISSING, numbers, section, table
 
 CARD = Path(__file__).parent / "pages" / "card.md"
 
@@ -70,16 +72,17 @@ class Models(Scored):
 
 @section
 def models(published: Published) -> str:
-    rows = []
+    lines = []
     for name, model in published.models.items():
         made = model["recipe"]
-        rows.append((
-            f"[{name}]({name}/)", made.measurement_precision,
-            f"{made.network}, {model['parameters'] / 1e6:.2f} M",
-            f"{stages(model)} = {model['images_seen']:,}", published.share(name), f"{made.rollout:.0%}",
-            "–" if made.task == "inpaint" else made.data_consistency, made.loss.upper()))
-    return table("model | made for | network, parameters | images seen: steps x batch | share of the paper's "
-                 "| rollout | consistent with | loss", rows)
+        lines.append({
+            "model": f"[{name}]({name}/)", "made for": made.measurement_precision,
+            "network, parameters": f"{made.network}, {model['parameters'] / 1e6:.2f} M",
+            "images seen: steps x batch": f"{stages(model)} = {model['images_seen']:,}",
+            "share of the paper's": published.share(name), "rollout": f"{made.rollout:.0%}",
+            "consistent with": "–" if made.task == "inpaint" else made.data_consistency,
+            "loss": made.loss.upper()})
+    return table(lines)
 
 
 def stages(model: Fields) -> str:
@@ -93,8 +96,8 @@ def card(published: Published, name: str) -> str:
     wanted = ", ".join(f'"{part}"' for part in name.split("-"))
     return CARD.read_text().format(**model | vars(made) | {
         "name": name, "title": PAIRS[pair], "T": make(made.task, made.dataset).T,
-        "channels": 1 if made.dataset == "mnist" else 3,
-        "loader": f"load_pretrained({wanted})", "stages": stages(model), "share": published.share(name),
+        "channels": channels(made.dataset), "loader": f"load_pretrained({wanted})",
+        "stages": stages(model), "share": published.share(name),
         "loss": made.loss.upper() + (" and a critic" if made.realism else ""),
         "where": "in all" if made.realism else "of a CPU core in all",
         "earlier": f"are those of [{pair}](../{pair}/)" if made.realism else "are not shipped",
@@ -105,20 +108,21 @@ def card(published: Published, name: str) -> str:
 
 def card_scores(published: Published, pair: str, name: str, model: Fields) -> str:
     """The model's rows; where another model is made for a measurement, the row of the study of samplers."""
-    rows, folder = [], name if name in published.sharper else f"samplers/{name}"
-    known = {(cell["variant"], cell["method"], cell["measurement_precision"]): Row(pair, name, cell)
-             for cell in published.cells(f"{folder}/metrics.json")
-             if cell["provenance"]["weights"] in (model["checksum"], model.get("before_refit"))}
-    for case in each(variant=published.variants(pair), precision=FROM, method=("direct", "algorithm2")):
-        shown = []
-        for metric, digits in (("rmse", 4), ("ssim", 4), ("fid", 2)):
-            row = published.best(pair, metric=metric, **case)
-            if not row or row.folder != name:
-                row = known.get((case["variant"], case["method"], case["precision"]))
-            shown.append(number(row, metric, digits, True))
-        if shown[0] != MISSING:
-            rows.append((case["variant"], FROM[case["precision"]], METHODS[case["method"]], *shown))
-    return table("start | from | method | RMSE | SSIM | FID", rows)
+    lines, kind = [], "realism" if name in published.sharper else "RMSE"
+    variants = [variant for other, variant, _ in published.cases() if other == pair]
+    for variant, (precision, source), method in product(variants, FROM.items(), BOTH):
+        others = [row for row in published.find(folder=f"samplers/{name}", variant=variant, method=method,
+                                                measurement_precision=precision)
+                  if row["provenance"]["weights"] in (model["checksum"], model.get("before_refit"))]
+        line = {"start": variant, "from": source, "method": METHODS[method]}
+        for metric in SIGNS:
+            row = published.best(pair, method, precision, variant, metric, kind)
+            if not row or row["folder"] != name:
+                row = others[-1] if others else None
+            line |= numbers(row, [metric], interval=True)
+        if line["RMSE"] != MISSING:
+            lines.append(line)
+    return table(lines)
 
 
 def command(stage: Fields) -> str:

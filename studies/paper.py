@@ -1,15 +1,10 @@
 """The paper's figures beside ours: the summary, every row, the best sampler; least squares; our own goals."""
-from collections.abc import Iterator
-
-from colddiff_nb.metrics.evaluation import fid_protocol
-from studies.published import METHODS, NAMES, PAIRS, Published, Row
+from studies.published import BOTH, METHODS, METRICS, PAIRS, SIGNS, Fields, Published, full, half
 from studies.tables import (
     FROM,
     MISSING,
-    SCORES,
     bold,
     by_pair,
-    cases,
     compare,
     number,
     printed_score,
@@ -18,140 +13,137 @@ from studies.tables import (
     titled,
 )
 
-PAPER_METHODS = {"degraded": "degraded", "direct": "direct", "algorithm2": "sampled"}
-BOTH = ("direct", "algorithm2")  # what the paper prints of restorations
-SAMPLED = ("direct", "algorithm1", "algorithm2")
-METRICS = SCORES | {"Frechet": ("frechet", 1, -1)}
-SHOWN = {"rmse": 4, "ssim": 4, "fid": 2, "class_accuracy": 3, "frechet": 1, "gain": 3}  # digits
 # An FID this near to the paper's is a tie: the largest gap of degraded images that are scored as the paper's,
 # what rounding changes on restorations, what bfloat16 changes, and half an interval, together.
 FID_TIE = 0.087
 BFLOAT16 = 0.03  # what Inception in bfloat16 changed FID by at most
 
 
-def against_paper(published: Published, row: Row | None, metric: str) -> str:
+def against_paper(published: Published, row: Fields | None, metric: str) -> str:
     """The verdict on a score beside the paper's; "" where one of the two is missing.
 
     A tie is not further from the printed figure than half the interval and half its last digit.
     """
-    key, _, sign = SCORES[metric]
-    if row is None or row.number(key) is None or row.key[1] not in BOTH:
+    if row is None or metric not in row or row["method"] not in BOTH:
         return ""
-    printed = published.paper["pairs"][row.pair][PAPER_METHODS[row.key[1]]][metric]
-    near = FID_TIE * printed + 0.005 if metric == "FID" else row.half_interval(key) + 0.0005
-    return compare(row.cell[key], printed, near, sign)
+    printed = published.printed(row["pair"], row["method"])[metric.upper()]
+    near = FID_TIE * printed + 0.005 if metric == "fid" else half(row, metric) + 0.0005
+    return compare(row[metric], printed, near, SIGNS[metric])
 
 
-def among_ours(row: Row, other: Row, metric: str) -> str:
+def among_ours(row: Fields, other: Fields, metric: str) -> str:
     """The verdict beside another of ours on the same images.
 
     A tie is as printed, or within half the other's interval, or for FID what bfloat16 changed at most.
     """
-    key, digits, sign = METRICS[metric]
-    theirs, near = other.cell[key], other.half_interval(key)
-    if key == "fid" and (row.fid_in_bfloat16 or other.fid_in_bfloat16):
-        near = BFLOAT16 * theirs
-    return compare(row.cell[key], theirs, max(near, 0.5 * 10 ** -digits), sign)
+    near = half(other, metric)
+    if metric == "fid" and "bfloat16" in row["protocol"] + other["protocol"]:
+        near = BFLOAT16 * other[metric]
+    near = max(near, 0.5 * 10 ** -METRICS[metric][1])
+    return compare(row[metric], other[metric], near, SIGNS.get(metric, -1))
 
 
 @section
 def summary(published: Published) -> str:
-    rows = []
-    for pair, variant, _ in cases(published):
-        shown = []
-        for metric, (key, digits, _) in SCORES.items():
+    lines = []
+    for pair, variant, _ in published.cases():
+        line = {"pair": titled(pair, variant), "budget": published.share(pair)}
+        for metric in SIGNS:
             for method in BOTH:
-                found = [published.best(pair, method, precision, variant, key) for precision in FROM]
-                ours = [bold(number(row, key, digits - (metric != "FID")),
-                             against_paper(published, row, metric) == "better") for row in found]
-                theirs = printed_score(published.paper["pairs"][pair][PAPER_METHODS[method]], metric)
-                shown.append(f"{', '.join(ours)} / {theirs}")
-        rows.append((titled(pair, variant), published.share(pair), *shown))
-    head = [f"{metric} of {METHODS[method]}" for metric in SCORES for method in BOTH]
-    return table(" | ".join(["pair", "budget", *head]), rows)
+                found = [published.best(pair, method, precision, variant, metric) for precision in FROM]
+                ours = ", ".join(bold(number(row, metric, digits=2 if metric == "fid" else 3),
+                                      against_paper(published, row, metric) == "better") for row in found)
+                theirs = printed_score(published, pair, method, metric)
+                line[f"{metric.upper()} of {METHODS[method]}"] = f"{ours} / {theirs}"
+        lines.append(line)
+    return table(lines)
 
 
 @section
 def rows(published: Published) -> str:
     """Every row beside the paper's, the full test split first, and those of the stage before the last."""
-    every = published.rows + [Row(name.removesuffix("-8bit"), f"earlier/{name}", cell)
-                              for name in NAMES for cell in published.cells(f"earlier/{name}.json")]
-    with_fid = {place(row) for row in every if row.number("fid") is not None}
-    every = [row for row in every if row.number("fid") is not None or place(row) not in with_fid]
-    every.sort(key=lambda row: (not row.full, list(METHODS).index(row.key[1]), row.key[2] != "float32",
-                                row.folder.startswith("earlier")))
-    head = "method | from | RMSE | SSIM | FID | FID taken of | class accuracy | Frechet | gain | images"
-    return by_pair({titled(pair, variant): table(head, [
-        *paper_rows(published, pair),
-        *(score_row(published, row) for row in every if (row.pair, row.key[0]) == (pair, variant))])
-        for pair, variant, _ in cases(published)})
+    every = published.find(kind="RMSE") + published.find(kind="earlier")
+    with_fid = [place(row) for row in every if "fid" in row]
+    every = [row for row in every if "fid" in row or place(row) not in with_fid]
+    every.sort(key=lambda row: (not full(row), list(METHODS).index(row["method"]),
+                                row["measurement_precision"] != "float32", row["kind"] == "earlier"))
+    return by_pair({titled(pair, variant): table([
+        *(paper_row(published, pair, method) for method in ("degraded", *BOTH)),
+        *(score_row(published, row) for row in every if (row["pair"], row["variant"]) == (pair, variant))])
+        for pair, variant, _ in published.cases()})
 
 
-def place(row: Row) -> tuple:
+def place(row: Fields) -> list[str]:
     """What tells a row from others, but for how its FID was taken."""
-    return row.pair, row.key, row.images, row.key[1] == "degraded" or row.folder
+    made_by = "" if row["method"] == "degraded" else row["folder"]
+    return [row["pair"], row["variant"], row["method"], row["measurement_precision"], row["images"], made_by]
 
 
-def paper_rows(published: Published, pair: str) -> Iterator[tuple[str, ...]]:
-    for method, column in PAPER_METHODS.items():
-        printed = published.paper["pairs"][pair][column]
-        scores = (printed_score(printed, metric) for metric in SCORES)
-        yield (f"*the paper*, {METHODS[method]}", "–", *scores,
-               "as they are", "–", "–", "–", "test, 10,000")
+def paper_row(published: Published, pair: str, method: str) -> Fields:
+    """The first rows of a table, which name its columns."""
+    scores = {metric.upper(): printed_score(published, pair, method, metric) for metric in SIGNS}
+    return {"method": f"*the paper*, {METHODS[method]}", "from": "–", **scores, "FID taken of": "as they are",
+            "class accuracy": "–", "Frechet": "–", "gain": "–", "images": "test, 10,000"}
 
 
-def score_row(published: Published, row: Row) -> tuple[str, ...]:
+def score_row(published: Published, row: Fields) -> Fields:
     """A row's scores, bold where those of the full split are better than the paper's."""
-    verdicts = {key: against_paper(published, row, metric)
-                for metric, (key, *_) in SCORES.items() if row.full}
-    shown = {key: number(row, key, digits, True).removesuffix(f" ({row.images})")
-             + " (tie)" * (verdicts.get(key) == "tie") for key, digits in SHOWN.items()}
-    rmse, ssim, fid, *others = (bold(text, verdicts.get(key) == "better") for key, text in shown.items())
-    of = " (8-bit model)" * (row.folder.endswith("-8bit") and row.key[1] != "degraded")
-    of += ", stage before" * row.folder.startswith("earlier")
-    return (METHODS[row.key[1]] + of, FROM[row.key[2]], rmse, ssim, fid, fid_protocol(row.cell) or "–",
-            *others, row.images)
+    scores = {}
+    for metric, (name, _) in METRICS.items():
+        verdict = against_paper(published, row, metric) if full(row) and metric in SIGNS else ""
+        text = number(row, metric, True).removesuffix(f" ({row['images']})") + " (tie)" * (verdict == "tie")
+        scores[name] = bold(text, verdict == "better")
+    of = " (8-bit model)" * (row["folder"].endswith("-8bit") and row["method"] != "degraded")
+    of += ", stage before" * (row["kind"] == "earlier")
+    return {"method": METHODS[row["method"]] + of, "from": FROM[row["measurement_precision"]],
+            "FID taken of": row["protocol"] or "–", "images": row["images"], **scores}
 
 
 @section
 def best(published: Published) -> str:
     """Our samplers from float32: bold is the best and what ties with it. The paper has no Algorithm 1."""
-    rows = []
-    for pair, variant, title in cases(published):
-        printed = published.paper["pairs"][pair]
-        for metric, (key, digits, sign) in METRICS.items():
-            found = {method: row for method in SAMPLED
-                     if (row := published.best(pair, method, variant=variant, metric=key))}
-            winner = max(found.values(), key=lambda row: sign * row.cell[key], default=None)
-            shown = [bold(number(row, key, digits), among_ours(row, winner, metric) == "tie")
-                     if winner and (row := found.get(method)) else MISSING for method in SAMPLED]
-            both = set(BOTH) <= set(found)
-            here = among_ours(found["algorithm2"], found["direct"], metric) if both else "–"
-            theirs = "–" if metric == "Frechet" else compare(
-                printed["sampled"][metric], printed["direct"][metric], 0, sign)
-            rows.append((title, metric, *shown, here, theirs))
-    return table("pair | metric | direct | Algorithm 1 | Algorithm 2 | Algorithm 2 beside direct | "
-                 "in the paper", rows)
+    lines = []
+    for pair, variant, title in published.cases():
+        for metric in (*SIGNS, "frechet"):
+            sign, theirs = SIGNS.get(metric, -1), "–"
+            line = {"pair": title, "metric": METRICS[metric][0]}
+            found = {method: row for method in ("direct", "algorithm1", "algorithm2")
+                     if (row := published.best(pair, method, variant=variant, metric=metric))}
+            winner = max(found.values(), key=lambda row: sign * row[metric], default={})
+            for method in ("direct", "algorithm1", "algorithm2"):
+                row = found.get(method)
+                line[METHODS[method]] = bold(
+                    number(row, metric), row is not None and among_ours(row, winner, metric) == "tie")
+            if metric in SIGNS:
+                direct, sampled = (published.printed(pair, method)[metric.upper()] for method in BOTH)
+                theirs = compare(sampled, direct, 0, sign)
+            here = (among_ours(found["algorithm2"], found["direct"], metric)
+                    if set(BOTH) <= set(found) else "–")
+            lines.append(line | {"Algorithm 2 beside direct": here, "in the paper": theirs})
+    return table(lines)
 
 
 @section
 def glance(published: Published) -> str:
     """What the network adds over least squares, and what iterating costs. Bold is the least RMSE."""
-    rows = []
-    for pair, variant, title in cases(published):
+    lines = []
+    for pair, variant, title in published.cases():
         for precision, name in FROM.items():
-            lmmse, direct, sampled = found = [published.best(pair, method, precision, variant)
-                                              for method in ("lmmse", *BOTH)]
-            least = min((row.cell["rmse"] for row in found if row), default=0)
-            shown = [bold(number(row, "rmse", 4), row is not None and row.cell["rmse"] == least)
-                     for row in found]
-            ratio = f"{sampled.cell['rmse'] / direct.cell['rmse']:.2f}" if direct and sampled else "–"
-            fids = (number(published.best(pair, method, precision, variant, "fid"), "fid", 2)
-                    for method in ("lmmse", "direct"))
-            share = published.share(direct.folder) if direct else "–"
-            rows.append((title, name, share, *shown, ratio, *fids))
-    return table("pair | from | budget | LMMSE | direct | Algorithm 2 | Algorithm 2 / direct | "
-                 "FID, LMMSE | FID, direct", rows)
+            found = {method: published.best(pair, method, precision, variant)
+                     for method in ("lmmse", *BOTH)}
+            least = min((row["rmse"] for row in found.values() if row), default=0)
+            shown = {METHODS[method]: bold(number(row, "rmse"), row is not None and row["rmse"] == least)
+                     for method, row in found.items()}
+            direct, sampled = found["direct"], found["algorithm2"]
+            ratio = f"{sampled['rmse'] / direct['rmse']:.2f}" if direct and sampled else "–"
+            line = {"pair": title, "from": name,
+                    "budget": published.share(direct["folder"]) if direct else "–",
+                    **shown, "Algorithm 2 / direct": ratio}
+            for method in ("lmmse", "direct"):
+                row = published.best(pair, method, precision, variant, "fid")
+                line[f"FID, {METHODS[method]}"] = number(row, "fid")
+            lines.append(line)
+    return table(lines)
 
 
 @section
@@ -159,12 +151,13 @@ def goals(published: Published) -> str:
     """Direct reconstruction on the full test split, beside what this project set out to reach."""
     lines = []
     for aim in published.read("goals.json")["goals"]:
-        (key, digits, sign), goal = SCORES[aim["metric"]], aim["goal"]
-        row = published.best(aim["pair"], "direct", aim["precision"], aim["variant"], key)
-        lines.append((titled(aim["pair"], aim["variant"]), FROM[aim["precision"]], aim["metric"],
-                      f"{goal:.3f}", number(row, key, digits),
-                      compare(row.cell[key], goal, 0, sign) if row else MISSING))
-    return table("pair | from | metric | goal | measured | it is", lines)
+        pair, variant, metric = aim["pair"], aim["variant"], aim["metric"].lower()
+        row = published.best(pair, "direct", aim["precision"], variant, metric)
+        lines.append({
+            "pair": titled(pair, variant), "from": FROM[aim["precision"]], "metric": aim["metric"],
+            "goal": f"{aim['goal']:.3f}", "measured": number(row, metric),
+            "it is": compare(row[metric], aim["goal"], 0, SIGNS[metric]) if row else MISSING})
+    return table(lines)
 
 
 @section

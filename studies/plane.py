@@ -3,8 +3,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from studies.published import REALISM, Published, Row
-from studies.tables import FROM, cases, section
+from studies.published import BOTH, Published
+from studies.tables import FROM, section
 
 COLOURS = {"paper": "#1a1a1a", "ours": "#0072b2", "realism": "#009e73", "linear": "#d55e00"}
 FIDS = [1, 2, 5, 10, 20, 40, 80, 150, 300]  # ticks
@@ -13,23 +13,20 @@ Points = dict[tuple[str, str], list[tuple[float, float]]]  # whose, from what: R
 
 def points(published: Published, pair: str, variant: str) -> Points:
     """Direct and Algorithm 2 (of the linear estimator its one guess), where both scores were measured."""
-    printed = [published.paper["pairs"][pair][way] for way in ("direct", "sampled")]
+    printed = [published.printed(pair, method) for method in BOTH]
     found: Points = {("paper", ""): [(scores["RMSE"], scores["FID"]) for scores in printed]}
-    sharp = [Row(pair, "realism", cell) for cell in published.cells(f"{pair}{REALISM}/metrics.json")]
     for precision, said in FROM.items():
-        for method in ("lmmse", "direct", "algorithm2"):
-            key, name = (variant, method, precision), "linear" if method == "lmmse" else "ours"
-            rows = [(name, published.best(pair, method, precision, variant, "fid"))]
-            rows += [("realism", row) for row in sharp if row.key == key]
-            for whose, row in rows:
-                if row and row.number("fid") is not None:
-                    found.setdefault((whose, said), []).append((row.cell["rmse"], row.cell["fid"]))
+        for whose, kind, methods in (("linear", "RMSE", ["lmmse"]), ("ours", "RMSE", BOTH),
+                                     ("realism", "realism", BOTH)):
+            rows = (published.best(pair, method, precision, variant, "fid", kind) for method in methods)
+            if scores := [(row["rmse"], row["fid"]) for row in rows if row]:
+                found[whose, said] = scores
     return found
 
 
 def draw(published: Published, path: Path) -> None:
     """Write the figure: a panel for each pair, a line from direct (hollow) to Algorithm 2 for each model."""
-    rows = cases(published)
+    rows = published.cases()
     figure = Figure(figsize=(5, 2.2 * len(rows)), layout="constrained")
     figure.suptitle("left: nearer to the originals, down: looks more real\n"
                     "hollow: direct, filled: Algorithm 2, square: linear", fontsize=11)
@@ -61,7 +58,7 @@ def plane(published: Published) -> str:
     """What is missing in the figure."""
     wanted = [("ours", 2), ("realism", 2), ("linear", 1)]
     missing = []
-    for pair, variant, title in cases(published):
+    for pair, variant, title in published.cases():
         shown = points(published, pair, variant)
         lacks = [f"{whose} {said}{' (Algorithm 2)' if (whose, said) in shown else ''}"
                  for whose, methods in wanted for said in FROM.values()

@@ -5,8 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from studies.published import Published
-from studies.tables import SCORES, cases
+from studies.published import BOTH, SIGNS, Published
 
 BLUE = {"color": "#0072b2"}
 STYLES: dict[str, dict[str, Any]] = {  # Okabe-Ito colours; the 8-bit marker is half filled
@@ -27,22 +26,22 @@ def panels(n: int, size: tuple[float, float], **options: Any) -> tuple[Figure, l
 
 def draw(published: Published, path: Path) -> None:
     """Write the plot; each score is the better one of direct reconstruction and Algorithm 2."""
-    rows = cases(published)
-    figure, found = panels(len(SCORES), (6.5, 0.75 * len(rows) + 1.2), sharey=True)
-    for axes, (metric, (_, _, sign)) in zip(found, SCORES.items()):
+    rows = published.cases()
+    figure, found = panels(len(SIGNS), (6.5, 0.75 * len(rows) + 1.2), sharey=True)
+    for axes, (metric, sign) in zip(found, SIGNS.items()):
         for step, (who, style) in enumerate(STYLES.items()):  # a little below each other: equal scores differ
             scored = [(score, height + 0.22 * step - 0.08) for height, (pair, variant, _) in enumerate(rows)
                       if (score := best(published, pair, variant, metric, who)) is not None]
             axes.plot(*zip(*scored), "o", markersize=8, label=who, **style)
-        axes.set_title(f"{metric}\n({'higher' if sign > 0 else 'lower'}: better)", fontsize=14)
+        axes.set_title(f"{metric.upper()}\n({'higher' if sign > 0 else 'lower'}: better)", fontsize=14)
         axes.grid(visible=False, axis="y")
         for height in range(len(rows)):
             axes.axhline(height + 0.5, color="#e0e0e0", linewidth=1)
-        if metric == "FID":
+        if metric == "fid":
             axes.set_xscale("log")
             axes.set_xticks([1, 10, 100], ["1", "10", "100"])
         else:
-            axes.set_xlim(0, None if metric == "RMSE" else 1)
+            axes.set_xlim(0, None if metric == "rmse" else 1)
             axes.locator_params(axis="x", nbins=3)
         axes.minorticks_off()
         axes.set_facecolor("none")  # names reach over it
@@ -60,12 +59,10 @@ def draw(published: Published, path: Path) -> None:
 
 def best(published: Published, pair: str, variant: str, metric: str, who: str) -> float | None:
     """Who scored what on a pair; None where it was not scored."""
-    key, _, sign = SCORES[metric]
     if who == "the paper":
-        printed = published.paper["pairs"][pair]
-        scores = [printed[method][metric] for method in ("direct", "sampled")]
+        scores = [published.printed(pair, method)[metric.upper()] for method in BOTH]
     else:
         precision = "8bit" if "8 bits" in who else "float32"
-        ours = (published.best(pair, method, precision, variant, key) for method in ("direct", "algorithm2"))
-        scores = [row.cell[key] for row in ours if row]
-    return max(scores, key=lambda score: sign * score, default=None)
+        ours = (published.best(pair, method, precision, variant, metric) for method in BOTH)
+        scores = [row[metric] for row in ours if row]
+    return max(scores, key=lambda score: SIGNS[metric] * score, default=None)

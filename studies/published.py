@@ -1,7 +1,6 @@
 """Reads results/: every scored row, the paper's table, and the models that are shipped."""
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,62 +9,21 @@ from typing import Any
 from colddiff_nb.metrics.evaluation import fid_protocol
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe
-from colddiff_nb.weights.pretrained import SHIPPED
+from colddiff_nb.weights import shipped_models
+from colddiff_nb.weights.pretrained import weights_file
 
 PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIFAR-10",
          "superres-mnist": "Super-resolution, MNIST", "superres-cifar10": "Super-resolution, CIFAR-10",
          "inpaint-mnist": "Inpainting, MNIST", "inpaint-cifar10": "Inpainting, CIFAR-10"}
-NAMES = [f"{pair}{suffix}" for pair in PAIRS for suffix in ("", "-8bit")]  # of the models made for RMSE
 REALISM = "-realism"  # ends the name of a model made for realism
 METHODS = {"degraded": "degraded", "lmmse": "LMMSE", "direct": "direct",
            "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
-FULL = 10_000  # images of the test split of MNIST and of CIFAR-10
-
-
-@dataclass(frozen=True)
-class Row:
-    """One scored cell: a method, from a measurement, on some images."""
-
-    pair: str
-    folder: str  # results/<folder> the cell was read from
-    cell: dict[str, Any]
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return self.cell["variant"], self.cell["method"], self.cell["measurement_precision"]
-
-    @property
-    def full(self) -> bool:
-        return self.cell["split"] == "test" and self.cell["n"] == FULL
-
-    @property
-    def images(self) -> str:
-        return f"{self.cell['split']}, {self.cell['n']:,}"
-
-    @property
-    def fid_rounded(self) -> bool:
-        """Whether images were rounded to 8 bits before Inception."""
-        return "rounded" in str(fid_protocol(self.cell))
-
-    @property
-    def fid_in_bfloat16(self) -> bool:
-        return "bfloat16" in str(fid_protocol(self.cell))
-
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """Larger for what is nearer to the paper's: the images first, then how FID was taken."""
-        images = self.full, self.cell["split"] == "test", self.cell["n"]
-        fid = self.number("fid") is not None, not self.fid_rounded, not self.fid_in_bfloat16
-        return *images, self.folder.endswith("-8bit"), *fid
-
-    def number(self, metric: str) -> float | None:
-        value = self.cell.get(metric)
-        return value if isinstance(value, int | float) else None
-
-    def half_interval(self, metric: str) -> float:
-        """Half the width of the metric's interval; 0 without one."""
-        low, high = self.cell.get(f"{metric}_interval", (0, 0))
-        return (high - low) / 2
+BOTH = ("direct", "algorithm2")  # what the paper prints of restorations
+KINDS = {"baselines": "RMSE", "earlier": "earlier", "samplers": "samplers"}  # of rows, by their folder
+SIGNS = {"rmse": -1, "ssim": 1, "fid": -1}  # of the paper's scores; +1: more is better
+METRICS = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "fid": ("FID", 2),  # name and digits
+           "class_accuracy": ("class accuracy", 3), "frechet": ("Frechet", 1), "gain": ("gain", 3)}
+Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -78,87 +36,96 @@ class Published:
         """A record. Raises FileNotFoundError where it is not there."""
         return json.loads((self.folder / name).read_text())
 
-    def recorded(self, name: str, rows: str = "rows") -> list[dict[str, Any]]:
-        """The rows of a record; none where it is not there."""
-        return self.read(name)[rows] if (self.folder / name).is_file() else []
-
-    def cells(self, name: str) -> list[dict[str, Any]]:
-        """The scored cells of a file; none where it is not there."""
-        return self.recorded(name, "cells")
-
     def csv(self, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader((self.folder / f"{name}.csv").open()))
 
     @cached_property
-    def paper(self) -> dict[str, Any]:
+    def paper(self) -> Fields:
         return self.read("paper.json")
 
+    def printed(self, pair: str, method: str) -> Fields:
+        """The paper's scores of degraded images, of direct reconstruction or of Algorithm 2."""
+        return self.paper["pairs"][pair][{"algorithm2": "sampled"}.get(method, method)]
+
     @cached_property
-    def models(self) -> dict[str, dict[str, Any]]:
+    def models(self) -> dict[str, Fields]:
         """Metadata of the shipped weights by name, their `parameters`, and that of all their `stages`."""
-        return {name: self.model(name) for name in NAMES if (SHIPPED / f"{name}.safetensors").is_file()}
+        return {name: self.model(name) for pair in PAIRS for name in (pair, f"{pair}-8bit")
+                if name in shipped_models()}
 
     @cached_property
-    def sharper(self) -> dict[str, dict[str, Any]]:
-        """The same of the models made for realism."""
-        return {name: self.model(name) for pair in PAIRS
-                if (SHIPPED / f"{(name := pair + REALISM)}.safetensors").is_file()}
+    def sharper(self) -> dict[str, Fields]:
+        """The same of the models made for realism, which go on from those made for RMSE."""
+        return {name: self.model(name, self.models[pair]["stages"]) for pair in PAIRS
+                if (name := f"{pair}{REALISM}") in shipped_models()}
 
-    def model(self, name: str) -> dict[str, Any]:
-        weights, metadata = load_weights(SHIPPED / f"{name}.safetensors")
-        metadata["recipe"] = Recipe.from_dict(metadata["recipe"])
-        stages = self.recorded(f"earlier/{name}.json", "stages")
-        for stage in stages:
-            stage["recipe"] = Recipe.from_dict(stage["recipe"])
-        if name.endswith(REALISM):
-            stages = self.models[name.removesuffix(REALISM)]["stages"]
+    def model(self, name: str, begun: list[Fields] | None = None) -> Fields:
+        weights, metadata = load_weights(weights_file(name))
         trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
-        return metadata | {"parameters": sum(trained), "stages": [*stages, metadata]}
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        """Every cell of the six pairs."""
-        rows = list(self.read_rows())
-        for row in rows:
-            if row.key[1:] == ("degraded", "8bit") and row.number("fid") is None:
-                take_fid_of_rounded(row, rows)
-        return rows
-
-    def read_rows(self) -> Iterator[Row]:
-        for path in sorted((self.folder / "baselines").glob("*.json")):
-            for cell in self.cells(f"baselines/{path.name}"):
-                yield Row(f"{cell['task']}-{cell['data']}", "baselines", cell)
-        for name in NAMES:
-            for cell in self.cells(f"{name}/metrics.json"):
-                yield Row(name.removesuffix("-8bit"), name, cell)
-
-    def best(self, pair: str, method: str, precision: str = "float32", variant: str | None = None,
-             metric: str = "rmse") -> Row | None:
-        """The row on the images nearest to the paper's; from 8 bits of the model made for them."""
-        key = variant or self.paper["pairs"][pair]["variant"], method, precision
-        rows = [row for row in self.rows
-                if (row.pair, row.key) == (pair, key) and row.number(metric) is not None]
-        if precision == "float32":
-            rows = [row for row in rows if not row.folder.endswith("-8bit")]
-        return max(rows, key=lambda row: row.rank, default=None)
-
-    def variants(self, pair: str) -> list[str]:
-        """The paper's variant first."""
-        first = self.paper["pairs"][pair]["variant"]
-        return [first, *sorted({row.key[0] for row in self.rows if row.pair == pair} - {first})]
+        earlier = f"earlier/{name}.json"
+        stages = self.read(earlier)["stages"] if (self.folder / earlier).is_file() else []
+        for stage in (*stages, metadata):
+            stage["recipe"] = Recipe.from_dict(stage["recipe"])
+        return metadata | {"parameters": sum(trained), "stages": [*(begun or []), *stages, metadata]}
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""
         model = (self.models | self.sharper).get(name)
         return f"{model['images_seen'] / self.paper['images_seen']:.2%}" if model else "–"
 
+    @cached_property
+    def rows(self) -> list[Fields]:
+        """Every scored cell, without the scores that were not taken.
 
-def take_fid_of_rounded(row: Row, rows: list[Row]) -> None:
-    """Give degraded images from 8 bits the FID of those that Inception saw rounded: it is the same."""
-    wanted = row.pair, row.images, (row.key[0], "degraded", "float32"), True
-    same = [other for other in rows if other.number("fid") is not None
-            and (other.pair, other.images, other.key, other.fid_rounded) == wanted]
-    if same:
-        cell = max(same, key=lambda other: other.rank).cell
-        row.cell.update({key: cell[key] for key in ("fid", "fid_interval", "resize") if key in cell})
-        row.cell["provenance"]["inception"] = cell["provenance"]["inception"]
+        Its `kind` says what model it is of: RMSE (made for RMSE, or none), realism, earlier, samplers.
+        """
+        rows = []
+        for path in sorted(self.folder.rglob("*.json")):
+            folder = path.relative_to(self.folder).with_suffix("").as_posix().removesuffix("/metrics")
+            made_for = "realism" if folder.endswith(REALISM) else "RMSE"
+            for cell in json.loads(path.read_text()).get("cells", []):
+                scored = {key: value for key, value in cell.items()
+                          if key not in METRICS or isinstance(value, float)}
+                rows.append(scored | {
+                    "pair": f"{cell['task']}-{cell['data']}", "folder": folder,
+                    "kind": KINDS.get(folder.split("/")[0], made_for),
+                    "images": f"{cell['split']}, {cell['n']:,}", "protocol": fid_protocol(cell) or ""})
+        return rows
+
+    def find(self, **wanted: Any) -> list[Fields]:
+        """The rows with these fields."""
+        return [row for row in self.rows if wanted.items() <= row.items()]
+
+    def best(self, pair: str, method: str, precision: str = "float32", variant: str | None = None,
+             metric: str = "rmse", kind: str = "RMSE") -> Fields | None:
+        """The row on the images nearest to the paper's; from 8 bits of the model made for them."""
+        found = self.find(pair=pair, method=method, measurement_precision=precision, kind=kind,
+                          variant=variant or self.paper["pairs"][pair]["variant"])
+        return max((row for row in found if metric in row), key=nearness, default=None)
+
+    def cases(self) -> list[tuple[str, str, str]]:
+        """(pair, variant, title), the paper's variant first; titles name the variant where there are more."""
+        found = []
+        for pair, title in PAIRS.items():
+            first = self.paper["pairs"][pair]["variant"]
+            others = sorted({row["variant"] for row in self.find(pair=pair, kind="RMSE")} - {first})
+            found += [(pair, variant, f"{title}, {variant}" if others else title)
+                      for variant in (first, *others)]
+        return found
+
+
+def nearness(row: Fields) -> tuple[Any, ...]:
+    """Larger for what is nearer to the paper's: the images first, then how FID was taken."""
+    return (row["split"] == "test", row["n"], row["folder"].endswith("-8bit"), "fid" in row,
+            "rounded" not in row["protocol"], "bfloat16" not in row["protocol"])
+
+
+def full(row: Fields) -> bool:
+    """Whether it was scored on the whole test split of MNIST or CIFAR-10."""
+    return row["images"] == "test, 10,000"
+
+
+def half(row: Fields, metric: str) -> float:
+    """Half the width of the metric's interval; 0 without one."""
+    low, high = row.get(f"{metric}_interval", (0, 0))
+    return (high - low) / 2

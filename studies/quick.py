@@ -2,9 +2,9 @@
 import shutil
 from dataclasses import dataclass
 
-from studies.published import METHODS, Published, Row
+from studies.published import METHODS, Published
 from studies.study import Study
-from studies.tables import FROM, number, section, table
+from studies.tables import FROM, section, table
 
 PAIRS = ("deblur-mnist5k", "inpaint-mnist5k", "superres-mnist5k")
 
@@ -22,10 +22,9 @@ class Quick(Study):
 
 @section
 def quick(published: Published) -> str:
-    rows = [Row(pair, "", cell) for pair in PAIRS
-            for cell in published.cells(f"quick-{pair}/metrics.json")]
-    return table("pair | method | from | RMSE | SSIM | gain | images", [
-        (f"{row.pair}, {row.key[0]}", METHODS[row.key[1]], FROM[row.key[2]],
-         *(number(row, key, digits).removesuffix(f" ({row.images})")
-           for key, digits in (("rmse", 3), ("ssim", 3), ("gain", 2))), f"{row.cell['data']} {row.images}")
-        for row in rows])
+    rows = [row for pair in PAIRS for row in published.find(folder=f"quick-{pair}")]
+    return table({
+        "pair": f"{row['pair']}, {row['variant']}", "method": METHODS[row["method"]],
+        "from": FROM[row["measurement_precision"]], "RMSE": f"{row['rmse']:.3f}",
+        "SSIM": f"{row['ssim']:.3f}", "gain": f"{row['gain']:.2f}",
+        "images": f"{row['data']} {row['images']}"} for row in rows)

@@ -139,12 +139,12 @@ def realism_choices_table(published: Published) -> str:
     """The choices, by FID of direct reconstruction at the end."""
     record = published.read("realism.json")
     rows = sorted(record["rows"], key=lambda row: row["curve"][-1]["fid_direct"])
-    lines = [(row["choice"], f"{row['images_seen']:,}", f"{end['fid_direct']:.1f}",
-              f"{end['fid_algorithm2']:.1f}", f"{end['frechet_direct']:.0f}", f"{end['rmse_direct']:.3f}",
-              f"{end['sharpness_direct']:.2f}") for row in rows for end in row["curve"][-1:]]
-    heads = "choice | images seen | FID, direct | FID, Algorithm 2 | Frechet | RMSE | fine detail"
+    lines = [{"choice": row["choice"], "images seen": f"{row['images_seen']:,}",
+              "FID, direct": f"{end['fid_direct']:.1f}", "FID, Algorithm 2": f"{end['fid_algorithm2']:.1f}",
+              "Frechet": f"{end['frechet_direct']:.0f}", "RMSE": f"{end['rmse_direct']:.3f}",
+              "fine detail": f"{end['sharpness_direct']:.2f}"} for row in rows for end in row["curve"][-1:]]
     return (f"{record['n']:,} validation digits, {rows[0]['device']}, {record['together']} trainings at once."
-            f"\n\n{table(heads, lines)}")
+            f"\n\n{table(lines)}")
 
 
 def fine_power(images: Tensor) -> float:

@@ -17,13 +17,15 @@ from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
 from studies.models import inception
-from studies.published import METHODS, PAIRS, REALISM, Published, Row
+from studies.published import METHODS, PAIRS, REALISM, Published
 from studies.realism import scorer, train_for
 from studies.study import Study, score, severities, write
-from studies.tables import FROM, number, section, table
+from studies.tables import FROM, MISSING, numbers, section, table, titled
 
 POINTS = (2, 4, 8, 16, 32, 64)  # 64ths of the training that are scored
-SHOWN = {"rmse": 4, "ssim": 4, "fid": 2, "frechet": 1, "class_accuracy": 3}  # digits
+SHOWN = ("rmse", "ssim", "fid", "frechet", "class_accuracy")
+WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
+       "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
 
 
 @dataclass
@@ -89,74 +91,56 @@ def shipped_for(choice: Recipe, path: Path) -> Path:
 def realism_table(published: Published) -> str:
     """Direct reconstruction and Algorithm 2 by the models of each pair, on the full test split."""
     lines = []
-    for name in published.sharper:
-        pair = name.removesuffix(REALISM)
-        lines += [(f"{PAIRS[pair]}, {variant}", FROM[precision], METHODS[method], model, *shown(row))
-                  for variant, precision, method in asked(published, name)
-                  for model, row in both(published, pair, variant, precision, method).items()]
-    return table("pair | from | method | made for | RMSE | SSIM | FID | Frechet | class accuracy", lines)
-
-
-def asked(published: Published, name: str) -> list[tuple[str, ...]]:
-    """What a model made for realism was scored for."""
-    return [(cell["variant"], cell["measurement_precision"], cell["method"])
-            for cell in published.cells(f"{name}/metrics.json")]
-
-
-def both(published: Published, pair: str, variant: str, precision: str, method: str) -> dict[str, Row | None]:
-    """A row of each of the two models."""
-    sharp = [Row(pair, REALISM, cell) for cell in published.cells(f"{pair}{REALISM}/metrics.json")]
-    return {"RMSE": published.best(pair, method, precision, variant, "fid"),
-            "realism": next((row for row in sharp if row.key == (variant, method, precision)), None)}
-
-
-def shown(row: Row | None) -> list[str]:
-    return [number(row, metric, digits) for metric, digits in SHOWN.items()]
+    for pair in PAIRS:
+        for row in published.find(pair=pair, kind="realism"):
+            variant, precision, method = (row[key] for key in ("variant", "measurement_precision", "method"))
+            usual = published.best(pair, method, precision, variant, "fid")
+            lines += [{"pair": titled(pair, variant), "from": FROM[precision], "method": METHODS[method],
+                       "made for": made_for, **numbers(scored, SHOWN)}
+                      for made_for, scored in (("RMSE", usual), ("realism", row))]
+    return table(lines)
 
 
 @section
 def realism_finding(published: Published) -> str:
-    """FID and RMSE of direct reconstruction by both models, as the paper measures."""
+    """FID and RMSE of direct reconstruction by both models, as the paper measures or else from 8 bits."""
     said = []
     for name in published.sharper:
         pair = name.removesuffix(REALISM)
-        printed = published.paper["pairs"][pair]
-        variant = printed["variant"]
         papers = "8bit" if pair.startswith("inpaint") else "float32"
-        ways = [both(published, pair, variant, precision, "direct") for precision in (papers, "8bit")]
-        scored = [way for way in ways if way["realism"] and way["realism"].number("fid") is not None]
-        before, after = (shown(row) for row in (scored or ways)[0].values())
-        said.append(f"   - {PAIRS[pair]}, {variant}: FID from {before[2]} to {after[2]} (paper "
-                    f"{printed['direct']['FID']}), RMSE from {before[0]} to {after[0]}.")
+        ways = [[numbers(published.best(pair, "direct", precision, metric="fid", kind=kind), SHOWN)
+                 for kind in ("RMSE", "realism")] for precision in (papers, "8bit")]
+        before, after = next((way for way in ways if way[1]["FID"] != MISSING), ways[0])
+        said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}: FID from "
+                    f"{before['FID']} to {after['FID']} (paper {published.printed(pair, 'direct')['FID']}), "
+                    f"RMSE from {before['RMSE']} to {after['RMSE']}.")
     return "\n".join(said)
 
 
 @section
 def realism_curve(published: Published) -> str:
-    """The course of the trainings on validation images."""
+    """The course of the trainings on validation images; some were trained without looking."""
     lines, machines = [], set()
     for name in published.sharper:
-        if not (published.folder / f"{name}/training.json").is_file():  # it was trained without looking
-            continue
-        record = published.read(f"{name}/training.json")
-        machines.add(f"{record['n']:,} validation images, {record['device']}")
-        lines += [(PAIRS[name.removesuffix(REALISM)], f"{row['images']:,.0f}", f"{row['fid_direct']:.1f}",
-                   f"{row['frechet_direct']:.1f}", f"{row['rmse_direct']:.4f}", f"{row['ssim_direct']:.3f}",
-                   f"{row['sharpness_direct']:.2f}") for row in record["curve"]]
-    return (f"{'; '.join(sorted(machines))}; direct.\n\n"
-            f"{table('pair | images seen | FID | Frechet | RMSE | SSIM | fine detail', lines)}")
+        if (published.folder / f"{name}/training.json").is_file():
+            record = published.read(f"{name}/training.json")
+            machines.add(f"{record['n']:,} validation images, {record['device']}")
+            lines += [{"pair": PAIRS[name.removesuffix(REALISM)], "images seen": f"{row['images']:,.0f}"}
+                      | {head: f"{row[f'{key}_direct']:{digits}}" for head, (key, digits) in WAY.items()}
+                      for row in record["curve"]]
+    return f"{'; '.join(sorted(machines))}; direct.\n\n{table(lines)}"
 
 
 @section
 def realism_prediction(published: Published) -> str:
     """When FID of pixelated digits would be the paper's, by a power law through the training's later half."""
-    name = f"superres-mnist{REALISM}"
-    curve = published.read(f"{name}/training.json")["curve"]
+    pair = "superres-mnist"
+    curve = published.read(f"{pair}{REALISM}/training.json")["curve"]
     images, fids = (np.log([row[key] for row in curve[len(curve) // 2:]]) for key in ("images", "fid_direct"))
     slope = np.polyfit(images, fids, 1)[0]
-    reached = next(cell["fid"] for cell in published.cells(f"{name}/metrics.json")
-                   if (cell["method"], cell["measurement_precision"]) == ("direct", "8bit"))
-    wanted = published.paper["pairs"]["superres-mnist"]["direct"]["FID"]
+    reached, = (row["fid"] for row in published.find(
+        pair=pair, kind="realism", method="direct", measurement_precision="8bit"))
+    wanted = published.printed(pair, "direct")["FID"]
     more = np.exp(images[-1]) * (wanted / reached) ** (1 / slope)
     return (f"A power law through the last {len(fids)} points of the digits lets FID fall by "
             f"{1 - 2 ** slope:.0%} with each doubling of the images. From {reached:.2f}, direct from "

@@ -11,9 +11,9 @@ from colddiff_nb.degradations import Degradation
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS as USUAL
 from colddiff_nb.weights import shipped_classifier
-from studies.published import NAMES, Published
+from studies.published import METRICS, PAIRS, Published
 from studies.study import Study, score, severities
-from studies.tables import FROM, MISSING, bold, by_pair, markdown, section, titled
+from studies.tables import FROM, MISSING, bold, by_pair, section, table, titled
 
 SAMPLERS = {  # name in the cells: shown as; details.md says what each assumes
     "direct": "direct", "projected direct": "direct, projected",
@@ -21,7 +21,6 @@ SAMPLERS = {  # name in the cells: shown as; details.md says what each assumes
     "between": "half-way, keep 0.5", "algorithm2": "Algorithm 2 (the paper's)",
     "fewer": "Algorithm 2, at most 5 calls", "projected": "Algorithm 2, projected",
     "mixed": "half direct, half Algorithm 2"}
-SCORES = {"rmse": ("RMSE", 4, "min"), "ssim": ("SSIM", 4, "max"), "frechet": ("Frechet", 1, "min")}
 
 
 @dataclass
@@ -63,20 +62,20 @@ def fewer(T: int, calls: int = 5) -> list[int]:
 @section
 def sampler_tables(published: Published) -> str:
     """Bold is within 1 % of the best. From 8 bits the rows are of the model made for them."""
-    cells = pd.DataFrame([{"pair": name.removesuffix("-8bit")} | cell for name in NAMES
-                          for cell in published.cells(f"samplers/{name}/metrics.json")])
-    if cells.empty:
+    found = sorted(published.find(kind="samplers"), key=lambda row: list(PAIRS).index(row["pair"]))
+    if not found:
         raise FileNotFoundError
     tables = {}
-    for (pair, variant), group in cells.groupby(["pair", "variant"], sort=False):
-        rows = group.drop_duplicates(["measurement_precision", "method"], keep="last")
+    for (pair, variant), rows in pd.DataFrame(found).groupby(["pair", "variant"], sort=False):
+        rows = rows.drop_duplicates(["measurement_precision", "method"], keep="last")
         shown = pd.DataFrame({"sampler": SAMPLERS})
-        for precision, name in FROM.items():
+        for precision, source in FROM.items():
             scores = rows[rows["measurement_precision"] == precision].set_index("method")
-            for key, (score_name, digits, best) in SCORES.items():
-                near = (scores[key] / scores[key].agg(best) - 1).abs() <= 0.01
-                shown[score_name if precision == "float32" else f"{score_name}, {name}"] = pd.Series(
-                    {method: bold(f"{value:.{digits}f}", near[method])
-                     for method, value in scores[key].items()}, dtype=object)
-        tables[titled(pair, variant)] = markdown(shown.dropna(thresh=2).fillna(MISSING))
+            for metric in ("rmse", "ssim", "frechet"):
+                values, (name, digits) = scores[metric], METRICS[metric]
+                best = values.max() if metric == "ssim" else values.min()
+                shown[name if precision == "float32" else f"{name}, {source}"] = pd.Series(
+                    {method: bold(f"{value:.{digits}f}", abs(value / best - 1) <= 0.01)
+                     for method, value in values.items()}, dtype=object)
+        tables[titled(pair, variant)] = table(shown.dropna(thresh=2).fillna(MISSING))
     return by_pair(tables)

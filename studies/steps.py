@@ -10,14 +10,12 @@ from functools import partial
 from colddiff_nb import algorithm2, load, make
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.weights import shipped_classifier
-from studies.published import PAIRS, Published
+from studies.published import PAIRS, Published, half
 from studies.samplers import fewer
 from studies.study import DATASETS, Fields, Study, each, score
-from studies.tables import by_pair, filled, section
+from studies.tables import by_pair, section, table
 
 CALLS = (1, 2, 3, 5, 10, 20)
-COLUMNS = {"from severity": "{start}", "calls": "{calls}", "RMSE": "{rmse:.4f} ± {half:.4f}",
-           "SSIM": "{ssim:.4f}", "Frechet": "{frechet:.1f}"}
 
 
 @dataclass
@@ -50,10 +48,11 @@ def steps(published: Published) -> str:
     record = published.read("steps.json")
     tables: dict[str, list[Fields]] = {title: [] for title in PAIRS.values()}
     for row in record["rows"]:
-        start, calls, (low, high) = row["start"], len(row["visited"]), row["rmse_interval"]
-        visited = f"{calls}: {', '.join(map(str, row['visited']))}"
-        told = {1: "1 (direct)", start: f"{start} (all)"}.get(calls, visited)
-        tables[PAIRS[f"{row['task']}-{row['dataset']}"]].append(
-            row | {"calls": told, "half": (high - low) / 2})
+        start, calls, visited = row["start"], len(row["visited"]), ", ".join(map(str, row["visited"]))
+        tables[PAIRS[f"{row['task']}-{row['dataset']}"]].append({
+            "from severity": start,
+            "calls": {1: "1 (direct)", start: f"{start} (all)"}.get(calls, f"{calls}: {visited}"),
+            "RMSE": f"{row['rmse']:.4f} ± {half(row, 'rmse'):.4f}", "SSIM": f"{row['ssim']:.4f}",
+            "Frechet": f"{row['frechet']:.1f}"})
     return (f"{record['n']} {record['split']} images, float32; ± is half of a bootstrap 95 % interval over "
-            "images.\n\n" + by_pair({title: filled(COLUMNS, rows) for title, rows in tables.items() if rows}))
+            "images.\n\n" + by_pair({title: table(rows) for title, rows in tables.items() if rows}))

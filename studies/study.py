@@ -17,10 +17,10 @@ from colddiff_nb.data import Images
 from colddiff_nb.degradations import Degradation, DrawnDegradation
 from colddiff_nb.storage import files, runtime
 from colddiff_nb.weights import load_model
+from studies.published import Fields
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 DATASETS = ("mnist", "cifar10")
-Fields = dict[str, Any]
 STUDIES: dict[str, type["Study"]] = {}  # by the name of their file
 
 

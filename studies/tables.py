@@ -1,14 +1,11 @@
 """How the pages say things: sections, tables, numbers with their marks, verdicts."""
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any
 
 import pandas as pd
 
-from studies.published import PAIRS, Published, Row
+from studies.published import METRICS, PAIRS, Fields, Published, full, half
 
-SCORES = {"RMSE": ("rmse", 4, -1), "SSIM": ("ssim", 4, 1),  # digits, +1: more is better
-          "FID": ("fid", 2, -1)}
 MISSING = "not run"
 FROM = {"float32": "float32", "8bit": "8 bits"}
 Section = Callable[[Published], str]
@@ -29,19 +26,11 @@ def section(function: Section) -> Section:
     return fill
 
 
-def markdown(frame: pd.DataFrame) -> str:
+def table(rows: Iterable[Fields] | pd.DataFrame) -> str:
+    """A table with a line for each row, the names of its fields above."""
+    frame = pd.DataFrame(rows)
     lines = [frame.columns, ["---"] * len(frame.columns), *frame.astype(str).to_numpy()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(frame) else "Nothing yet."
-
-
-def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
-    """A table of texts; head is "a | b | c"."""
-    return markdown(pd.DataFrame([list(row) for row in rows], columns=head.split(" | ")))
-
-
-def filled(columns: dict[str, str], rows: Iterable[dict[str, Any]]) -> str:
-    """A table of rows, each column by its template: {"RMSE": "{rmse:.4f}"}."""
-    return table(" | ".join(columns), ([text.format(**row) for text in columns.values()] for row in rows))
 
 
 def over_seeds(scores: pd.Series, digits: int, deviation: bool = False) -> str:
@@ -56,29 +45,34 @@ def seed_table(rows: pd.DataFrame, by: list[str], scores: dict[str, tuple[str, i
                deviation: bool = False) -> str:
     """A line for each group of rows, over its seeds. scores: {"rmse": ("RMSE", 4)}, name and digits."""
     groups = rows.groupby(by, sort=False)
-    return markdown(pd.DataFrame({name: groups[key].apply(over_seeds, digits=digits, deviation=deviation)
-                                  for key, (name, digits) in scores.items()}).reset_index())
+    return table(pd.DataFrame({name: groups[key].apply(over_seeds, digits=digits, deviation=deviation)
+                               for key, (name, digits) in scores.items()}).reset_index())
 
 
 def by_pair(tables: dict[str, str]) -> str:
     return "\n\n".join(f"### {title}\n\n{table}" for title, table in tables.items()) or "Nothing yet."
 
 
-def number(row: Row | None, metric: str, digits: int, interval: bool = False) -> str:
+def number(row: Fields | None, metric: str, interval: bool = False, digits: int | None = None) -> str:
     """The value, half its interval, and what it was scored on where that is not the full test split."""
-    value = None if row is None else row.number(metric)
-    if row is None or value is None:
+    if row is None or metric not in row:
         return MISSING
-    text = f"{value:.{digits}f}"
-    if interval and f"{metric}_interval" in row.cell:
-        text += f" ± {row.half_interval(metric):.{digits}f}"
-    return text if row.full else f"{text} ({row.images})"
+    digits = METRICS[metric][1] if digits is None else digits
+    text = f"{row[metric]:.{digits}f}"
+    if interval and f"{metric}_interval" in row:
+        text += f" ± {half(row, metric):.{digits}f}"
+    return text if full(row) else f"{text} ({row['images']})"
 
 
-def printed_score(theirs: dict[str, Any], metric: str) -> str:
+def numbers(row: Fields | None, metrics: Iterable[str], interval: bool = False) -> dict[str, str]:
+    return {METRICS[metric][0]: number(row, metric, interval) for metric in metrics}
+
+
+def printed_score(published: Published, pair: str, method: str, metric: str) -> str:
     """A figure of the paper, with the mark of its note."""
-    mark = theirs.get("notes", {}).get(metric)
-    return f"{theirs[metric]:.{2 if metric == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
+    printed, name = published.printed(pair, method), metric.upper()
+    mark = printed.get("notes", {}).get(name)
+    return f"{printed[name]:.{2 if name == 'FID' else 3}f}" + (f" ({mark})" if mark else "")
 
 
 def compare(ours: float, theirs: float, near: float, sign: int) -> str:
@@ -93,15 +87,6 @@ def compare(ours: float, theirs: float, near: float, sign: int) -> str:
 
 def bold(text: str, true: bool) -> str:
     return f"**{text}**" if true else text
-
-
-def cases(published: Published) -> list[tuple[str, str, str]]:
-    """(pair, variant, title); the title names the variant where there are several."""
-    found = []
-    for pair, title in PAIRS.items():
-        variants = published.variants(pair)
-        found += [(pair, variant, f"{title}, {variant}" if variants[1:] else title) for variant in variants]
-    return found
 
 
 def titled(pair: str, variant: str) -> str:

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from colddiff_nb.metrics.evaluation import fid_protocol
 from studies import fid, paper, plane, report, samplers
-from studies.published import PAIRS, Published
-from studies.tables import number
+from studies.published import PAIRS, Published, half
 
 HOME = Path(__file__).resolve().parents[2]
 RESULTS = Published(HOME / "results")
@@ -36,20 +34,21 @@ def test_what_the_pages_say_in_words_is_so():
     assert {f"{model['recipe'].rollout:.0%}" for model in models} == {"25%", "50%"}
     assert {model["recipe"].learning_rate for model in models} == {0.0005, 0.001, 0.0015}
     assert {f"{model['parameters'] / 1e6:.2f}" for model in models} == {"1.01", "1.02"}
-    moved = [abs(after - before) for row in RESULTS.recorded("refit.json") for before, after in [row["rmse"]]]
+    moved = [abs(after - before) for row in RESULTS.read("refit.json")["rows"] for before, after in [row["rmse"]]]
     assert round(max(moved), 4) == 0.0005
     assert RESULTS.paper["pairs"]["superres-cifar10"]["direct"]["RMSE"] == 0.152 and "(0.152, sampled 0.155)" in report.build()["details.md"]
-    for cell in (row.cell for row in RESULTS.rows):
-        shipped = RESULTS.read(f"classifier-{cell['data']}/record.json")["name"]
-        assert cell["provenance"].get("classifier") in (None, shipped), "class accuracy and Frechet are of one classifier"
+    for row in RESULTS.find(kind="RMSE") + RESULTS.find(kind="realism"):
+        if row["pair"] not in PAIRS:
+            continue
+        shipped = RESULTS.read(f"classifier-{row['data']}/record.json")["name"]
+        assert row["provenance"].get("classifier") in (None, shipped), "class accuracy and Frechet are of one classifier"
 
 
 def test_rows_are_of_the_shipped_weights_but_where_the_page_says_otherwise():
     measured = [(row.get("model") or f"{row['task']}-{row['dataset']}", row["weights"])
-                for file in ("growth.json", "steps.json") for row in RESULTS.recorded(file)]
-    measured += [(name, cell["provenance"]["weights"]) for name in RESULTS.models
-                 for cell in RESULTS.cells(f"samplers/{name}/metrics.json")]
-    scored = [(row.folder, row.cell["provenance"]["weights"]) for row in RESULTS.rows if row.folder != "baselines" and row.key[1] != "degraded"]
+                for file in ("growth.json", "steps.json") for row in RESULTS.read(file)["rows"]]
+    measured += [(row["folder"].removeprefix("samplers/"), row["provenance"]["weights"]) for row in RESULTS.find(kind="samplers")]
+    scored = [(row["folder"], row["provenance"]["weights"]) for row in RESULTS.rows if row["folder"] in RESULTS.models and row["method"] != "degraded"]
 
     def older(rows):
         of = {name: {model["checksum"], model.get("before_refit")} for name, model in RESULTS.models.items()}
@@ -58,16 +57,17 @@ def test_rows_are_of_the_shipped_weights_but_where_the_page_says_otherwise():
 
 
 def test_margins_of_fid_are_what_was_measured():
-    gaps = [abs(row.cell["fid"] / theirs["FID"] - 1) for pair in PAIRS if not (row := RESULTS.best(pair, "degraded", metric="fid")).fid_rounded
-            and "FID" not in (theirs := RESULTS.paper["pairs"][pair]["degraded"]).get("notes", {})]
-    rounding = [abs(fids[fid.ROUNDED] - fids[fid.EXACT]) / RESULTS.best(pair, method, variant=variant, metric="fid").cell["fid"]
-                for (pair, variant, method), fids in fid.measured(RESULTS).items() if method == "direct"]
+    gaps = [abs(row["fid"] / theirs["FID"] - 1) for pair in PAIRS if "rounded" not in (row := RESULTS.best(pair, "degraded", metric="fid"))["protocol"]
+            and "FID" not in (theirs := RESULTS.printed(pair, "degraded")).get("notes", {})]
+    rounding = [abs(fids["rounding"]) / RESULTS.best(pair, method, variant=variant, metric="fid")["fid"]
+                for (pair, variant, method), fids in fid.measured(RESULTS).iterrows() if method == "direct"]
     twice = {}
-    for row in RESULTS.rows:
-        if row.number("fid") is not None:
-            twice.setdefault((row.pair, row.folder, row.key, row.images, row.fid_rounded), {})[row.fid_in_bfloat16] = row.cell["fid"]
+    rows = [row for row in RESULTS.find(kind="RMSE") if row["pair"] in PAIRS and "fid" in row]
+    for row in rows:
+        place = tuple(map(str, (*paper.place(row), row["folder"], "rounded" in row["protocol"])))
+        twice.setdefault(place, {})["bfloat16" in row["protocol"]] = row["fid"]
     bfloat16 = [abs(found[True] / found[False] - 1) for found in twice.values() if len(found) == 2]
-    intervals = [row.half_interval("fid") / row.cell["fid"] for row in RESULTS.rows if "fid_interval" in row.cell]
+    intervals = [half(row, "fid") / row["fid"] for row in rows if "fid_interval" in row]
     assert paper.BFLOAT16 == pytest.approx(max(bfloat16), abs=5e-4) and bfloat16
     assert paper.FID_TIE == pytest.approx(max(gaps) + max(rounding) + max(bfloat16) + max(intervals), abs=5e-4)
     assert [f"{100 * of(intervals):.1f}" for of in (min, max)] == ["0.4", "4.1"]
@@ -115,20 +115,10 @@ def test_verdicts_know_ties_and_stand_at_both_precisions(tmp_path):
 def test_a_set_scored_twice_has_two_rows_and_the_best_is_by_the_papers_protocol(tmp_path):
     published = publish(tmp_path, [full_cell("degraded"), full_cell("degraded", fid=320.0, inception=ROUNDED), full_cell("degraded", fid=370.0, inception=EXACT),
                                    full_cell("direct", fid=4.22, inception=FAST)])
-    assert published.best("superres-mnist", "degraded", metric="fid").cell["fid"] == 370.0
+    assert published.best("superres-mnist", "degraded", metric="fid")["fid"] == 370.0
     lines = [line for line in paper.rows(published).splitlines() if line.startswith("| degraded |")]
     assert len(lines) == 2 and "| 320.00 | half-pixel bilinear, rounded to 8 bits |" in "".join(lines)
     assert "| 4.22 (tie) | half-pixel bilinear, rounded to 8 bits, bfloat16 |" in paper.rows(published)
-
-
-def test_degraded_images_from_8_bits_have_the_fid_of_rounded_ones(tmp_path):
-    eight = full_cell("degraded") | {"measurement_precision": "8bit"}
-    fids = [full_cell("degraded", fid=371.0, inception=FAST), full_cell("degraded", fid=370.0, inception=EXACT),
-            full_cell("degraded", fid=320.0, inception=ROUNDED) | {"fid_interval": [319.0, 321.0]}]
-    found = publish(tmp_path, [eight, *fids]).best("superres-mnist", "degraded", "8bit", metric="fid")
-    assert number(found, "fid", 2, True) == "320.00 ± 1.00" and fid_protocol(found.cell) == "half-pixel bilinear, rounded to 8 bits"
-    assert publish(tmp_path, [eight | {"n": 100}, *fids]).best("superres-mnist", "degraded", "8bit", metric="fid") is None, "of other images"
-    assert publish(tmp_path, [eight | {"fid": 7.0}, *fids]).best("superres-mnist", "degraded", "8bit", metric="fid").cell["fid"] == 7.0
 
 
 @pytest.mark.parametrize(("naive", "shown"), [(9.93, "**9.93** | **10.00**"), (9.6, "**9.60** | 10.00"), (10.05, "**10.05** | **10.00**"), (10.4, "10.40 | **10.00**")])
@@ -153,8 +143,10 @@ def test_the_stage_before_the_last_stands_beside_the_rows(tmp_path):
 
 
 def test_sampler_tables_mark_what_is_near_the_best_and_take_the_model_made_for_8_bits(tmp_path):
+    shutil.copy(HOME / "results/paper.json", tmp_path)
+
     def cell(method, precision, rmse, **others):
-        return {"variant": "T = 3", "method": method, "measurement_precision": precision, "split": "validation", "n": 50, "rmse": rmse, "ssim": 0.9 - rmse} | others
+        return {"task": "deblur", "data": "mnist", "provenance": {}, "variant": "T = 3", "method": method, "measurement_precision": precision, "split": "validation", "n": 50, "rmse": rmse, "ssim": 0.9 - rmse} | others
 
     for name, cells in {"deblur-mnist": [cell("direct", "float32", 0.1009, frechet=9.0), cell("algorithm2", "float32", 0.10, frechet=10.0),
                                          cell("direct", "8bit", 0.3)],
@@ -178,8 +170,8 @@ def test_the_plane_shows_measured_scores_only():
     digits = plane.points(RESULTS, "superres-mnist", "T = 3")
     assert digits["paper", ""] == [(0.114, 4.05), (0.115, 4.33)]
     assert len(digits["realism", "8 bits"]) == 2
-    cell = RESULTS.best("superres-mnist", "algorithm2", "8bit", "T = 3", "fid").cell
-    assert digits["ours", "8 bits"][1] == (cell["rmse"], cell["fid"])
+    row = RESULTS.best("superres-mnist", "algorithm2", "8bit", "T = 3", "fid")
+    assert digits["ours", "8 bits"][1] == (row["rmse"], row["fid"])
     assert "- Deblurring, CIFAR-10: ours 8 bits, realism float32, realism 8 bits\n" in plane.plane(RESULTS)
 
 
@@ -188,7 +180,7 @@ def test_typed_numbers_of_final_records_are_those_of_the_records():
     for data in ("mnist", "cifar10"):
         record = RESULTS.read(f"classifier-{data}/record.json")
         assert f"*{record['name']}*, {record['features']} features, right on {record['accuracy']:.2%} of the test split" in details
-    errors = [f"{row.cell['lmmse']['measured_noise'] ** 0.5:.1e}" for row in RESULTS.rows if row.key[1:] == ("lmmse", "float32") and "deblur" in row.pair]
+    errors = [f"{row['lmmse']['measured_noise'] ** 0.5:.1e}" for row in RESULTS.find(method="lmmse", measurement_precision="float32", task="deblur")]
     assert len(errors) == 3 and all(error in details for error in errors)
     short = RESULTS.read("training_choices.json")
     means = {(row["task"], row["choice"]): [other["rmse_direct"] for other in short["rows"] if (other["task"], other["choice"]) == (row["task"], row["choice"])]
@@ -197,8 +189,8 @@ def test_typed_numbers_of_final_records_are_those_of_the_records():
     assert "rollouts bought {:.0f} to {:.0f} % of direct RMSE".format(*bought) in details
     seen = [model["images_seen"] / short["images_seen"] for model in RESULTS.models.values()]
     assert f"{min(seen):.0f} to {max(seen):.0f} times as many images" in details
-    assert {(cell["n"], cell["split"]) for name in RESULTS.models for cell in RESULTS.cells(f"samplers/{name}/metrics.json")} == {(500, "validation")}
-    fids = fid.measured(RESULTS)[tuple(fid.CONTROL.values())]
+    assert {row["images"] for row in RESULTS.find(kind="samplers")} == {"validation, 500"}
+    fids = fid.measured(RESULTS).loc[tuple(fid.CONTROL.values())]
     for inception in (fid.HALF_PIXEL, fid.ROUNDED, f"{fid.TENSORFLOW}, bfloat16"):
         assert f"| {fids[inception]:.2f} | {100 * (fids[inception] / fids[fid.HALF_PIXEL] - 1):+.1f} % |" in details
     for mark, note in RESULTS.paper["notes"].items():
