@@ -8,7 +8,6 @@ from pathlib import Path
 
 from colddiff_nb.storage.files import MEND, TEMPORARY, CheckpointError, explained, make_folder
 
-OWNED = {"run": ("step-", "curve.csv", "weights.safetensors"), "metrics": ("metrics.json",)}  # by lock: files
 WITHOUT = errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK  # what file systems without locks answer
 
 
@@ -24,19 +23,19 @@ def lock(folder: str | Path, name: str = "run", wait: float = 0) -> Iterator[Non
     """
     import filelock
 
-    folder = Path(folder)
-    path = folder / f"{name}.lock"
+    folder, scores = Path(folder), name == "metrics"
     with ExitStack() as held:
         with explained(folder, MEND):
             make_folder(folder)
             try:
-                held.enter_context(filelock.FileLock(path, timeout=wait))
+                held.enter_context(filelock.FileLock(folder / f"{name}.lock", timeout=wait))
             except filelock.Timeout:
-                raise CheckpointError(f"{folder} is in use by another process: stop it, or choose another "
-                                      f"--run DIR (if it is gone, delete {path})") from None
+                raise CheckpointError(f"{folder} is in use by another process: end that one (in a notebook, "
+                                      "restart its kernel), or choose another --run DIR") from None
             except (NotImplementedError, OSError) as error:
                 if isinstance(error, OSError) and error.errno not in WITHOUT:
                     raise
-            for left in (path for owned in OWNED[name] for path in folder.glob(f"{owned}*{TEMPORARY}")):
-                left.unlink(missing_ok=True)
+            for left in folder.glob(f"*{TEMPORARY}"):
+                if left.name.startswith("metrics.") == scores:
+                    left.unlink(missing_ok=True)
         yield
