@@ -130,7 +130,7 @@ def test_what_is_given_in_place_of_weights_is_named(command, run, tmp_path, caps
 
 def test_a_file_in_place_of_a_run_folder_is_refused(run, tmp_path, capsys):
     said = refused([*TRAIN, "--run", tmp_path / "new", "--resume-from", run / "step-00000004.pt"], capsys)
-    assert "there is no checkpoint in" in said and "check the path" in said
+    assert "step-00000004.pt (Not a directory): check the path" in said
     assert "has no metrics.json with scores" in refused(["table", run / "weights.safetensors"], capsys)
 
 

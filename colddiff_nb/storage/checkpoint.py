@@ -23,23 +23,28 @@ from colddiff_nb.storage.files import MEND, CheckpointError, explained, replace
 MAGIC = b"colddiff sha256:"
 FOOTER = len(MAGIC) + hashlib.sha256().digest_size
 ENTRY = "colddiff_nb"  # the one metadata entry of a weights file: JSON, as safetensors takes only strings
+READABLE = "make it readable, or move it away"
+GIVE = "give the weights.safetensors that the end of a training writes"
+NOT_WEIGHTS = {  # by how the file begins
+    b"PK\3\4": f"a checkpoint, not weights: {GIVE}",  # torch.save writes a zip file
+    b"version https://git-lfs.": "a git-LFS pointer, not weights: fetch them, git lfs pull"}
 
 
 def _step(path: Path) -> int:
-    digits = re.match(r"step-(\d+)", path.name)
-    return int(digits[1]) if digits else -1
+    return int(path.stem.removeprefix("step-"))
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """All files named like a checkpoint, newest first."""
-    return sorted(folder.glob("step-*.pt"), key=_step, reverse=True)
+    """All files named like a checkpoint, newest first; none where there is no folder yet."""
+    with explained(folder, "check the path, and who may read it"), suppress(FileNotFoundError):
+        named = [path for path in folder.iterdir() if re.fullmatch(r"step-\d+\.pt", path.name)]
+        return sorted(named, key=_step, reverse=True)
+    return []
 
 
 def _intact(path: Path) -> bool:
-    try:
+    with explained(path, READABLE):
         content = memoryview(path.read_bytes())
-    except OSError:
-        return False
     return content[-FOOTER:] == MAGIC + hashlib.sha256(content[:-FOOTER]).digest()
 
 
@@ -55,8 +60,7 @@ def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
     folder = Path(folder)
     path = folder / f"step-{step:08d}.pt"
     with explained(folder, MEND):
-        others = [other for other in _checkpoints(folder)
-                  if re.fullmatch(r"step-\d+\.pt", other.name) and other != path]
+        others = [other for other in _checkpoints(folder) if other != path]
         previous = next(filter(_intact, others), None)
         if previous and _step(previous) > step:
             raise CheckpointError(f"{previous} is later than step {step}: "
@@ -77,7 +81,7 @@ def newest(folder: str | Path, log: Callable[[str], object] = print) -> tuple[in
     Damaged and foreign ones are named to `log`, a line each, and skipped.
 
     Raises:
-        CheckpointError: all are damaged: no run is started over in silence.
+        CheckpointError: all are damaged, or something cannot be read: no run is started over in silence.
     """
     paths = _checkpoints(Path(folder))
     for path in paths:
@@ -136,15 +140,13 @@ def _check_kind(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(f"there are no weights at {path}: "
                                 "check the path, or train and export them first")
-    start = b""
-    with suppress(OSError), open(path, "rb") as file:
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder, not weights: {GIVE}")
+    with explained(path, READABLE), open(path, "rb") as file:
         start = file.read(24)
-    if path.is_dir() or start.startswith(b"PK\3\4"):  # torch.save writes a zip file
-        kind = "folder" if path.is_dir() else "checkpoint"
-        raise CheckpointError(f"{path} is a {kind}, not weights: "
-                              "give the weights.safetensors that the end of a training writes")
-    if start == b"version https://git-lfs.":
-        raise CheckpointError(f"{path} is a git-LFS pointer, not weights: fetch them, git lfs pull")
+    for beginning, other in NOT_WEIGHTS.items():
+        if start.startswith(beginning):
+            raise CheckpointError(f"{path} is {other}")
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -154,7 +156,7 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
 
     Raises:
         FileNotFoundError: there is no file.
-        CheckpointError: the file is damaged or foreign.
+        CheckpointError: the file is damaged or foreign, or cannot be read.
     """
     import safetensors
 

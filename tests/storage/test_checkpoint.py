@@ -161,12 +161,36 @@ def test_more_bytes_after_the_end_are_noticed(tmp_path):
 
 def test_only_damaged_ones_never_start_a_run_over(tmp_path):
     (tmp_path / "step-00000007.pt").write_bytes(b"")
-    (tmp_path / "step-half.pt").write_bytes(b"")
-    (tmp_path / "step-00000008.pt").mkdir()
+    (tmp_path / "step-00000008.pt").write_bytes(b"")
     lines = []
     with pytest.raises(CheckpointError, match="no checkpoint in .* is intact: delete .* or choose another --run") as error:
         newest(tmp_path, lines.append)
-    assert str(tmp_path) in one_line(error) and len(lines) == 3
+    assert str(tmp_path) in one_line(error) and len(lines) == 2
+
+
+def test_what_cannot_be_read_is_named_with_its_cause_and_never_taken_for_damaged_or_empty(tmp_path, monkeypatch):
+    for step in (1, 2):
+        save(tmp_path, step, tiny(step))
+
+    def refuse(real, forbidden):
+        def refused(path):
+            if path == forbidden:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path)
+        return refused
+
+    newer = tmp_path / "step-00000002.pt"
+    for name, forbidden in (("iterdir", tmp_path), ("read_bytes", newer)):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, refuse(getattr(Path, name), forbidden))
+            for attempt in (lambda: newest(tmp_path, pytest.fail), lambda: save(tmp_path, 3, tiny(3))):
+                with pytest.raises(CheckpointError) as error:
+                    attempt()
+                assert one_line(error).startswith(f"cannot use {forbidden} (Permission denied): ")
+    unharmed(tmp_path)
+    (tmp_path / "step-00000003.pt").symlink_to("step-00000003.pt")  # nobody can read that, whoever runs this test
+    with pytest.raises(CheckpointError, match=f"^cannot use {tmp_path}/step-00000003.pt \\(.*\\): make it readable"):
+        newest(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -270,8 +294,7 @@ def test_a_folder_that_vanished_is_not_made_again(tmp_path):
 
 def test_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "run").write_text("a file")
-    assert newest(tmp_path / "run") is None
-    for attempt in (lambda: save(tmp_path / "run", 1, {}), lock(tmp_path / "run").__enter__):
+    for attempt in (lambda: newest(tmp_path / "run"), lambda: save(tmp_path / "run", 1, {}), lock(tmp_path / "run").__enter__):
         with pytest.raises(CheckpointError, match="run") as error:
             attempt()
         assert one_line(error)
@@ -413,6 +436,17 @@ def test_what_is_given_in_place_of_weights_is_named(tmp_path, content, message):
     with pytest.raises((FileNotFoundError, CheckpointError)) as raised:
         load_weights(path)
     assert str(raised.value) == message.format(path)
+
+
+def test_weights_that_cannot_be_read_are_not_called_damaged(tmp_path, monkeypatch):
+    export_weights(tmp_path / "w", {"a": torch.zeros(2)}, {})
+
+    def refuse(path, *arguments):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(CheckpointError, match=f"^cannot use {tmp_path}/w \\(Permission denied\\): make it readable"):
+        load_weights(tmp_path / "w")
 
 
 def test_the_checksum_depends_on_values_and_not_on_the_order_of_metadata(tmp_path):

@@ -98,6 +98,8 @@ def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "file").write_text("a file")
     assert f"cannot use {tmp_path}/file" in refused(CheckpointError, tmp_path / "file")
     assert "there is no checkpoint in nowhere" in refused(CheckpointError, tmp_path / "run", resume_from="nowhere")
+    said = refused(CheckpointError, tmp_path / "run", resume_from=tmp_path / "file")
+    assert said.startswith(f"cannot use {tmp_path}/file (Not a directory): check the path")
     with lock(tmp_path / "held"):
         assert "held is in use by another process" in refused(CheckpointError, tmp_path / "held")
 
