@@ -1,7 +1,7 @@
 """The state of one training and its folder: started, resumed, scored, saved, exported.
 
 <folder>/step-*.pt    the two newest checkpoints: networks, optimiser, scaler, step, curve, recipe, data set
-<folder>/curve.csv    a row per evaluation, as in the newest checkpoint
+<folder>/curve.csv    a row per evaluation: written with each checkpoint, and cut back to it on resuming
 <folder>/weights.safetensors    the EMA weights, with recipe and provenance, once training has ended
 """
 from __future__ import annotations

@@ -120,6 +120,26 @@ def test_a_run_that_moved_is_at_home_at_once(tmp_path):
     assert end_state(tmp_path / "new")["step"] == 8 and (tmp_path / "new/weights.safetensors").exists()
 
 
+def test_an_interrupted_run_neither_loses_nor_doubles_rows_of_the_curve(tmp_path):
+    choice, steps = replace(CHOICE, save_every=3), lambda folder: [row["step"] for row in curve(folder)]
+    run(tmp_path / "whole", choice, on_evaluate=weight)
+    assert steps(tmp_path / "whole") == ["2", "4", "6", "8"]
+
+    def fail_at_four(step, network):  # its row is after the newest checkpoint, of step 3
+        return weight(step, network) if step < 4 else 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path / "parts", choice, on_evaluate=fail_at_four)
+    assert steps(tmp_path / "parts") == ["2"]
+    run(tmp_path / "parts", choice, on_evaluate=weight, until=6)
+    (tmp_path / "parts/step-00000006.pt").write_bytes(b"")  # now the curve is ahead of what the run goes on from
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path / "parts", choice, on_evaluate=fail_at_four)
+    assert steps(tmp_path / "parts") == ["2"]
+    run(tmp_path / "parts", choice, on_evaluate=weight)
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
+
+
 def test_every_differing_field_is_named(tmp_path):
     run(tmp_path, until=2)
     other = replace(CHOICE, task="inpaint", network="paper", widths=(16, 8, 8), batch=8, steps=9, ema="paper")
