@@ -60,8 +60,9 @@ class Models(Scored):
 
     def run(self) -> None:
         for case in each(dataset=self.datasets, task=self.tasks, measurement_precision=self.precisions):
-            made_for = {"measurement_precision": "realism"} if self.realism else {}
-            path, images = pretrained_file(**case | made_for), load(case["dataset"], self.split, self.data)
+            made_for = "realism" if self.realism else case["measurement_precision"]
+            path = pretrained_file(case["task"], case["dataset"], made_for)
+            images = load(case["dataset"], self.split, self.data)
             most = load_model(path)[1].T
             for T in (T for T in severities(case["task"], case["dataset"]) if T <= most):
                 print(f"{path.stem}, T = {T}, {self.split}", flush=True)

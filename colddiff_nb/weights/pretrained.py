@@ -40,34 +40,34 @@ def load_model(path: str | Path) -> Model:
     path = weights_file(path)
     weights, metadata = load_weights(path)
     with usable(path):
-        recipe = Recipe.from_dict({"size": metadata["size"]} | metadata["recipe"])
+        recipe = Recipe.from_dict(metadata["recipe"])
         degrade = recipe.degradation()
         network = recipe.build(degrade)
         network.load_state_dict(weights)
     return network.eval().requires_grad_(False), degrade, metadata
 
 
-def pretrained_file(task: str, dataset: str, measurement_precision: str = "float32") -> Path:
+def pretrained_file(task: str, dataset: str, made_for: str = "float32") -> Path:
     """Return where a shipped model is, or would be: see `load_pretrained`."""
     dataset = data_set(dataset)
     pair = f"{task}-{SAME_IMAGES.get(dataset, dataset)}"
-    special = f"{pair}-{measurement_precision}"
-    one_for_both = measurement_precision in ("float32", "8bit") and special not in shipped_models()
-    return SHIPPED / f"{pair if one_for_both else special}.safetensors"
+    special = SHIPPED / f"{pair}-{made_for}.safetensors"
+    one_for_both = made_for in ("float32", "8bit") and not special.is_file()
+    return SHIPPED / f"{pair}.safetensors" if one_for_both else special
 
 
-def load_pretrained(task: str, dataset: str, measurement_precision: str = "float32") -> Model:
+def load_pretrained(task: str, dataset: str, made_for: str = "float32") -> Model:
     """Load the shipped model of a task and a data set.
 
     Args:
         dataset: "mnist5k" takes MNIST's model, "photos" CIFAR-10's.
-        measurement_precision: of x_T, "float32" or "8bit": deblurring has a model for each, the other tasks
-            one for both. "realism": a model that a critic taught to look real, for both.
+        made_for: x_T in "float32" or "8bit" (only deblurring has a model for each), or "realism": a critic
+            taught that model to look real, from both.
 
     Raises:
         FileNotFoundError: none is shipped; it names what is there.
     """
-    path = pretrained_file(task, dataset, measurement_precision)
+    path = pretrained_file(task, dataset, made_for)
     if not path.is_file():
         raise FileNotFoundError(f"no weights {path.stem} are shipped: choose one of "
                                 f"{', '.join(shipped_models())}, or train: python -m colddiff_nb train small")
