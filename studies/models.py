@@ -14,7 +14,7 @@ import torch
 from colddiff_nb import load, make, recipe
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.metrics import Inception, load_inception
+from colddiff_nb.metrics import Inception
 from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
@@ -38,17 +38,14 @@ class Scored(Study):
     rounded: bool = False  # round images to 8 bits before Inception, as files would be: not the paper's FID
 
     def judges(self, dataset: str) -> Judges:
-        """Classifier and, if it is asked for, FID. Raises ValueError without Inception's weights."""
+        """Classifier and, if it is asked for, FID. Raises OSError without Inception's weights."""
         judge = inception(self.fid, self.rounded) if self.fid else None
         return Judges(shipped_classifier(dataset).to(runtime.device()), judge, self.runs / "features")
 
 
 @cache
 def inception(precision: str, rounded: bool = False) -> Inception:
-    found, why = load_inception(device=runtime.device(), dtype=getattr(torch, precision), rounded=rounded)
-    if found is None:
-        raise ValueError(f"no FID: {why}; leave out --fid")
-    return found
+    return Inception(device=runtime.device(), dtype=getattr(torch, precision), rounded=rounded)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from colddiff_nb.metrics.evaluation import fid_protocol
+from colddiff_nb.metrics.records import fid_protocol
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_models

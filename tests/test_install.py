@@ -93,12 +93,12 @@ CALL = """
 from colddiff_nb.__main__ import main
 print(main(["restore"]), main(["evaluate", "superres-mnist"]))
 """
-EXTRAS = {"accelerate", "tqdm", "torchvision", "pandas", "tabulate", "torch_fidelity", "skimage", "ipywidgets", "IPython", "scipy"}
+EXTRAS = {"accelerate", "torchvision", "pandas", "tabulate", "torch_fidelity", "skimage", "ipywidgets", "IPython", "scipy"}
 
 
 def test_a_digit_is_restored_where_only_torch_numpy_and_safetensors_are(call, tmp_path: Path) -> None:
     torch.save(to_float(load("mnist5k", "test").pixels[:1]), tmp_path / "digit.pt")
-    refused = EXTRAS | {"PIL", "torchmetrics", "matplotlib", "tyro", "platformdirs"}
+    refused = EXTRAS | {"PIL", "tqdm", "torchmetrics", "matplotlib", "tyro", "platformdirs"}
     assert call("python", "-c", f"REFUSED = {refused}{REFUSE}{RESTORE}") == "True\n"
 
 

@@ -11,8 +11,9 @@ import tyro
 from colddiff_nb.commands.common import Shared, what_is_next, with_options
 from colddiff_nb.data import load
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.metrics import load_inception
-from colddiff_nb.metrics.evaluation import Judges, degraded_rows, evaluate, markdown, plain, table
+from colddiff_nb.metrics import Inception
+from colddiff_nb.metrics.evaluation import Judges, degraded_rows, evaluate
+from colddiff_nb.metrics.records import markdown, plain, table
 from colddiff_nb.storage import runtime
 from colddiff_nb.weights.pretrained import SHIPPED, load_model, weights_file
 
@@ -54,10 +55,10 @@ class Evaluate(Shared):
         if weights_file(self.weights).resolve().parent == SHIPPED:  # which is part of the package
             folder = Path("runs", f"shipped-{self.weights.stem}")
         print(f"{self.weights}: {degrade.task} on {images.name} {images.split}, scores in {folder}")
-        inception, why = load_inception(device=here) if self.fid else (None, "it was not asked for")
+        inception = Inception(device=here) if self.fid else None
         scored = evaluate((network.to(here), degrade.to(here), metadata), images, folder,
                           methods=self.methods, n=self.n, batch=self.batch,
-                          judges=Judges(inception=inception, why=why),
+                          judges=Judges(inception=inception),
                           measurement_precision=self.measurement_precision)
         print(f"\n{plain(table(scored))}\n\nwrote {folder / 'metrics.json'}")
         print(what_is_next("restore", weights=self.weights, dataset=self.dataset, data=self.data,
@@ -80,5 +81,5 @@ class Table(Shared):
         scored = [folder for folder in self.folders if (folder / "metrics.json").exists()] or self.folders
         if left_out := [str(folder) for folder in self.folders if folder not in scored]:
             print(f"without scores: {', '.join(left_out)}\n", file=sys.stderr)
-        frame = degraded_rows(self.data) if self.degraded else table(scored)
+        frame = degraded_rows(self.data) if self.degraded else table(*scored)
         print(markdown(frame) if self.markdown else plain(frame))

@@ -6,9 +6,8 @@ so that a run which was stopped goes on with the next cell.
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,16 +18,13 @@ from torch import Tensor
 
 from colddiff_nb import metrics
 from colddiff_nb.data import Images, load, to_float
-from colddiff_nb.data.names import PREFIX
+from colddiff_nb.data.names import PREFIX, channels
 from colddiff_nb.degradations import Degradation, make, measure
 from colddiff_nb.degradations.tasks import MAKERS
-from colddiff_nb.metrics.records import fid_protocol, markdown, plain, record, recorded, table
+from colddiff_nb.metrics.records import record, recorded, table
 from colddiff_nb.sampling import SAMPLERS, Restore
+from colddiff_nb.storage.progress import progress_bar
 from colddiff_nb.storage.runtime import true_float32
-
-__all__ = [
-    "METHODS", "Judges", "degraded_rows", "evaluate", "fid_protocol", "markdown", "plain",
-    "refuse_training_images", "table"]
 
 Sampler = Callable[..., Any]  # sampler(restore, degrade, x_T) -> x_0
 Model = tuple[Restore | None, Degradation, Mapping[str, Any]]
@@ -43,19 +39,14 @@ CONTAINS = {  # splits whose images also have another name
 class Judges:
     """Networks that score restored images, beside RMSE and SSIM."""
 
-    # classifier(images) -> logits; with features(images) -> (B, d) for a Frechet distance too
-    classifier: Any = None
+    classifier: Any = None  # classifier(images) -> logits; features(images) -> (B, d) for a Frechet distance
     inception: Any = None  # for FID, such as `metrics.Inception`
     cache: Path | None = None  # folder that keeps Inception's features of the originals
-    why: str = "it was not asked for"  # there is no Inception
-
-
-NO_JUDGES = Judges()
 
 
 def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
              methods: Sequence[str] | Mapping[str, Sampler] = tuple(METHODS),
-             measurement_precision: str = "float32", judges: Judges = NO_JUDGES,
+             measurement_precision: str = "float32", judges: Judges | None = None,
              n: int | None = None, seed: int = 0, batch: int = 100,
              log: Callable[[str], object] = print) -> dict[str, Any]:
     """Score methods on a split, on D's device.
@@ -85,55 +76,60 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
             are not finite.
     """
     restore, degrade, metadata = model
-    known = methods if isinstance(methods, Mapping) else METHODS
-    if unknown := [name for name in methods if name not in known]:
+    judges = judges or Judges()
+    samplers = methods if isinstance(methods, Mapping) else METHODS
+    if unknown := [name for name in methods if name not in samplers]:
         raise ValueError(f"unknown method {unknown[0]!r}: choose from {', '.join(METHODS)}")
-    weights, sources = metadata.get("checksum"), [metadata["data"]] if metadata.get("data") else []
-    refuse_training_images(images, sources)
+    weights, trained_on = metadata.get("checksum"), metadata.get("data")
+    if trained_on:
+        refuse_training_images(images, trained_on)
     _check_fits(restore, degrade, images)
     n = len(images) if n is None else n
     if not 2 <= n <= len(images):
         raise ValueError(f"n = {n} lies outside 2..{len(images)}, the images of {images.name} {images.split}")
     if batch < 1:
         raise ValueError(f"batch = {batch}: it must be at least 1")
-    judged = {name: judge and judge.name for name, judge in
-              (("classifier", judges.classifier), ("inception", judges.inception))}
-    made_from = {"images": images.provenance, "seed": seed, "degradation": degrade.options}
     score = _scorer(model, images, measurement_precision, judges, n, seed, batch)
     cells = []
     for name in methods:
         said = f"{degrade.task} {images.name}, {name} from {measurement_precision}"
-        network = {} if name == "degraded" else {"weights": weights, "trained_on": sources}
         where = {"method": name, "measurement_precision": measurement_precision, "n": n}
-        provenance = json.loads(json.dumps(where | network | judged | made_from))
-        same_weights_known = weights is not None or name == "degraded"
-        cell = recorded(folder, provenance) if folder is not None and same_weights_known else None
+        made_from = {
+            "images": images.provenance, "seed": seed, "degradation": degrade.options,
+            "classifier": getattr(judges.classifier, "name", None),
+            "inception": getattr(judges.inception, "name", None)}
+        if name != "degraded":
+            made_from |= {"weights": weights, "trained_on": [trained_on] if trained_on else []}
+        provenance = json.loads(json.dumps(where | made_from))
+        known = name == "degraded" or weights is not None
+        cell = recorded(folder, provenance) if folder is not None and known else None
         if cell:
             log(f"{said}: recorded in {folder}/metrics.json")
         else:
-            start = time.perf_counter()
+            bar, _ = progress_bar(f"{said}: ", n, log)
+            with bar:
+                scores = score(name, samplers[name], bar)
             cell = {"task": degrade.task, "data": images.name, "split": images.split,
-                    "variant": _variant(degrade.options), **where, **score(name, known[name]),
-                    "provenance": provenance,
+                    "variant": _variant(degrade.options), **where, **scores, "provenance": provenance,
                     "environment": {"device": str(degrade.device), "torch": torch.__version__}}
             if folder is not None:
                 record(folder, cell)
             log(f"{said}: RMSE {cell['rmse']:.4f}, SSIM {cell['ssim']:.4f}, "
-                f"{n} images in {time.perf_counter() - start:.1f} s")
+                f"{n} images in {bar.format_dict['elapsed']:.1f} s")
         cells.append(cell)
     return {"cells": cells}
 
 
-def refuse_training_images(images: Images, trained_on: Iterable[Mapping[str, Any]]) -> None:
+def refuse_training_images(images: Images, trained_on: Mapping[str, Any]) -> None:
     """Raise ValueError if `images` hold some of those that `trained_on` is the provenance of."""
     def parts(name: str, split: str) -> set[tuple[str, str]]:  # of a folder only the checksum tells
         return CONTAINS.get((name, split), set() if name.startswith(PREFIX) else {(name, split)})
-    for source in trained_on:
-        shared = parts(source["name"], source["split"]) & parts(images.name, images.split)
-        if shared or source.get("checksum") == images.checksum:
-            raise ValueError(f"the weights were trained on {source['name']} {source['split']}, which holds "
-                             f"images of {images.name} {images.split}: "
-                             "score a split that they have not seen, such as test")
+
+    name, split = trained_on["name"], trained_on["split"]
+    shared = parts(name, split) & parts(images.name, images.split)
+    if shared or trained_on.get("checksum") == images.checksum:
+        raise ValueError(f"the weights were trained on {name} {split}, which holds images of {images.name} "
+                         f"{images.split}: score a split that they have not seen, such as test")
 
 
 def _check_fits(restore: Any, degrade: Degradation, images: Images) -> None:
@@ -146,14 +142,14 @@ def _check_fits(restore: Any, degrade: Degradation, images: Images) -> None:
 
 
 def _scorer(model: Model, images: Images, measurement_precision: str, judges: Judges, n: int, seed: int,
-            batch: int) -> Callable[[str, Sampler], dict[str, Any]]:
+            batch: int) -> Callable[[str, Sampler, Any], dict[str, Any]]:
     """Return what computes all scores of a method, in one pass over n images with one draw of D."""
     restore, degrade, _ = model
-    draw = degrade.draw(n, torch.Generator().manual_seed(seed))
-    chosen = images.spread(n)
+    draw, chosen = degrade.draw(n, torch.Generator().manual_seed(seed)), images.spread(n)
     labels, pixels = images.labels[chosen].split(batch), images.pixels[chosen].split(batch)
-    extractors = {"frechet": getattr(judges.classifier, "features", None), "fid": judges.inception}
-    extractors = {score: extract for score, extract in extractors.items() if extract is not None}
+    extractors = {"frechet": judges.classifier.features} if judges.classifier else {}
+    if judges.inception:
+        extractors["fid"] = judges.inception
 
     @cache
     def original_features(score: str) -> Tensor:
@@ -164,7 +160,7 @@ def _scorer(model: Model, images: Images, measurement_precision: str, judges: Ju
         return metrics.features_of(extractors[score], originals, file)
 
     @torch.no_grad()
-    def score(name: str, sampler: Sampler) -> dict[str, Any]:
+    def score(name: str, sampler: Sampler, bar: Any) -> dict[str, Any]:
         of_each: dict[str, list[Tensor]] = defaultdict(list)  # by score: a number or features of each image
         for number, part in enumerate(pixels):
             x0, drawn = to_float(part.to(degrade.device)), draw[number * batch:(number + 1) * batch]
@@ -177,25 +173,24 @@ def _scorer(model: Model, images: Images, measurement_precision: str, judges: Ju
             of_each["before"].append(metrics.squared_errors(x_T, x0))
             of_each["after"].append(metrics.squared_errors(restored, x0))
             of_each["ssim"].append(metrics.similarities(restored, x0))
-            if judges.classifier is not None:
+            if judges.classifier:
                 read = judges.classifier(restored).argmax(1).cpu()
                 of_each["class_accuracy"].append((read == labels[number]).double())
             for feature, extract in extractors.items():
                 of_each[feature].append(extract(restored).cpu())
+            bar.update(len(x0))
         whole = {kind: torch.cat(parts) for kind, parts in of_each.items()}
         for feature in extractors:
             whole[feature] = metrics.frechet_contributions(original_features(feature), whole[feature])
         before, after = whole.pop("before"), whole.pop("after")
         rmse, (low, high) = after.mean().sqrt().item(), metrics.bootstrap(after, seed)
         gain = before.mean().sqrt().item() / rmse if rmse else None
-        cell = {"fid": f"not run: {judges.why}", "rmse": rmse, "rmse_interval": [low ** 0.5, high ** 0.5]}
         if gain and name != "degraded":
             whole["gain"] = metrics.gain_contributions(before, after)
+        cell: dict[str, Any] = {"fid": "not run"}
         for kind, values in whole.items():
             cell |= {kind: values.mean().item(), f"{kind}_interval": list(metrics.bootstrap(values, seed))}
-        if "fid" in whole:
-            cell["resize"] = judges.inception.resize
-        return cell | {"gain": gain}
+        return cell | {"rmse": rmse, "rmse_interval": [low ** 0.5, high ** 0.5], "gain": gain}
 
     return score
 
@@ -204,8 +199,9 @@ def _variant(options: Mapping[str, Any]) -> str:
     """T, and the options that are not the paper's."""
     usual = dict(options)
     if options["task"] in MAKERS:
-        usual |= make(options["task"], options["dataset"], size=options["size"]).options | {"size": 32}
-    others = [f"{key} {value}" for key, value in options.items() if key != "T" and usual[key] != value]
+        own = {name: options[name] for name in ("task", "dataset", "size", "T")}
+        usual |= make(**own).options | {"size": 32}
+    others = [f"{key} {value}" for key, value in options.items() if usual[key] != value]
     return ", ".join([f"T = {options['T']}", *others])
 
 
@@ -218,7 +214,7 @@ def degraded_rows(root: str | Path | None = None, names: Sequence[str] = ("mnist
         rows: list[tuple[str, dict[str, Any]]] = [
             ("deblur", {}), ("deblur", {"T": 20}), ("superres", {}), ("superres", {"pooling": "bicubic"}),
             ("inpaint", {})]
-        if images.pixels.shape[1] == 3:
+        if channels(name) == 3:
             del rows[1]
         for task, options in rows:
             model: Model = None, make(task, name, **options), {}

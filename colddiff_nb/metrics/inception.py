@@ -37,8 +37,8 @@ class Inception:
             Inception sees the steps that rounding makes in smooth images.
 
     Raises:
-        OSError, ImportError: the weights, or torch-fidelity, cannot be had.
-        ValueError: unknown resize; damaged weights, with the file to delete.
+        ValueError: unknown resize.
+        OSError: the weights cannot be had, or their file is damaged.
     """
 
     def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu",
@@ -48,14 +48,14 @@ class Inception:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         from torchmetrics.image.fid import NoTrainInceptionV3
 
+        weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
         try:
             network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
-        except Exception as error:  # weights that are cut short or foreign fail in many ways
-            weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
-            if isinstance(error, MemoryError | OSError) or not weights.is_file():
-                raise
-            mend = f"delete {weights}, they are downloaded anew"
-            raise ValueError(f"the 2015 Inception weights are damaged: {mend}") from error
+        except Exception as error:  # there is no internet, or the file is cut short or foreign
+            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            mend = (f"delete {weights}, they are downloaded anew" if weights.is_file()
+                    else "connect to the internet, or leave out FID")
+            raise OSError(f"the 2015 Inception weights cannot be used ({reason}): {mend}") from error
         layers = [layer for name, layer in network.named_children() if name != "fc"]
         trunk = nn.Sequential(*layers, nn.Flatten()).eval()
         layer: Any
@@ -65,9 +65,9 @@ class Inception:
         trunk.to(device).to(memory_format=torch.channels_last)
         self.first, self.rest = trunk[0], trunk[1:].to(dtype)
         self.resize, self.device, self.dtype, self.rounded = resize, torch.device(device), dtype, rounded
-        details = "" if rounded else ", unrounded"
-        details += "" if dtype == torch.float32 else f", {dtype}".replace("torch.", "")
-        self.name = f"inception-2015, {resize}{details}"
+        self.name = f"inception-2015, {resize}" + ", unrounded" * (not rounded)
+        if dtype != torch.float32:
+            self.name += f", {dtype}".replace("torch.", "")
 
     def __call__(self, images: Tensor) -> Tensor:
         size = IN_CACHE if self.device.type == "cpu" else len(images)
@@ -87,15 +87,6 @@ class Inception:
         from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
         return interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
-
-
-def load_inception(*args: Any, **options: Any) -> tuple[Inception | None, str]:
-    """Return (Inception, ""), or (None, why it cannot be had); the arguments are those of `Inception`."""
-    try:
-        return Inception(*args, **options), ""
-    except (OSError, ImportError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        return None, f"the 2015 Inception weights cannot be had ({type(error).__name__}: {reason})"
 
 
 def features_of(extract: Callable[[Tensor], Tensor], batches: Iterable[Tensor],

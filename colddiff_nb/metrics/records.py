@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,8 @@ METRICS = {  # the better end, and the digits shown
     "RMSE": ("min", 4), "SSIM": ("max", 4), "FID": ("min", 2), "class_accuracy": ("max", 3),
     "Frechet": ("min", 2), "gain": ("max", 2)}
 SHARED = ["task", "data", "variant", "measurement_precision", "n"]  # by methods that are compared
-OPTIONAL = ["resize", "class_accuracy", "Frechet"]
-COLUMNS = ["task", "data", "variant", "method", "measurement_precision", "RMSE", "SSIM", "FID", *OPTIONAL,
-           "gain", "n"]
+COLUMNS = ["task", "data", "variant", "method", "measurement_precision", "RMSE", "SSIM", "FID", "resize",
+           "class_accuracy", "Frechet", "gain", "n"]
 TITLES = {"rmse": "RMSE", "ssim": "SSIM", "fid": "FID", "frechet": "Frechet"}
 
 
@@ -66,21 +65,19 @@ def record(folder: str | Path, cell: dict[str, Any]) -> None:
 
 def fid_protocol(cell: Mapping[str, Any]) -> str | None:
     """Say how images came to Inception: resize, rounding, precision if not float32; None without FID."""
-    name = str(cell["provenance"].get("inception"))
-    rounded = "rounded to 8 bits" if name.startswith("inception-2015") and "unrounded" not in name else None
-    bfloat16 = "bfloat16" if name.endswith("bfloat16") else None
-    return ", ".join(filter(None, (cell.get("resize"), rounded, bfloat16))) or None
+    details = str(cell["provenance"].get("inception")).split(", ")[1:]
+    if details and "unrounded" not in details:
+        details.insert(1, "rounded to 8 bits")
+    return ", ".join(detail for detail in details if detail != "unrounded") or None
 
 
-def table(sources: str | Path | Mapping[str, Any] | Iterable[str | Path | Mapping[str, Any]]) -> Any:
+def table(*sources: str | Path | Mapping[str, Any]) -> Any:
     """Return a pandas.DataFrame with a row a cell.
 
-    Args:
-        sources: run folders that hold a metrics.json, or what `evaluate` returned; one or more.
+    The columns are COLUMNS, without those that are empty. The data set's split is named unless it is test.
 
-    Returns:
-        COLUMNS, the OPTIONAL ones where some cell has them. FID is a number, or a text that begins with
-        "not run". The data set's split is named unless it is test.
+    Args:
+        sources: run folders that hold a metrics.json, or what `evaluate` returned.
 
     Raises:
         FileNotFoundError: a folder has no scores.
@@ -88,7 +85,7 @@ def table(sources: str | Path | Mapping[str, Any] | Iterable[str | Path | Mappin
     import pandas
 
     rows = []
-    for source in [sources] if isinstance(sources, str | Path | Mapping) else sources:
+    for source in sources:
         if not (cells := source["cells"] if isinstance(source, Mapping) else read(source)):
             raise FileNotFoundError(f"{source} has no metrics.json with scores: "
                                     "score a model into this folder first")
@@ -96,42 +93,34 @@ def table(sources: str | Path | Mapping[str, Any] | Iterable[str | Path | Mappin
             data = f"{cell['data']} {cell['split']}".removesuffix(" test")
             rows.append(cell | {"data": data, "resize": fid_protocol(cell)})
     frame = pandas.DataFrame(rows).rename(columns=TITLES).reindex(columns=COLUMNS)
-    return frame.drop(columns=[name for name in OPTIONAL if frame[name].isna().all()])
+    for name in METRICS:  # an FID that was not computed is a text
+        frame[name] = pandas.to_numeric(frame[name], errors="coerce")
+    return frame.dropna(axis="columns", how="all")
 
 
-def _formatted(frame: Any, best_as: str, other_as: str, not_run: str) -> Any:
+def _formatted(frame: Any, best_as: str, other_as: str) -> Any:
     """A table as texts, the best of each metric marked among the methods that share SHARED."""
-    import pandas
-
-    shown = frame.astype(object).where(frame.notna(), "")
-    shown["FID"] = not_run
+    shown, groups = frame.astype(object).where(frame.notna(), ""), frame.groupby(SHARED)
     for name in METRICS.keys() & frame.columns:
         best, decimals = METRICS[name]
-        numbers = pandas.to_numeric(frame[name], errors="coerce").dropna()
-        groups = numbers.groupby([frame[key] for key in SHARED])
-        marked = (numbers == groups.transform(best)) & (groups.transform("count") > 1)
-        for row, value in numbers.items():
+        scores = groups[name]
+        marked = (frame[name] == scores.transform(best)) & (scores.transform("count") > 1)
+        for row, value in frame[name].dropna().items():
             shown.loc[row, name] = (best_as if marked[row] else other_as).format(f"{value:.{decimals}f}")
     return shown
 
 
 def markdown(frame: Any) -> str:
-    """Format a table as Markdown, the best of each metric in bold; no FID where none was computed."""
-    shown = _formatted(frame, "**{}**", "{}", "not run")
-    if (shown["FID"] == "not run").all():
-        shown = shown.drop(columns="FID")
-    reasons = dict.fromkeys(f"FID {value}." for value in frame["FID"] if isinstance(value, str))
-    return "\n\n".join([shown.to_markdown(index=False, disable_numparse=True), *reasons])
+    """Format a table as Markdown, the best of each metric in bold."""
+    return _formatted(frame, "**{}**", "{}").to_markdown(index=False, disable_numparse=True)
 
 
 def plain(frame: Any) -> str:
     """Format a table for a terminal of 80 columns: a block for all that share SHARED, a star at the best."""
-    blocks = []
-    groups = _formatted(frame, "{}*", "{} ", "").groupby(SHARED, sort=False)
-    for (task, data, variant, precision, n), rows in groups:
+    blocks, shown = [], _formatted(frame, "{}*", "{} ")
+    for (task, data, variant, precision, n), rows in shown.groupby(SHARED, sort=False):
         lines = [f"{task} on {data}, {variant}, from {precision}, {n:,} images"]
         lines += {f"FID: {text}" for text in rows.get("resize", ()) if text}
         scores = rows[["method", *(name for name in METRICS if name in rows and rows[name].any())]]
-        scores = scores.rename(columns={"class_accuracy": "class"})
         blocks.append("\n".join([*lines, scores.to_string(index=False)]))
     return "\n\n".join(blocks)

@@ -10,7 +10,8 @@ from PIL import Image
 from colddiff_nb.data.loading import load
 from colddiff_nb.data.pixels import to_float
 from colddiff_nb.metrics.classifier import Classifier, train_classifier
-from colddiff_nb.metrics.evaluation import Judges, evaluate, markdown, plain, table
+from colddiff_nb.metrics.evaluation import Judges, evaluate
+from colddiff_nb.metrics.records import markdown, plain, table
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.sampling import algorithm1, algorithm2, direct
 from colddiff_nb.training.loop import train
@@ -46,7 +47,7 @@ def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
         print(f"\nRestoring digits from {TITLES[chosen.task]}: training", flush=True)
         folder = Path(runs, f"{recipe_name}-{chosen.task}-mnist5k")
         pictures[folder] = np.asarray(run_task(chosen, folder, classifier))
-    picture, text, scores = Path(runs, "restored.png"), Path(runs, "table.md"), table([*pictures])
+    picture, text, scores = Path(runs, "restored.png"), Path(runs, "table.md"), table(*pictures)
     Image.fromarray(np.hstack([*pictures.values()])).save(picture)
     text.write_text(markdown(scores) + "\n")
     print(f"\n1,000 digits that no network was trained on "

@@ -1,39 +1,22 @@
-"""Who is told how far a training is: a bar, a log, and a tracker of experiments."""
+"""Who is told how far a training is: who looks at the bar or the log, and a tracker of experiments."""
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from colddiff_nb.storage.progress import progress_bar
 from colddiff_nb.training.run import Run
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-EVERY = 10.0  # seconds between plain lines
-
 
 @contextmanager
 def progress(run: Run) -> Iterator[Callable[[], None]]:
-    """Give a function that shows step, mean loss, images per second and the time left of a run.
-
-    It draws a bar in notebooks and terminals, and writes plain lines in logs.
-    """
-    from tqdm import auto, std
-
-    log, images = run.log, run.recipe.images_per_step
-    lines = SimpleNamespace(write=lambda text: text.strip() and log(text.strip()), flush=lambda: None)
-    in_notebook = any("notebook" in kind.__module__ for kind in auto.tqdm.__mro__)
-    looked_at = log is print and (in_notebook or sys.stderr.isatty())
-    options: dict[str, Any] = {"file": lines, "mininterval": EVERY, "delay": EVERY}
-    bar = (auto if looked_at else std).tqdm(
-        total=run.recipe.images_seen, initial=run.step * images, miniters=1, unit=" images",
-        unit_scale=True, leave=False, **({} if looked_at else options),
-        bar_format="{desc}" + looked_at * "|{bar}| " + "{rate_fmt}  {remaining} left")
-    if looked_at:
-        run.log = bar.write  # lines go above the bar
+    """Give a function that shows step, mean loss, images per second and the time left of a run."""
+    images = run.recipe.images_per_step
+    bar, run.log = progress_bar("", run.recipe.images_seen, run.log, done=run.step * images)
 
     def show() -> None:
         said = f"{run.recipe.label}  step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"

@@ -25,7 +25,7 @@ from survival import TINY, some_images
 from colddiff_nb import __main__, data, sampling
 from colddiff_nb.data import downloads, own_image
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.metrics import evaluation
+from colddiff_nb.metrics import evaluation, records
 from colddiff_nb.metrics.classifier import load_classifier
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.files import CheckpointError
@@ -122,7 +122,7 @@ def record_door(files: Files, case: tuple[list, str, Any]) -> None:
     if name:
         record["cells"][0][name] = value
     (files.folder / "case/metrics.json").write_bytes(mutate(json.dumps(record, default=repr).encode(), mutations))
-    evaluation.markdown(evaluation.table(files.folder / "case"))
+    records.markdown(records.table(files.folder / "case"))
     evaluation.evaluate((None, files.recipe.degradation(), {}), files.images, files.folder / "case", methods=("degraded",), log=quiet)
 
 

@@ -1,4 +1,5 @@
 """Evaluation: what it scores, what it refuses, how it goes on after a stop, and the tables built from it."""
+import io
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import torch
 
 from colddiff_nb import degradations
 from colddiff_nb.data import Images, to_float
-from colddiff_nb.metrics import evaluation
+from colddiff_nb.metrics import evaluation, records
 from colddiff_nb.metrics.evaluation import Judges, degraded_rows, evaluate
 from colddiff_nb.storage import files
 from colddiff_nb.training import recipe
@@ -239,7 +240,7 @@ def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_pat
     assert run(degrade=degradations.make("superres", pooling="bicubic"))
     assert run(images=some_images(checksum="other pixels"))
     assert run(weights=None) and run(weights=None), "without a checksum nobody knows that these are the same weights"
-    places = [tuple(row) for row in evaluation.table(tmp_path)[["variant", "measurement_precision", "n"]].values.tolist()]
+    places = [tuple(row) for row in records.table(tmp_path)[["variant", "measurement_precision", "n"]].values.tolist()]
     assert sorted(places) == [("T = 3", "8bit", 30), ("T = 3", "float32", 20), ("T = 3", "float32", 30),
                               ("T = 3, pooling bicubic", "float32", 30)], "a newer cell takes the place of the older"
 
@@ -251,6 +252,19 @@ def test_a_record_with_older_names_is_read(images, degrade, tmp_path):
     said = []
     evaluate((identity, degrade, {"checksum": "abc"}), images, tmp_path, methods=("direct",), log=said.append)
     assert "recorded" in said[0]
+
+
+def test_a_terminal_shows_how_many_images_are_scored_and_a_log_the_lines_alone(images, degrade, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    evaluate((identity, degrade, {}), images, methods=("direct",))
+    assert "\rsuperres mnist5k, direct from float32: |" in sys.stderr.getvalue() and "images/s" in sys.stderr.getvalue()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    evaluate((identity, degrade, {}), images, methods=("direct",))
+    assert sys.stderr.getvalue() == "" and capsys.readouterr().out.count("superres mnist5k, direct from float32: RMSE") == 2
 
 
 def test_samplers_of_ones_own_are_scored_by_their_names(images, degrade):
@@ -265,7 +279,7 @@ def test_a_damaged_record_is_named(images, degrade, tmp_path):
         evaluate((identity, degrade, {}), images, tmp_path)
     assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="score a model into this folder first"):
-        evaluation.table(tmp_path / "nothing")
+        records.table(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(("trained", "scored", "allowed"), [
@@ -346,12 +360,12 @@ def test_class_accuracy_and_frechet_with_a_classifier(images, degrade):
     assert low < cells["direct"]["frechet"] < high
     assert cells["degraded"]["frechet"] == pytest.approx(0, abs=1e-6), "pooling keeps the means of the quarters"
     assert cells["direct"]["provenance"]["classifier"] == "always-3"
-    frame = evaluation.table([{"cells": list(cells.values())}])
+    frame = records.table({"cells": list(cells.values())})
     assert frame["class_accuracy"].tolist() == pytest.approx([0.1, 0.1]) and "Frechet" in frame
 
 
 class FakeInception(Classifier):
-    name, resize = "quarters", "none"
+    name = "quarters, at 2 x 2, unrounded"
 
     def __init__(self):
         self.calls = 0
@@ -365,27 +379,19 @@ def test_fid_caches_the_originals_and_is_kept(images, degrade, tmp_path):
     inception, run = FakeInception(), {"methods": ("direct",), "log": quiet}
     judges, model = Judges(inception=inception, cache=tmp_path / "cache"), (lambda x, t, start: x / 2, degrade, {"checksum": "abc"})
     cell = evaluate(model, images, tmp_path, judges=judges, **run)["cells"][0]
-    assert inception.calls == 2 and cell["fid"] > 0.01 and cell["resize"] == "none"
+    assert inception.calls == 2 and cell["fid"] > 0.01
     other = evaluate(model, images, judges=judges, **run)["cells"][0]
     assert inception.calls == 3, "the features of the originals come from the cache"
     assert other["fid"] == cell["fid"]
     without = evaluate(model, images, tmp_path, **run)["cells"][0]
     assert without == cell, "a cell with FID is not replaced by one without"
-    inception.name = "quarters, bfloat16"
+    inception.name += ", bfloat16"
     for _ in range(2):
         evaluate(model, images, tmp_path, judges=judges, **run)
-    assert evaluation.table(tmp_path)["resize"].tolist() == ["none", "none, bfloat16"], "each Inception keeps its cell"
+    assert records.table(tmp_path)["resize"].tolist() == ["at 2 x 2", "at 2 x 2, bfloat16"], "each Inception keeps its cell"
     evaluate((lambda x, t, start: x / 3, degrade, {"checksum": "def"}), images, tmp_path, **run)
-    assert evaluation.table(tmp_path)["FID"].tolist() == ["not run: it was not asked for"], "other weights replace both"
-
-
-def test_fid_that_cannot_be_had_says_why(images, degrade):
-    assert evaluate((identity, degrade, {}), images, methods=("direct",), log=quiet)["cells"][0]["fid"].startswith("not run: ")
-    judges = Judges(why="no weights, no internet")
-    evaluated = evaluate((identity, degrade, {}), images, methods=("direct",), judges=judges, log=quiet)
-    assert evaluated["cells"][0]["fid"] == "not run: no weights, no internet"
-    shown = evaluation.markdown(evaluation.table(evaluated))
-    assert "| not run |" not in shown and shown.endswith("FID not run: no weights, no internet.")
+    replaced = records.table(tmp_path)
+    assert len(replaced) == 1 and "FID" not in replaced, "other weights replace both"
 
 
 def test_one_line_errors(images, degrade):
@@ -428,16 +434,19 @@ def test_what_does_not_fit_the_network_is_refused_before_anything_is_recorded(
 
 def cell(method, rmse, ssim, fid, data="mnist", **others):
     return {"task": "superres", "data": data, "split": "test", "variant": "T = 3", "method": method, "measurement_precision": "float32",
-            "n": 100, "rmse": rmse, "ssim": ssim, "fid": fid, "gain": 0.23 / rmse, "provenance": {}, **others}
+            "n": 100, "rmse": rmse, "ssim": ssim, "fid": fid, "gain": 0.23 / rmse, **{"provenance": {}} | others}
+
+
+HALF_PIXEL = {"inception": "inception-2015, half-pixel bilinear, unrounded"}
 
 
 def test_the_table_marks_the_best_of_each_metric(tmp_path):
-    (tmp_path / "metrics.json").write_text(json.dumps({"cells": [dict(one, provenance={}) for one in (
-        cell("direct", 0.114, 0.823, 4.05, resize="half-pixel bilinear"), cell("algorithm2", 0.115, 0.820, 3.33, resize="half-pixel bilinear"))]}))
-    frame = evaluation.table([tmp_path, {"cells": [cell("direct", 0.05, 0.9, "not run: why", data="cifar10") | {"split": "validation"}]}])
+    (tmp_path / "metrics.json").write_text(json.dumps({"cells": [
+        cell("direct", 0.114, 0.823, 4.05, provenance=HALF_PIXEL), cell("algorithm2", 0.115, 0.820, 3.33, provenance=HALF_PIXEL)]}))
+    frame = records.table(tmp_path, {"cells": [cell("direct", 0.05, 0.9, "not run: why", data="cifar10") | {"split": "validation"}]})
     assert list(frame.columns) == ["task", "data", "variant", "method", "measurement_precision", "RMSE", "SSIM", "FID", "resize", "gain", "n"]
     assert frame["RMSE"].tolist() == [0.114, 0.115, 0.05] and frame["data"].tolist() == ["mnist", "mnist", "cifar10 validation"]
-    rows = [[field.strip() for field in line.split("|")[1:-1]] for line in evaluation.markdown(frame).splitlines() if line.startswith("|")]
+    rows = [[field.strip() for field in line.split("|")[1:-1]] for line in records.markdown(frame).splitlines() if line.startswith("|")]
     assert rows[2] == ["superres", "mnist", "T = 3", "direct", "float32", "**0.1140**", "**0.8230**", "4.05", "half-pixel bilinear", "**2.02**", "100"]
     assert rows[3][5:8] == ["0.1150", "0.8200", "**3.33**"]
-    assert rows[4][5:10] == ["0.0500", "0.9000", "not run", "", "4.60"], "a row alone has no best"
+    assert rows[4][5:10] == ["0.0500", "0.9000", "", "", "4.60"], "a row alone has no best"

@@ -229,8 +229,8 @@ def untrained_inception(monkeypatch):
 
 @pytest.mark.parametrize("resize", metrics.RESIZES)
 def test_inception_resizes_as_it_says(untrained_inception, resize):
-    inception, reason = metrics.load_inception(resize)
-    assert inception is not None and reason == "" and resize in inception.name
+    inception = metrics.Inception(resize)
+    assert resize in inception.name
     seen = []
     inception.first, inception.rest = lambda images: seen.append(images) or torch.zeros(len(images), 2048), nn.Identity()
     ramp = torch.linspace(-1, 1, 32).view(1, 1, 1, 32).expand(1, 1, 32, 32)
@@ -299,12 +299,12 @@ def test_damaged_inception_weights_are_named(content, monkeypatch, tmp_path):
         torch.save({"weight": torch.zeros(2)}, file)
     else:
         file.write_bytes(content)
-    with pytest.raises(ValueError, match="the 2015 Inception weights are damaged: delete .*anew") as error:
-        metrics.load_inception()
+    with pytest.raises(OSError, match="the 2015 Inception weights cannot be used .*: delete .*anew") as error:
+        metrics.Inception()
     assert str(file) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_inception_that_cannot_be_had_says_why(monkeypatch):
+def test_inception_that_cannot_be_had_says_why(monkeypatch, tmp_path):
     from urllib.error import URLError
 
     import torch_fidelity.feature_extractor_inceptionv3 as module
@@ -312,9 +312,10 @@ def test_inception_that_cannot_be_had_says_why(monkeypatch):
     def offline(*args, **options):
         raise URLError("no route to host")
 
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(module, "load_state_dict_from_url", offline)
-    inception, reason = metrics.load_inception()
-    assert inception is None
-    assert "no route to host" in reason and "\n" not in reason
+    with pytest.raises(OSError, match="no route to host.*: connect to the internet, or leave out FID") as error:
+        metrics.Inception()
+    assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="unknown resize 'nearest'"):
         metrics.Inception("nearest")

@@ -4,7 +4,8 @@ import sys
 
 from survival import TINY, some_images
 
-from colddiff_nb.training import progress, recipe, train
+from colddiff_nb.storage import progress
+from colddiff_nb.training import recipe, train
 
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 4, "save_every": 4, "evaluate_every": 4})
 
