@@ -15,8 +15,8 @@ from colddiff_nb import algorithm2, direct, load, recipe, to_float, train
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import load_model
-from studies.published import METHODS, Published
-from studies.study import Fields, Study, each, fixed, score
+from studies.published import METHODS, Fields, Published
+from studies.study import Study, each, fixed, in_one_row, score
 from studies.tables import section, seed_table
 
 VARIANTS: dict[str, Fields] = {
@@ -43,8 +43,8 @@ class Trainings(Study):
         network = train(choice, folder, data_root=self.data)
         cells = score(folder / "weights.safetensors", load(choice.dataset, "validation", self.data), folder,
                       methods=samplers, n=self.n)
-        return {"parameters": sum(parameter.numel() for parameter in network.parameters())} | {
-            f"{metric}_{cell['method']}": cell[metric] for cell in cells for metric in ("rmse", "ssim")}
+        count = sum(parameter.numel() for parameter in network.parameters())
+        return {"parameters": count} | in_one_row(cells, "rmse", "ssim")
 
 
 @dataclass

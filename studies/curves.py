@@ -15,12 +15,12 @@ from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from studies.plot import panels
-from studies.published import METHODS, PAIRS, Published
-from studies.study import Fields, Study, each
+from studies.published import METHODS, METRICS, PAIRS, Fields, Published
+from studies.study import Study, each, in_one_row
 from studies.tables import by_pair, section, table
 
 POINTS = 8  # each at twice the steps of the one before
-METRICS = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "frechet": ("Frechet", 1), "fid": ("FID", 2)}  # digits
+SCORED = ("rmse", "ssim", "frechet", "fid")
 TITLES = {"frechet": "Frechet distance, small classifier"}
 LINES = {"direct": ("#1a1a1a", ":"), "algorithm2": ("#0072b2", "-")}
 
@@ -54,9 +54,7 @@ class Curves(Study):
                         self.runs / "features")
         cells = evaluate(model, validation, folder / f"at-{step}", methods=tuple(LINES), n=self.n,
                          judges=judges, measurement_precision=choice.scored_from)["cells"]
-        yield {"images": step * choice.batch} | {
-            f"{metric}_{cell['method']}": cell[metric] for metric in METRICS for cell in cells
-            if isinstance(cell.get(metric), float)}
+        yield {"images": step * choice.batch} | in_one_row(cells, *SCORED)
 
     def recipe(self) -> Recipe:
         return recipe("small", self.task, self.dataset, steps=self.steps, measurement_precision=self.made_for,
@@ -69,7 +67,7 @@ class Curves(Study):
 def draw(rows: list[Fields]) -> Figure:
     """A panel for each metric, over the images seen."""
     frame = pd.DataFrame(rows)
-    shown = [metric for metric in METRICS if f"{metric}_direct" in frame]
+    shown = [metric for metric in SCORED if f"{metric}_direct" in frame]
     figure, found = panels(len(shown), (3.6 * len(shown), 3.4))
     for axes, metric in zip(found, shown):
         for method, (colour, line) in LINES.items():
@@ -89,9 +87,8 @@ def curves(published: Published) -> str:
             continue
         record = published.read(f"curves/{pair}.json")
         lines = [{"images seen": f"{row['images']:,}"} | {
-            f"{name}, {METHODS[method]}": f"{row[f'{metric}_{method}']:.{digits}f}"
-            for metric, (name, digits) in METRICS.items() if f"{metric}_direct" in row
-            for method in LINES} for row in record["rows"]]
+            f"{METRICS[metric][0]}, {METHODS[method]}": f"{row[f'{metric}_{method}']:.{METRICS[metric][1]}f}"
+            for metric in SCORED if f"{metric}_direct" in row for method in LINES} for row in record["rows"]]
         since = published.models[pair]["images_seen"] - record["rows"][-1]["images"]
         further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
         parts[title] = (

@@ -1,35 +1,33 @@
 """What makes restored digits sharp? Choices of training, equal seconds each, on super-resolved digits.
 
-On a GPU five minutes, with --together 4. Every choice is trained in a process of its own and scored on the
-same 2,000 validation digits, at three points of its training.
+Every choice is scored on the same 2,000 validation digits, at points of its training a doubling apart. On a
+GPU twenty minutes. The published rows are of trainings that shared one GPU.
 """
-import csv
-import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from colddiff_nb import algorithm2, direct, load, recipe, rmse, ssim, to_float, train
+from colddiff_nb import evaluate, load, recipe, to_float, train
 from colddiff_nb.data import Images
-from colddiff_nb.degradations import measure
-from colddiff_nb.metrics import features_of, frechet_distance
+from colddiff_nb.metrics.evaluation import Judges
+from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from studies.models import inception
-from studies.published import Published
+from studies.published import BOTH, Fields, Published
 from studies.realism_choices import train_to_draw
-from studies.study import Fields, Study, brief, write
+from studies.study import Study, each, in_one_row
 from studies.tables import section, table
+
+POINTS = (2, 4, 8, 16, 32, 64)  # 64ths of a training that are scored
 
 CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how many are trained on
     "the recipe": {}, "twice as wide": {"widths": (96, 160, 320)},
@@ -45,92 +43,68 @@ CHOICES: dict[str, dict[str, Any]] = {  # changes of the recipe; `digits`: how m
 @dataclass
 class Realism(Study):
     seconds: float = 75  # of training, for each choice
-    together: int = 1  # processes at once, which share the machine
     n: int = 2_000  # validation digits scored
-    only: str = ""  # one choice, in this process
 
     file = "realism.json"
 
-    def run(self) -> None:
-        folder = self.runs / "realism"
-        if self.only:
-            return write(folder / f"{self.only}.json", self.train_choice(self.only, folder / self.only))
-        waiting = [name for name in CHOICES if not (folder / f"{name}.json").exists()]
-        with ThreadPoolExecutor(self.together) as pool:
-            list(pool.map(self.in_a_process, waiting))
-        rows = [json.loads((folder / f"{name}.json").read_text()) for name in CHOICES]
-        write(self.path(), {"task": "superres", "dataset": "mnist", "split": "validation", "n": self.n,
-                            "torch": torch.__version__, "together": self.together, "rows": rows})
-        for row in rows:
-            print(brief({"choice": row["choice"], "images_seen": row["images_seen"]} | row["curve"][-1]))
+    def header(self) -> Fields:
+        return {"task": "superres", "dataset": "mnist", "split": "validation", "n": self.n}
 
-    def in_a_process(self, name: str) -> None:
-        threads = max(1, (os.cpu_count() or 1) // self.together)  # with more they wait for each other
-        subprocess.run([sys.executable, "-m", "studies", *sys.argv[1:], "--only", name], check=True,
-                       env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+    def cases(self) -> list[Fields]:
+        return each(choice=CHOICES)
 
-    def train_choice(self, name: str, folder: Path) -> Fields:
-        images, changes = load("mnist", "train", self.data), dict(CHOICES[name])
+    def measure(self, choice: str) -> Iterator[Fields]:
+        images, changes = load("mnist", "train", self.data), dict(CHOICES[choice])
         digits, task = changes.pop("digits", None), changes.pop("task", "superres")
         images = replace(images, pixels=images.pixels[:digits], labels=images.labels[:digits])
-        choice = recipe("small", task, "mnist", batch=256, learning_rate=2e-3, **changes)
-        scores = scorer(choice, load("mnist", "validation", self.data), folder.parent, self.n)
-        return {"choice": name, "changes": CHOICES[name]} | train_for(
-            self.seconds, choice, folder, scores, (16, 32, 64), images=images,
-            training=train_to_draw if name == "energy score" else train)
+        made = recipe("small", task, "mnist", batch=256, learning_rate=2e-3, **changes)
+        folder = self.runs / "realism"
+        scores = scorer(made, load("mnist", "validation", self.data), folder, self.n)
+        yield {"changes": CHOICES[choice]} | train_for(
+            self.seconds, made, folder / choice, scores, images=images,
+            training=train_to_draw if choice == "energy score" else train)
 
 
-def train_for(seconds: float, choice: Recipe, folder: Path, scores: Callable, points: tuple[int, ...],
+def train_for(seconds: float, made: Recipe, folder: Path, scores: Callable,
               training: Callable = train, **options: Any) -> Fields:
-    """Train for so many seconds, scored at points: 64ths of the training. options: those of `training`."""
+    """Train for so many seconds, scored at POINTS. options: those of `training`."""
     times: list[float] = []
 
     def on_probe(step: int, network: nn.Module) -> dict[str, float]:
         times.append(time.monotonic())
         return {}
-    probe = replace(choice, steps=90, evaluate_every=30, save_every=90)
+    probe = replace(made, steps=90, evaluate_every=30, save_every=90)
     training(probe, folder.with_name(f"{folder.name}, probe"), on_evaluate=on_probe, **options)
     part = max(1, round(seconds / (times[2] - times[1]) * 30 / 64))  # the first thirty steps warm up
 
-    choice = replace(choice, steps=64 * part, evaluate_every=part, save_every=64 * part)
+    made = replace(made, steps=64 * part, evaluate_every=part, save_every=64 * part)
     began = time.monotonic()
-    training(choice, folder, **options, on_evaluate=lambda step, network: (
-        scores(network) if step // part in points else {}))
-    with open(folder / "curve.csv") as file:
-        curve = [{name: float(value) for name, value in row.items()}
-                 for row in csv.DictReader(file) if all(row.values())]
+    training(made, folder, **options, on_evaluate=lambda step, network: (
+        scores(network) if step // part in POINTS else {}))
+    curve = pd.read_csv(folder / "curve.csv").dropna()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return {"images_seen": choice.images_seen, "seconds": round(time.monotonic() - began, 1),
-            "device": device, "curve": curve}
+    return {"images_seen": made.images_seen, "seconds": round(time.monotonic() - began, 1),
+            "device": device, "curve": curve.to_dict("records")}
 
 
-def scorer(choice: Recipe, images: Images, cache: Path, n: int, precision: str = "float32") -> Callable:
+def scorer(made: Recipe, images: Images, cache: Path, n: int, precision: str = "float32") -> Callable:
     """FID, Frechet distance, RMSE, SSIM and sharpness of n images, by both of the paper's ways."""
     device = runtime.device()
-    judge, classifier = inception("bfloat16"), shipped_classifier(choice.dataset).to(device)  # the faster one
-    x0 = to_float(images.pixels[images.spread(n)]).to(device)
-    drawn = choice.degradation().to(device).draw(n, torch.Generator().manual_seed(0))
-    drawn = replace(drawn, randomness=drawn.randomness.to(device))
-    x_T, parts = measure(drawn(x0, drawn.T), precision), [slice(i, i + 250) for i in range(0, n, 250)]
-    kept = cache / f"{choice.dataset}, {judge.name}, {n}"
+    judges = Judges(shipped_classifier(made.dataset).to(device), inception("bfloat16"), cache)
+    degrade, originals = made.degradation().to(device), fine_power(to_float(images.pixels[images.spread(n)]))
 
-    @torch.no_grad()
-    def features(x: Tensor, kept: Path | None = None) -> dict[str, Tensor]:
-        return {"frechet": classifier.features(x), "fid": features_of(judge, x.split(250), kept)}
-    originals = features(x0, kept)
-
-    @torch.no_grad()
     def scores(network: nn.Module) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for name, sampler in (("direct", direct), ("algorithm2", algorithm2)):
-            with runtime.true_float32():
-                restored = torch.cat([sampler(network, drawn[part], x_T[part]) for part in parts])
-            restored = restored.clamp(-1, 1)
-            found |= {f"{distance}_{name}": frechet_distance(originals[distance], of_restored)
-                      for distance, of_restored in features(restored).items()}
-            found |= {f"rmse_{name}": rmse(restored, x0), f"ssim_{name}": ssim(restored, x0),
-                      f"sharpness_{name}": fine_power(restored) / fine_power(x0)}
-        return found
+        power: dict[str, float] = defaultdict(float)
+
+        def weighed(name: str) -> Callable:
+            def sampler(*given: Any) -> Tensor:
+                restored = SAMPLERS[name](*given)
+                power[f"sharpness_{name}"] += fine_power(restored.clamp(-1, 1)) / originals
+                return restored
+            return sampler
+        cells = evaluate((network, degrade, {}), images, methods={name: weighed(name) for name in BOTH}, n=n,
+                         batch=250, measurement_precision=precision, judges=judges)["cells"]
+        return in_one_row(cells, "fid", "frechet", "rmse", "ssim") | power
     return scores
 
 
@@ -143,13 +117,13 @@ def realism_choices_table(published: Published) -> str:
               "FID, direct": f"{end['fid_direct']:.1f}", "FID, Algorithm 2": f"{end['fid_algorithm2']:.1f}",
               "Frechet": f"{end['frechet_direct']:.0f}", "RMSE": f"{end['rmse_direct']:.3f}",
               "fine detail": f"{end['sharpness_direct']:.2f}"} for row in rows for end in row["curve"][-1:]]
-    return (f"{record['n']:,} validation digits, {rows[0]['device']}, {record['together']} trainings at once."
-            f"\n\n{table(lines)}")
+    at_once = f", {record['together']} trainings at once" if "together" in record else ""
+    return f"{record['n']:,} validation digits, {rows[0]['device']}{at_once}.\n\n{table(lines)}"
 
 
 def fine_power(images: Tensor) -> float:
-    """Power of images (B, C, size, size) in the upper half of the frequencies."""
+    """Power of images (B, C, size, size) in the upper half of the frequencies, over all of them."""
     size = images.shape[-1]
-    power = torch.fft.fft2(images.double()).abs().square().mean((0, 1))
+    power = torch.fft.fft2(images.double()).abs().square().sum((0, 1))
     frequency = torch.fft.fftfreq(size, 1 / size, device=images.device).abs()
     return power[torch.maximum(frequency.view(-1, 1), frequency) > size / 4].sum().item()

@@ -5,36 +5,32 @@ The score of two draws a and b is |x0 - a| / 2 + |x0 - b| / 2 - |a - b| / 2, wit
 its expectation is least where draws are distributed as x0 is, given x_t (Gneiting and Raftery 2007).
 """
 import copy
-import csv
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colddiff_nb.data import Images, to_float
 from colddiff_nb.degradations import Degradation, register
-from colddiff_nb.networks import SmallUNet
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe
 from colddiff_nb.training.loop import draw_batch, learning_rate, update_ema
 from colddiff_nb.training.run import OnEvaluate
 
 
-class DrawingUNet(SmallUNet):
+def drawing_network(recipe: Recipe, degrade: Degradation) -> Any:
     """The small U-Net with a noise image beside its input; each draw of noise is another restoration."""
-
-    def __init__(self, degrade: Degradation, recipe: Recipe):
-        super().__init__(degrade, 1, recipe.measurement_precision, recipe.widths,
-                         data_consistency=recipe.data_consistency)
-        self.stem = nn.Conv2d(16, self.top, 1)
-        self.precondition.register_forward_hook(self.beside_noise)
-
-    @staticmethod
     def beside_noise(layer: nn.Module, inputs: tuple, features: Tensor) -> Tensor:
         noise = torch.randn_like(features[:, :1])
         return torch.cat([features[:, :2], noise, features[:, 2:]], dim=1)  # the estimate stays last
+
+    network: Any = recipe.build(degrade)
+    network.stem = nn.Conv2d(16, network.top, 1)
+    network.precondition.register_forward_hook(beside_noise)
+    return network
 
 
 def patches(images: Tensor, size: int = 8) -> Tensor:
@@ -54,7 +50,7 @@ def train_to_draw(recipe: Recipe, folder: Path, *, images: Images, on_evaluate: 
     device, rows = runtime.device(), []
     degrade = recipe.degradation().to(device)
     torch.manual_seed(recipe.seed)
-    network = DrawingUNet(degrade, recipe).to(device)
+    network = drawing_network(recipe, degrade).to(device)
     network.precondition.fit(degrade, to_float(images.pixels[:1_000].to(device)))
     ema, pixels = copy.deepcopy(network).eval(), images.pixels.to(device)
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, fused=True)
@@ -77,10 +73,7 @@ def train_to_draw(recipe: Recipe, folder: Path, *, images: Images, on_evaluate: 
                 rows.append({"step": step, "images": step * recipe.batch, "loss": loss.item(),
                              **on_evaluate(step, ema)})
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "curve.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[-1]))
-        writer.writeheader()
-        writer.writerows(rows)
+    pd.DataFrame(rows).to_csv(folder / "curve.csv", index=False)
     return ema
 
 

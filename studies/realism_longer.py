@@ -3,9 +3,8 @@
 The end scores the whole test split, FID included. What was found is in RUNS/longer/NAME.json, the weights
 beside.
 """
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
@@ -17,12 +16,11 @@ from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
 from studies.models import inception
-from studies.published import METHODS, PAIRS, REALISM, Published
+from studies.published import BOTH, METHODS, PAIRS, REALISM, Published
 from studies.realism import scorer, train_for
 from studies.study import Study, score, severities, write
 from studies.tables import FROM, MISSING, numbers, section, table, titled
 
-POINTS = (2, 4, 8, 16, 32, 64)  # 64ths of the training that are scored
 SHOWN = ("rmse", "ssim", "fid", "frechet", "class_accuracy")
 WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
        "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
@@ -35,55 +33,43 @@ class RealismLonger(Study):
     seconds: float = 200  # of training
     n: int = 2_000  # validation images scored
     measurement_precision: str = "float32"  # of the validation images
-    realism: float = 0.0
-    penalty: float = 1.0  # of the critic's slope
+    realism: float = 0.1  # weight of the critic
     batch: int = 256
-    rate: float = 1e-3  # of learning
-    network: Literal["small", "paper"] = "small"
+    learning_rate: float = 5e-4
     T: int | None = None  # the largest severity trained on, at most that of the shipped weights
-    widths: tuple[int, int, int] | None = None  # by default, go on from the shipped weights
-    init: Path | None = None  # or from these
 
     def run(self) -> None:
-        asked, runs = asdict(self), self.runs / "longer"
-        name = (f"{self.task}-{self.dataset}, T {self.T or 'all'}, {self.network}, realism {self.realism:g}, "
-                f"penalty {self.penalty:g}, widths {self.widths or 'as shipped'}")
-        options: dict[str, Any] = {"measurement_precision": "both"} if self.task != "deblur" else {}
-        options |= {"widths": self.widths} if self.widths else {}
-        if self.network == "paper":
-            options |= {"network": "paper", "data_consistency": "state", "precision": "bf16"}
-        choice = recipe("small", self.task, self.dataset, T=self.T, realism=self.realism, batch=self.batch,
-                        critic_penalty=self.penalty, learning_rate=self.rate, **options)
-        fresh = self.network == "paper" or self.widths
-        init = None if fresh else self.init or shipped_for(choice, runs / "init" / f"{name}.safetensors")
+        runs, deblur = self.runs / "longer", self.task == "deblur"
+        name = f"{self.task}-{self.dataset}, T {self.T or 'all'}, realism {self.realism:g}"
+        made_for = {} if deblur else {"measurement_precision": "both"}
+        made = recipe("small", self.task, self.dataset, T=self.T, realism=self.realism, batch=self.batch,
+                      learning_rate=self.learning_rate, **made_for)
         images, validation, test = (load(self.dataset, split, self.data)
                                     for split in ("train", "validation", "test"))
-        scores = scorer(choice, validation, runs, self.n, self.measurement_precision)
-        found = train_for(self.seconds, choice, runs / name, scores, POINTS, images=images, init=init)
-        places = "data", "runs", "results", "again", "init"
-        changes = {key: asked[key] for key in asked if key not in places}
-        kept = {key: asked[key] for key in ("task", "dataset", "measurement_precision", "n")}
-        write(runs / f"{name}.json", kept | {"changes": changes} | found)
+        found = train_for(self.seconds, made, runs / name,
+                          scorer(made, validation, runs, self.n, self.measurement_precision),
+                          images=images, init=shipped_for(made, runs / "init" / f"{name}.safetensors"))
+        asked = {key: value for key, value in vars(self).items() if not isinstance(value, Path)}
+        write(runs / f"{name}.json", asked | found)
 
         # Both of the paper's methods on the whole test split, into metrics.json beside the weights.
         judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception("float32"),
                         self.runs / "features")
         for T in (self.T,) if self.T else severities(self.task, self.dataset):
-            for precision in ("float32",) if self.task == "deblur" else ("8bit", "float32"):
+            for precision in ("float32",) if deblur else ("8bit", "float32"):
                 score(runs / name / "weights.safetensors", test, runs / name, T, judges=judges, batch=500,
-                      methods=("direct", "algorithm2"), measurement_precision=precision)
+                      methods=BOTH, measurement_precision=precision)
 
 
-def shipped_for(choice: Recipe, path: Path) -> Path:
+def shipped_for(made: Recipe, path: Path) -> Path:
     """The shipped weights of a recipe's pair, or a copy of them for severities up to its T."""
-    shipped = pretrained_file(choice.task, choice.dataset)
+    shipped, T = pretrained_file(made.task, made.dataset), made.degradation().T
     weights, metadata = load_weights(shipped)
-    gain, T = weights["precondition.gain"], choice.degradation().T
+    gain = weights["precondition.gain"]
     if len(gain) == T + 1:
         return shipped
     path.parent.mkdir(parents=True, exist_ok=True)
-    export_weights(path, weights | {"precondition.gain": gain[:T + 1]}, metadata,
-                   keep=("precondition.",))
+    export_weights(path, weights | {"precondition.gain": gain[:T + 1]}, metadata, keep=("precondition.",))
     return path
 
 

@@ -130,6 +130,12 @@ def score(weights: str | Path, images: Images, folder: Path | None, T: int | Non
     return evaluate((network.to(device), degrade.to(device), metadata), images, folder, **options)["cells"]
 
 
+def in_one_row(cells: list[Fields], *metrics: str) -> Fields:
+    """The scores of several methods: {"rmse_direct": ...}."""
+    return {f"{metric}_{cell['method']}": cell[metric] for metric in metrics for cell in cells
+            if isinstance(cell.get(metric), float)}
+
+
 def all_studies() -> dict[str, type[Study]]:
     for module in pkgutil.iter_modules(studies.__path__):
         if not module.name.startswith("__"):

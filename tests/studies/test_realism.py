@@ -12,7 +12,7 @@ from studies import realism, realism_choices
 
 
 class FakeInception:
-    name = "fake"
+    name = resize = "fake"
 
     def __call__(self, x):
         return torch.nn.functional.avg_pool2d(x, 8).flatten(1)
@@ -24,11 +24,11 @@ def test_a_training_of_some_seconds_is_scored_at_its_points(tmp_path, monkeypatc
     train, test = (data.load("mnist5k", split) for split in ("train", "test"))
     choice = recipe("smoke", "superres", "mnist5k")
     scores = realism.scorer(choice, test, tmp_path, n=30)
-    found = realism.train_for(0.01, choice, tmp_path / "run", scores, (1, 32, 64), images=train, log=lambda line: None)
-    assert [row["step"] for row in found["curve"]] == [1, 32, 64] and found["images_seen"] == 64 * 16
+    found = realism.train_for(0.01, choice, tmp_path / "run", scores, images=train, log=lambda line: None)
+    assert [row["step"] for row in found["curve"]] == [2, 4, 8, 16, 32, 64] and found["images_seen"] == 64 * 16
     assert found["curve"][-1]["rmse_direct"] < found["curve"][0]["rmse_direct"]
     assert {"fid_algorithm2", "frechet_direct", "ssim_direct", "sharpness_algorithm2"} <= set(found["curve"][0])
-    assert (tmp_path / "run" / "weights.safetensors").is_file() and (tmp_path / "mnist5k, fake, 30").is_file()
+    assert (tmp_path / "run" / "weights.safetensors").is_file() and len(list(tmp_path.glob("fake, 30 of *"))) == 1
 
 
 def test_the_energy_score_is_least_for_draws_from_the_truth():
@@ -65,17 +65,21 @@ def test_of_original_images_nothing_is_missing(monkeypatch, tmp_path):
     assert found["rmse_direct"] == rmse(x0, x0) == 0 and abs(found["fid_direct"]) < 1e-6 and found["sharpness_direct"] == 1
 
 
-def test_choices_run_side_by_side_and_finished_ones_are_kept(monkeypatch, tmp_path):
-    row = {"images_seen": 64, "curve": [{"fid_direct": 1.0}]}
-    (tmp_path / "realism").mkdir()
-    (tmp_path / "realism" / "the recipe.json").write_text(json.dumps(row | {"choice": "the recipe"}))
-    ran = []
+def test_a_study_of_choices_trains_each_as_it_says_and_keeps_those_that_are_done(monkeypatch, tmp_path):
+    (tmp_path / "realism.json").write_text(json.dumps(
+        {"task": "superres", "dataset": "mnist", "split": "validation", "n": 2_000, "rows": [{"choice": "the recipe"}]}))
+    made = {}
 
-    def in_a_process(self, name):
-        ran.append(name)
-        (self.runs / "realism" / f"{name}.json").write_text(json.dumps(row | {"choice": name}))
-    monkeypatch.setattr(realism.Realism, "in_a_process", in_a_process)
-    realism.Realism(runs=tmp_path, results=tmp_path, together=3).run()
-    assert sorted(ran) == sorted(set(realism.CHOICES) - {"the recipe"})
+    def train_for(seconds, recipe, folder, scores, images, training):
+        made[folder.name] = (recipe.task, recipe.realism, recipe.widths[0], len(images), training.__name__)
+        return {"images_seen": 64}
+    monkeypatch.setattr(realism, "train_for", train_for)
+    monkeypatch.setattr(realism, "scorer", lambda *arguments: None)
+    monkeypatch.setattr(realism, "load", lambda name, split, root: data.load("mnist5k", "train"))
+    realism.Realism(runs=tmp_path, results=tmp_path).run()
+    assert list(made) == list(realism.CHOICES)[1:]
+    assert made["2,000 digits"] == ("superres", 0, 48, 2_000, "train") and made["twice as wide"][2] == 96
+    assert made["a critic, weight 0.3"][1] == 0.3 and made["a finer schedule"][0] == "finer-pixels"
+    assert made["energy score"][4] == "train_to_draw"
     record = json.loads((tmp_path / "realism.json").read_text())
-    assert [found["choice"] for found in record["rows"]] == list(realism.CHOICES) and record["together"] == 3
+    assert [row["choice"] for row in record["rows"]] == list(realism.CHOICES)
