@@ -103,7 +103,7 @@ print("ok: at T this share of the difference of two digits is left:",
 #
 # A subclass of `Degradation` gives `apply_at(x0, t, randomness)`. There `t` holds one severity for each image. What is random comes from
 # `draw_randomness`. Here that is the direction, sideways (1) or up and down (0). It is drawn once and kept for all severities. Else Algorithm 2 would
-# subtract one direction and add another. `check_degradation` tries D on random images. It says what is wrong, such as $D(x_0, 0) \neq x_0$.
+# subtract one direction and add another. `check_degradation` tries D on random images. It says what is wrong, such as an $x_0$ that it changes.
 
 # %%
 class MotionBlur(Degradation):
@@ -341,7 +341,7 @@ print(check_sound())
 
 # %% [markdown]
 # ## What you learnt
-# - A degradation of your own needs `apply_at`, $D(x, 0) = x$, and randomness drawn once. `check_degradation` tries all three.
+# - A degradation of your own needs `apply_at`, and randomness drawn once. `check_degradation` tries both. The class keeps $D(x, 0) = x$.
 # - Restoration needs an $x_T$ that still tells images apart. Generation needs one that can be drawn without an image.
 # - Deterministic DDIM is Algorithm 2 with the noise estimated anew in each step.
 # - A comparison holds for its loss, its budget and its task, and for no more.

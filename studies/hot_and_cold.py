@@ -43,7 +43,7 @@ class BlurWithNoise(Noise):
         self.noise_level = 0.05 * torch.arange(T + 1) / T
 
     def signal(self, x0: Tensor, t: Tensor) -> Tensor:
-        return self.blur.apply_at(x0, t, t)
+        return self.blur.apply_at(x0, t, t).to(x0)
 
 
 def masks_in_the_middle(size: int, options: dict[str, Any], T: int) -> Degradation:

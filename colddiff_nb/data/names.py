@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -27,6 +28,12 @@ def data_set(name: str) -> str:
 def channels(name: str) -> int:
     """Return the colour channels of a data set, 1 or 3."""
     return CHANNELS.get(data_set(name), 3)
+
+
+def check_choice(kind: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise ValueError unless value is one of the choices."""
+    if value not in tuple(choices):
+        raise ValueError(f"unknown {kind} {value!r}: choose one of {', '.join(choices)}")
 
 
 def check_whole(value: Any, least: int, most: int, message: str) -> None:

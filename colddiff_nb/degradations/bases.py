@@ -1,8 +1,8 @@
 """Linear degradations: D multiplies coefficients by gains, in one basis for all severities.
 
 Blur on a ring scales waves, blur with reflected borders scales cosines, pixelation keeps or drops Haar
-wavelets, a mask scales pixels. Projection, preconditioner and the maps of notebook 06 use the same gains. The
-bases are closed forms, the same on every machine: weights may store a number for each coefficient.
+wavelets, a mask scales pixels. The bases are closed forms, the same on every machine: weights may store a
+number for each coefficient.
 """
 from __future__ import annotations
 
@@ -29,12 +29,10 @@ def waves(size: int) -> tuple[Basis, Tensor]:
 
 
 def cosines(size: int) -> tuple[Basis, Tensor]:
-    """Return the cosines between two mirrors (DCT-I), and the angle per pixel (size,) of each.
+    """Return the cosines between two mirrors (DCT-I), and the angle per pixel (size,) of each; size > 1.
 
     The mirrors stand on the outer pixels, so B is not orthogonal, but its condition number is below 1.5.
     """
-    if size == 1:
-        return waves(1)
     angles = math.pi * torch.arange(size, dtype=torch.float64) / (size - 1)
     root = torch.ones(size, dtype=torch.float64)
     root[[0, -1]] = 0.5 ** 0.5  # a mirrored signal holds its outer pixels once, all others twice
@@ -47,18 +45,15 @@ def haar(size: int, levels: int) -> tuple[Basis, Tensor]:
 
     Average pooling by up to that side keeps a coefficient, by more drops it.
     """
-    columns, sides = [], []
-    for level in range(levels, -1, -1):
-        half = 2 ** level
-        for start in range(0, size, half if level == levels else 2 * half):
-            column = torch.zeros(size, dtype=torch.float64)
-            column[start:start + half] = 1
-            if level < levels:
-                column[start + half:start + 2 * half] = -1
-            columns.append(column / column.norm())
-            sides.append(half)
-    B = torch.stack(columns, dim=1)
-    return (B, B.mT.contiguous()), torch.tensor(sides)
+    sides, blocks = [2 ** levels, *(2 ** level for level in reversed(range(levels)))], []
+    for number, side in enumerate(sides):
+        ones = torch.ones(side, 1, dtype=torch.float64)
+        pattern = torch.cat([ones, -ones]) if number else ones
+        every = torch.eye(size // len(pattern), dtype=torch.float64)
+        blocks.append(torch.kron(every, pattern / pattern.norm()))  # (pixels, columns)
+    B = torch.cat(blocks, dim=1)
+    columns = torch.tensor([block.shape[1] for block in blocks])
+    return (B, B.mT.contiguous()), torch.tensor(sides).repeat_interleave(columns)
 
 
 class Linear(Degradation):
@@ -69,7 +64,7 @@ class Linear(Degradation):
 
     def gains_at(self, t: Tensor, randomness: Tensor) -> Tensor:
         """Return what D multiplies each coefficient by: t (B,) -> (B, 1, size, size)."""
-        raise NotImplementedError(f"{type(self).__name__} gives no gains_at(t, randomness)")
+        raise NotImplementedError
 
     def analyse(self, x: Tensor) -> Tensor:
         """Return the coefficients of images x (B, C, size, size): same shape."""
@@ -80,7 +75,7 @@ class Linear(Degradation):
         return c
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        return self.synthesise(self.gains_at(t, randomness) * self.analyse(x0)).to(x0.dtype)
+        return self.synthesise(self.gains_at(t, randomness) * self.analyse(x0))
 
     def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor,
                    measurement_precision: str) -> Tensor:
@@ -91,9 +86,9 @@ class Linear(Degradation):
 
 
 class Separable(Linear):
-    """D along rows and columns alike: D(x0, t) = A_t x0 A_t^T with A_t = B diag(g_t) B^-1, in float64.
+    """D along rows and columns alike: D(x0, t) = A_t x0 A_t^T with A_t = B diag(g_t) B^-1.
 
-    D is rounded once: two float32 products would lose as much as blurred MNIST still holds.
+    In float64, rounded once: two float32 products would lose as much as blurred MNIST still holds.
 
     Args:
         steps: (T, size), what step t multiplies each coefficient by; g_t is the product of the first t.
@@ -106,11 +101,9 @@ class Separable(Linear):
 
     def __init__(self, basis: Basis, steps: Tensor, options: dict[str, Any]):
         B, inverse = basis
-        super().__init__(len(B), options, len(steps))
         gains = torch.cat([torch.ones_like(steps[:1]), steps]).cumprod(0)
-        matrices = B * gains.unsqueeze(1) @ inverse
-        for name, buffer in {"basis": B, "inverse": inverse, "gains": gains, "matrices": matrices}.items():
-            self.register_buffer(name, buffer, persistent=False)
+        super().__init__(len(B), options, len(steps), basis=B, inverse=inverse, gains=gains,
+                         matrices=B * gains.unsqueeze(1) @ inverse)
 
     def analyse(self, x: Tensor) -> Tensor:
         return self.inverse @ x.double() @ self.inverse.mT
@@ -124,4 +117,4 @@ class Separable(Linear):
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         A = self.matrices[t].unsqueeze(1)  # two products instead of four
-        return (A @ x0.double() @ A.mT).to(x0.dtype)
+        return A @ x0.double() @ A.mT

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.degradations.contract import Degradation, DrawnDegradation
 
 MIXED = "t is a LongTensor (B,), use t.view(-1, 1, 1, 1)"
 
@@ -24,51 +24,43 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
     x0 = torch.rand(4, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     mixed = torch.tensor([1, T, (T + 1) // 2, 0])
 
-    def D(t: int | Tensor, images: Tensor = x0, first: int = 0) -> Tensor:
-        """Degrade a copy of images, which are those numbered from first."""
-        drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
-        return drawn[first:first + len(images)](images.clone(), t)
+    def drawn() -> DrawnDegradation:
+        return degrade.draw(len(x0), torch.Generator().manual_seed(0))
 
-    def same(a: Tensor, b: Tensor, atol: float = 0) -> bool:
-        return torch.allclose(a, b, rtol=0, atol=atol, equal_nan=True)
+    def D(t: int | Tensor, images: Tensor = x0) -> Tensor:
+        return drawn()(images.clone(), t)
 
     def left_alone() -> bool:
         given = x0.clone()
-        degrade.draw(len(x0), torch.Generator().manual_seed(0))(given, T)
+        drawn()(given, T)
         return torch.equal(given, x0)
 
     def one_by_one() -> Tensor:
-        return torch.cat([D(mixed[i:i + 1], x0[i:i + 1], i) for i in range(5)])  # the last batch is empty
+        images = (slice(i, i + 1) for i in range(len(x0)))
+        return torch.cat([drawn()[image](x0[image].clone(), mixed[image]) for image in images])
 
-    def in_bfloat16() -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return D(T)
+    def same(a: Tensor, b: Tensor) -> bool:
+        return torch.allclose(a, b, rtol=0, atol=1e-5, equal_nan=True)
 
     checks: dict[str, Callable[[], bool]] = {
-        "D(x0, 0) is not x0, bit for bit: leave `forward` and `degrade` as they are, and give `apply_at`":
-            lambda: torch.equal(D(0), x0) and torch.equal(D(0 * mixed), x0),
         "x0 is changed in place: make new tensors, or begin with x0 = x0.clone()": left_alone,
-        "D(x0, t) is not a float32 tensor of the shape of x0":
-            lambda: D(T).dtype == torch.float32 and D(T).shape == x0.shape,
         f"D(x0, {T}) is x0: the largest severity changes nothing":
             lambda: not torch.equal(D(T), x0),
         f"a batch with one t for each image differs from its images one by one: {MIXED}":
-            lambda: same(D(mixed), one_by_one(), atol=1e-5),
+            lambda: same(D(mixed), one_by_one()),
         "two calls differ: take what is random from `draw_randomness(n, generator)`, not inside `apply_at`":
             lambda: same(D(T), D(T)),
         "it takes no images in float64, in which trainings keep the states of Algorithm 2: "
         "give kernels and tables their type, kernel.to(x0)":
-            lambda: D(mixed, x0.double()).shape == x0.shape,
+            lambda: D(mixed, x0.double()).dtype == torch.float64,
         "on a GPU it fails or leaves images on the CPU: keep tensors by `register_buffer`, "
         "or move them where they are used, kernel.to(x0)":
-            lambda: _works_on_a_gpu(degrade, x0, mixed),
+            lambda: _works_on_a_gpu(copy.deepcopy(degrade), drawn().randomness, x0, mixed),
         "values are not finite":
             lambda: all(bool(D(t).isfinite().all()) for t in range(T + 1)),
         "values leave [-1, 1], where 8 bits cut them off; if that is meant: "
         "check_degradation(D, bounded=False)":
             lambda: not bounded or all(D(t, x0.sign()).abs().max() <= 1 + 1e-5 for t in range(T + 1)),
-        "inside torch.autocast the result differs: `apply_at` must not switch autocast on":
-            lambda: same(in_bfloat16(), D(T)) or not same(D(T), D(T)),
     }
     try:
         D(T)
@@ -84,14 +76,13 @@ def check_degradation(degrade: Degradation, channels: int = 1, bounded: bool = T
     return wrong
 
 
-def _works_on_a_gpu(degrade: Degradation, x0: Tensor, t: Tensor) -> bool:
+def _works_on_a_gpu(degrade: Degradation, randomness: Tensor, x0: Tensor, t: Tensor) -> bool:
     """Whether images on a GPU stay there. Without one, torch pretends, and follows devices but no values."""
     from torch._subclasses import FakeTensorMode
 
-    randomness, moved = degrade.draw(len(x0), torch.Generator()).randomness, copy.deepcopy(degrade)
     with nullcontext() if torch.cuda.is_available() else FakeTensorMode(allow_non_fake_inputs=True):
         try:
-            x_t = moved.to("cuda").apply_at(x0.to("cuda"), t.to("cuda"), randomness.to("cuda"))
+            x_t = degrade.to("cuda").apply_at(x0.to("cuda"), t.to("cuda"), randomness.to("cuda"))
         except RuntimeError as error:
             if "device" in str(error):
                 raise
@@ -100,4 +91,4 @@ def _works_on_a_gpu(degrade: Degradation, x0: Tensor, t: Tensor) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return f"{type(error).__name__}: " + str(error).partition("\n")[0]

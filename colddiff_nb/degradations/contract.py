@@ -12,12 +12,12 @@ One of your own:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, SupportsIndex
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from colddiff_nb.data.names import check_whole
+from colddiff_nb.data.names import check_choice
 
 PRECISIONS = ("float32", "8bit")  # in which x_T can be measured
 
@@ -25,28 +25,32 @@ PRECISIONS = ("float32", "8bit")  # in which x_T can be measured
 class Degradation(nn.Module):
     """D of one task, for images (B, C, size, size) in [-1, 1] and severities 0..T.
 
-    D(x0, 0) is x0 bit for bit. A subclass gives `apply_at`. If it is random it also gives `draw_randomness`:
-    then D must be drawn before it is called. Where part of x0 can be read off x_t, it may give `project_at`.
+    A subclass gives `apply_at`. If it is random it also gives `draw_randomness`, and must be drawn before it
+    is called. Where part of x0 can be read off x_t, it may give `project_at`.
 
     Args:
         options: plain values; `make(**options)` builds the same degradation again.
+        buffers: tensors that move with D and are not saved, by name.
     """
 
-    def __init__(self, size: int, options: dict[str, Any], T: int):
+    def __init__(self, size: int, options: dict[str, Any], T: int, **buffers: Tensor):
         super().__init__()
         self.T, self.size, self.options = T, size, options
         self.task: str = options["task"]
-        self.register_buffer("place", torch.empty(0), persistent=False)  # moves with D where it has no other
+        for name, buffer in ({"place": torch.empty(0)} | buffers).items():
+            self.register_buffer(name, buffer, persistent=False)
 
     @property
     def device(self) -> torch.device:
-        """Where D was moved to."""
         return next(self.buffers()).device
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
-        """Degrade x0 (B, C, size, size) with severities t (B,) and a randomness (B, ...) that was drawn.
+        """Degrade x0 (B, C, size, size), float32 or float64, with severities t (B,), B at least 1.
 
-        It never gets an empty batch, but mixed severities, 0 among them, and images in float64.
+        What it returns for severity 0 is not used: D(x0, 0) is x0 bit for bit.
+
+        Args:
+            randomness: what `draw_randomness` gave for these images, (B, ...).
         """
         raise NotImplementedError(f"{type(self).__name__} gives no apply_at(x0, t, randomness)")
 
@@ -70,7 +74,6 @@ class Degradation(nn.Module):
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> DrawnDegradation:
         """Fix the randomness for n images: Algorithm 2 needs the same draw at s and s - 1."""
-        check_whole(n, 0, 2 ** 24, f"n = {n!r}: give the number of images, 0 or more and at most {2 ** 24:,}")
         return DrawnDegradation(self, self.draw_randomness(max(n, 1), generator)[:n])
 
     def undrawn(self, x0: Tensor) -> DrawnDegradation:
@@ -81,7 +84,7 @@ class Degradation(nn.Module):
         return DrawnDegradation(self, torch.zeros(len(x0), 0))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        """Degrade x0 (B, C, size, size) with severity t, an int or (B,): float32, or float64 as x0."""
+        """Degrade x0: see `DrawnDegradation`."""
         return self.undrawn(x0)(x0, t)
 
     def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None,
@@ -89,36 +92,22 @@ class Degradation(nn.Module):
         """Make x0_hat agree with x_T: see `DrawnDegradation.project`."""
         return self.undrawn(x0_hat).project(x0_hat, x_T, t, measurement_precision)
 
-    def degrade(self, x0: Tensor, t: int | Tensor, randomness: Tensor) -> Tensor:
-        """Check x0 and t, then degrade with a randomness (B, ...) that was drawn."""
-        severity = self.check(x0, t).to(x0.device)
-        if len(x0) == 0 or isinstance(t, int) and t == 0:
-            return x0
-        with torch.autocast(x0.device.type, enabled=False):  # autocast would turn D into bfloat16
-            x0 = x0 if x0.dtype == torch.float64 else x0.float()
-            x_t = self.apply_at(x0, severity, randomness.to(x0.device))
-            return torch.where(severity.view(-1, 1, 1, 1) == 0, x0, x_t)
-
     def check(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """Return t as a LongTensor (B,); raise ValueError for images or severities that D is not made for."""
-        shape = f"(B, C, {self.size}, {self.size})"
-        outside = f"lies outside 0..{self.T}, the severities of this {self.task}"
-        if not isinstance(x0, Tensor):
-            raise ValueError(f"images are a {type(x0).__name__}: give a tensor {shape} in [-1, 1]")
-        if x0.ndim != 4 or x0.shape[-2:] != (self.size, self.size):
-            raise ValueError(f"images have shape {tuple(x0.shape)}; {self.task} was made for {shape}: "
-                             "resize them, or make(..., size=...)")
-        if not x0.is_floating_point():
-            raise ValueError(f"images are {x0.dtype}; give floating point in [-1, 1]: data.to_float(pixels)")
-        if isinstance(t, SupportsIndex) and not isinstance(t, Tensor):
-            check_whole(t, 0, self.T, f"t = {t}..{t} {outside}")
-            t = torch.full((len(x0),), int(t))
-        if not isinstance(t, Tensor) or t.shape != (len(x0),) or t.dtype not in (torch.int64, torch.int32):
-            kind = f"{t.dtype} {tuple(t.shape)}" if isinstance(t, Tensor) else repr(t)
-            raise ValueError(f"t is {kind}; give an int or a LongTensor ({len(x0)},)")
+        floating = isinstance(x0, Tensor) and x0.is_floating_point()
+        if not floating or x0.ndim != 4 or x0.shape[-2:] != (self.size, self.size):
+            given = f"{x0.dtype} {tuple(x0.shape)}" if isinstance(x0, Tensor) else f"a {type(x0).__name__}"
+            fitting = f"(B, C, {self.size}, {self.size})"
+            raise ValueError(f"images are {given}; this {self.task} takes floats {fitting} in [-1, 1]: "
+                             "data.to_float(pixels), or make(..., size=...)")
+        t = torch.as_tensor(t)
+        t = t if t.ndim else t.expand(len(x0))
+        if t.shape != (len(x0),) or t.dtype not in (torch.int64, torch.int32):
+            raise ValueError(f"t is {t.dtype} {tuple(t.shape)}; give an int or a LongTensor ({len(x0)},)")
         # To read a CUDA tensor would wait for the device.
-        if not t.is_cuda and len(t) and (t.min() < 0 or t.max() > self.T):
-            raise ValueError(f"t = {int(t.min())}..{int(t.max())} {outside}")
+        if not t.is_cuda and len(t) and not 0 <= t.min() <= t.max() <= self.T:
+            raise ValueError(f"t = {int(t.min())}..{int(t.max())} lies outside 0..{self.T}, "
+                             f"the severities of this {self.task}")
         return t
 
 
@@ -131,7 +120,6 @@ class DrawnDegradation:
 
     @property
     def T(self) -> int:
-        """The largest severity."""
         return self.degrade.T
 
     def __len__(self) -> int:
@@ -141,37 +129,36 @@ class DrawnDegradation:
         return DrawnDegradation(self.degrade, self.randomness[images])
 
     def __call__(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        """Degrade x0 (n, C, size, size) with severity t, an int or (n,)."""
-        if isinstance(x0, Tensor) and x0.ndim and len(x0) != len(self):
+        """Degrade x0 (n, C, size, size) with severity t, an int or (n,): float32, or float64 as x0."""
+        severity = self.degrade.check(x0, t).to(x0.device)
+        if len(x0) != len(self):
             raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: "
                              "slice the draw as you slice the images, drawn[a:b]")
-        return self.degrade.degrade(x0, t, self.randomness)
+        if len(x0) == 0 or isinstance(t, int) and t == 0:
+            return x0
+        with torch.autocast(x0.device.type, enabled=False):  # autocast would turn D into bfloat16
+            x0 = x0 if x0.dtype == torch.float64 else x0.float()
+            x_t = self.degrade.apply_at(x0, severity, self.randomness.to(x0.device))
+            return torch.where(severity.view(-1, 1, 1, 1) == 0, x0, x_t.to(x0.dtype))
 
     def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None,
                 measurement_precision: str = "float32") -> Tensor:
         """Put into x0_hat what x_T = D(x0, t) tells for certain; what x_T does not tell stays.
 
-        That is the coefficients whose gains are large enough: block means of pixelation, waves that a blur
-        keeps, pixels that a mask lets through. For pixelation by area from an exact x_T this is an orthogonal
-        projection onto a set that holds x0: no error of x0_hat can rise (DDNM, arXiv 2212.00490).
+        Told are block means of pixelation, waves that a blur keeps, pixels that a mask lets through. For
+        pixelation from an exact x_T this is an orthogonal projection onto a set that holds x0: no error of
+        x0_hat can rise (DDNM, arXiv 2212.00490).
 
         Args:
             t: severity of x_T, by default T.
             measurement_precision: how x_T was rounded, one of PRECISIONS.
 
         Raises:
-            ValueError: D tells nothing for certain (noise, snow), or unfit arguments.
+            ValueError: D tells nothing for certain (noise, snow).
         """
         t = self.T if t is None else t
-        check_precision(measurement_precision)
+        check_choice("measurement_precision", measurement_precision, PRECISIONS)
         self.degrade.check(x_T, t)
         with torch.autocast(x_T.device.type, enabled=False):
             return self.degrade.project_at(x0_hat.float(), x_T.float(), t, self.randomness.to(x_T.device),
                                            measurement_precision)
-
-
-def check_precision(measurement_precision: str) -> None:
-    """Raise ValueError for a precision that x_T cannot have."""
-    if measurement_precision not in PRECISIONS:
-        choices = " or ".join(PRECISIONS)
-        raise ValueError(f"unknown measurement_precision {measurement_precision!r}: choose {choices}")

@@ -21,8 +21,7 @@ class Decolour(Degradation):
         if channels(options["dataset"]) == 1:
             raise ValueError(f"{options['dataset']} has no colour to lose: decolour takes a colour data set, "
                              "such as cifar10")
-        super().__init__(size, options, T)
-        self.register_buffer("luma", torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1), persistent=False)
+        super().__init__(size, options, T, luma=torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1))
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         return x0.lerp((x0 * self.luma).sum(1, keepdim=True).expand_as(x0), self.share(t, x0))
@@ -39,12 +38,11 @@ class Noise(Degradation):
     noise_level: Tensor
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
-        super().__init__(size, options, T)
-        self.channels = channels(options["dataset"])
         angle = (torch.arange(T + 1, dtype=torch.float64) / T + 0.008) / 1.008 * math.pi / 2
         abar = (angle.cos() / angle[0].cos()) ** 2
-        self.register_buffer("signal_level", abar.sqrt().float(), persistent=False)
-        self.register_buffer("noise_level", (1 - abar).sqrt().float(), persistent=False)
+        levels = {"signal_level": abar.sqrt().float(), "noise_level": (1 - abar).sqrt().float()}
+        super().__init__(size, options, T, **levels)
+        self.channels = channels(options["dataset"])
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
         return torch.randn(n, self.channels, self.size, self.size, generator=generator)

@@ -6,15 +6,16 @@ are a product, and D costs the same at every t.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colddiff_nb.data.names import channels, check_whole, data_set
+from colddiff_nb.data.names import channels, check_choice, check_whole, data_set
 from colddiff_nb.degradations.bases import Linear, Separable, cosines, haar, waves
-from colddiff_nb.degradations.contract import Degradation, check_precision
+from colddiff_nb.degradations.contract import PRECISIONS, Degradation
 from colddiff_nb.degradations.others import Decolour, Line, Noise, Snow, blur_to_the_mean
 
 TASKS = ("deblur", "superres", "inpaint")  # the paper's, with tables and shipped weights
@@ -36,13 +37,11 @@ class Masks(Linear):
     trusted = {"float32": 0.05, "8bit": 0.05}
 
     def __init__(self, sigmas: Tensor, size: int, center: tuple[int, int] | None, options: dict[str, Any]):
-        super().__init__(size, options, len(sigmas))
-        self.center = center
         squared = torch.arange(2 * (2 * size) ** 2 + 1, dtype=torch.float64)
-        factors = 1 - torch.exp(-squared / (2 * sigmas.double().view(-1, 1) ** 2))  # (T, distances)
-        table = torch.cat([torch.ones_like(factors[:1]), factors.cumprod(0)])
-        self.register_buffer("table", table.float(), persistent=False)
-        self.register_buffer("pixels", torch.arange(size), persistent=False)
+        factors = 1 - torch.exp(-squared / (2 * sigmas.view(-1, 1) ** 2))  # (T, distances)
+        table = torch.cat([torch.ones_like(factors[:1]), factors.cumprod(0)]).float()
+        super().__init__(size, options, len(sigmas), table=table, pixels=torch.arange(size))
+        self.center = center
 
     def draw_randomness(self, n: int, generator: torch.Generator | None) -> Tensor:
         if self.center is not None:
@@ -56,9 +55,9 @@ class Masks(Linear):
     def gains_at(self, t: Tensor, centers: Tensor) -> Tensor:
         """Return masks (B, 1, size, size), 0 where erased; centers (B, 2), or (B, 0) for the given one."""
         if not centers.shape[1]:
-            centers = torch.tensor([self.center], device=t.device).expand(len(t), 2)
-        squared = (self.pixels.view(1, -1, 1) - centers[:, 0].view(-1, 1, 1)) ** 2 \
-            + (self.pixels.view(1, 1, -1) - centers[:, 1].view(-1, 1, 1)) ** 2  # (B, size, size)
+            centers = torch.tensor([self.center], dtype=torch.long, device=t.device).expand(len(t), 2)
+        rows, columns = (self.pixels - centers.unsqueeze(-1)).square().unbind(1)  # (B, size) each
+        squared = rows.unsqueeze(2) + columns.unsqueeze(1)  # (B, size, size)
         return self.table[t.view(-1, 1, 1), squared].unsqueeze(1)
 
 
@@ -71,21 +70,20 @@ class Bicubic(Degradation):
     matrices: Tensor  # (T + 1, size, size), float64
 
     def __init__(self, size: int, options: dict[str, Any], T: int):
-        super().__init__(size, options, T)
         matrices = [torch.eye(size, dtype=torch.float64).view(1, size, size, 1)]  # channel i: an impulse at i
         for s in range(1, T + 1):
             small = F.interpolate(matrices[-1], size=(size // 2 ** s, 1), mode="bicubic")
             matrices.append(F.interpolate(small, size=(size, 1), mode="nearest"))
-        self.register_buffer("matrices", torch.cat(matrices).squeeze(-1).mT.contiguous(), persistent=False)
+        super().__init__(size, options, T, matrices=torch.cat(matrices).squeeze(-1).mT.contiguous())
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         A = self.matrices[t].unsqueeze(1)
-        return (A @ x0.double() @ A.mT).to(x0.dtype)
+        return A @ x0.double() @ A.mT
 
 
 def measure(x_T: Tensor, measurement_precision: str) -> Tensor:
     """Return x_T as an instrument gives it: unchanged ("float32"), or in 256 levels ("8bit")."""
-    check_precision(measurement_precision)
+    check_choice("measurement_precision", measurement_precision, PRECISIONS)
     if measurement_precision == "float32":
         return x_T
     return ((x_T.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
@@ -98,9 +96,9 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
     Args:
         task: the paper's "deblur", "superres", "inpaint"; one of others.py; your own, see `register`.
         dataset: deblurring of grey sets has the paper's MNIST settings, of others those of CIFAR-10.
-        size: of the images, in pixels. The paper's numbers are for 32. At other sizes masks widen with the
-            image, pixelation ends at size / 2^T, and a blur keeps its kernel and widths in pixels.
-        T: the largest severity; None for the task's own.
+        size: of the images, 2 to 128 pixels. The paper's numbers are for 32. At other sizes masks widen with
+            the image, pixelation ends at size / 2^T, and a blur keeps its kernel and widths in pixels.
+        T: the largest severity, up to 1,000; None for the task's own.
         **options: deblur `kernel` (odd taps), `sigma` (a number, or (first, step), in pixels), `padding`
             ("circular" or "reflect"); superres `pooling` ("area" or "bicubic"); inpaint `center=(row, col)`,
             `sigma`; line `end` (a task).
@@ -109,19 +107,17 @@ def make(task: str, dataset: str = "mnist", *, size: int = 32, T: int | None = N
         ValueError: unknown task, data set or option, and values that cannot be.
     """
     dataset = data_set(dataset)
-    if not isinstance(task, str) or task not in MAKERS:
-        raise ValueError(f"unknown task {task!r}: choose one of {', '.join(MAKERS)}")
-    limits = f"size = {size!r}, T = {T!r}: both must be at least 1, at most 128 and 1,000"
-    check_whole(size, 1, 128, limits)
-    check_whole(1 if T is None else T, 1, 1_000, limits)
+    check_choice("task", task, MAKERS)
     maker, defaults = MAKERS[task]
     if task == "deblur" and channels(dataset) == 1:
         defaults = {"T": 40, "kernel": 11, "sigma": (7.0, 0.0), "padding": "circular"}
-    if task == "inpaint":
-        defaults = defaults | {"sigma": tuple(width * size / 32 for width in defaults["sigma"])}
+    chosen = defaults | options | ({} if T is None else {"T": T})
+    check_whole(size, 2, 128, f"size = {size!r}: give pixels, 2 to 128")
+    check_whole(chosen["T"], 1, 1_000, f"T = {T!r}: give the largest severity, 1 to 1,000")
     if unknown := ", ".join(sorted(set(options) - set(defaults))):
         raise ValueError(f"{task} has no option {unknown}: choose from {', '.join(defaults)}, size")
-    chosen = defaults | options | ({} if T is None else {"T": T})
+    if task == "inpaint" and "sigma" not in options:
+        chosen["sigma"] = tuple(width * size / 32 for width in defaults["sigma"])
     return maker(size, {"task": task, "dataset": dataset, "size": size} | chosen, **chosen)
 
 
@@ -142,24 +138,21 @@ def register(task: str, maker: Callable[..., Degradation], **defaults: Any) -> N
     MAKERS[task] = maker, defaults
 
 
-def _sigmas(sigma: float | tuple[float, float], T: int) -> Tensor:
-    pair = (sigma, 0.0) if isinstance(sigma, int | float) else sigma
-    two = isinstance(pair, list | tuple) and len(pair) == 2
-    if not two or not all(isinstance(x, int | float) and abs(x) <= 1e6 for x in pair):
-        raise ValueError(f"sigma = {sigma!r}: give pixels as a number, or as (first, step)")
-    sigmas = pair[0] + pair[1] * torch.arange(T, dtype=torch.float64)
-    if sigmas.min() < 0.01:
-        raise ValueError(f"sigma = {sigma} gives a width of {sigmas.min():.3g} pixels within {T} steps: "
-                         "every width must be positive, 0.01 or more")
-    return sigmas
+def _sigmas(sigma: Any, T: int) -> Tensor:
+    """Return the width of each step (T,), from a number or from (first, step)."""
+    with suppress(TypeError, ValueError, OverflowError):  # of what is no number
+        first, step = sigma if isinstance(sigma, list | tuple) else (sigma, 0)
+        sigmas = float(first) + float(step) * torch.arange(T, dtype=torch.float64)
+        if 0.01 <= sigmas.min() <= sigmas.max() <= 1e6:
+            return sigmas
+    raise ValueError(f"sigma = {sigma!r}: give a number of pixels, or (first, step) for the {T} steps; "
+                     "every width must be at least 0.01")
 
 
 def _blur(size: int, plain: dict[str, Any], T: int, kernel: int, sigma: Any, padding: str) -> Separable:
-    if padding not in ("circular", "reflect"):
-        raise ValueError(f"padding = {padding!r}: choose circular or reflect")
-    most = 2 * size - 1
-    misfit = f"kernel = {kernel!r} does not fit images of size {size}: it must be odd and at most {most}"
-    check_whole(kernel, 1, most, misfit)
+    check_choice("padding", padding, ("circular", "reflect"))
+    misfit = f"kernel = {kernel!r}: give an odd number of pixels, at most {2 * size - 1} for images of {size}"
+    check_whole(kernel, 1, 2 * size - 1, misfit)
     if kernel % 2 == 0:
         raise ValueError(misfit)
     basis, angles = (waves if padding == "circular" else cosines)(size)
@@ -170,8 +163,7 @@ def _blur(size: int, plain: dict[str, Any], T: int, kernel: int, sigma: Any, pad
 
 
 def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Degradation:
-    if pooling not in ("area", "bicubic"):
-        raise ValueError(f"pooling = {pooling!r}: choose area or bicubic")
+    check_choice("pooling", pooling, ("area", "bicubic"))
     if size % 2 ** T:
         raise ValueError(f"size = {size} cannot be halved T = {T} times: "
                          f"choose a multiple of {2 ** T}, or a smaller T")
@@ -184,8 +176,7 @@ def _superres(size: int, plain: dict[str, Any], T: int, pooling: str) -> Degrada
 
 def _inpaint(size: int, plain: dict[str, Any], T: int, sigma: Any, center: tuple[int, int] | None) -> Masks:
     two = isinstance(center, list | tuple) and len(center) == 2
-    near = two and all(isinstance(c, int) and -size <= c < 2 * size for c in center or ())
-    if center is not None and not near:
+    if center is not None and not (two and all(c in range(-size, 2 * size) for c in center)):
         raise ValueError(f"center = {center!r}: give (row, col) as whole pixels in {-size}..{2 * size - 1}")
     return Masks(_sigmas(sigma, T), size, center, plain)
 

@@ -33,7 +33,7 @@ WRONG = [  # a command, and part of what it says
     ("train smoke --dataset MNIST", "unknown data set 'MNIST'"),
     ("train smoke --dataset cifar10 --data nowhere", "photos"),
     ("train smoke --size 33", "size = 33: it must be a multiple of 8"),
-    ("train smoke --T 0", "size = 32, T = 0: both must be at least 1"),
+    ("train smoke --T 0", "T = 0: give the largest severity"),
     ("train smoke --pooling max", "invalid choice 'max' for argument '--pooling'. Expected one of ('area', 'bicubic'"),
     ("train smoke --network large", "unknown network 'large': choose one of small, paper"),
     ("train smoke --widths 8 8", "--widths"),

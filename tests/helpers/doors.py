@@ -140,11 +140,10 @@ def image_folder_door(files: Files, case: list[bytes]) -> None:
             downloads.sha256 = real
 
 
-def degradation_door(files: Files, case: tuple[dict, dict]) -> None:
-    arguments, options = case
+def degradation_door(files: Files, case: tuple[dict, Any, dict]) -> None:
+    arguments, t, options = case
     degrade = make(arguments["task"], arguments["dataset"], **({"size": 8} | options))
-    drawn = degrade.draw(arguments["n"], torch.Generator().manual_seed(0))
-    x_t = drawn(arguments["x0"], arguments["t"])
+    x_t = degrade.draw(2, torch.Generator().manual_seed(0))(arguments["x0"], t)
     assert x_t.shape == arguments["x0"].shape and (x_t.numel() == 0 or torch.isfinite(x_t).all())
 
 
@@ -214,8 +213,9 @@ settings_of = {"deblur": {"kernel": one_of(1, 3, 11), "sigma": one_of(0.5, (1.0,
                "superres": {"pooling": one_of("area", "bicubic")},
                "inpaint": {"center": one_of((0, 3), None), "sigma": one_of((1.0, 0.1), 2)}}
 degradations = st.sampled_from(sorted(settings_of)).flatmap(lambda task: st.tuples(
-    spoilt({"task": st.just(task), "dataset": one_of("mnist", "cifar10"), "n": st.just(2), "x0": pairs,
-            "t": one_of(0, 1, 2, torch.tensor([0, 1]), torch.tensor([3, 9]), torch.tensor([1]), torch.tensor([True, False]))}),
+    spoilt({"task": st.just(task), "dataset": one_of("mnist", "cifar10"), "x0": pairs}),
+    one_of(0, 1, 2, torch.tensor([0, 1]), torch.tensor([3, 9]), torch.tensor([1]), torch.tensor([True, False]))
+    | st.integers(-3, 130) | st.floats() | tensors,
     st.just({}) | some_of({**settings_of[task], "size": st.just(8), "T": one_of(1, 2, 3)})))
 samplers = spoilt({"T": one_of(None, 5, 1, [5, 3, 1], (2,)), "x_T": pairs, "measurement_precision": one_of("float32", "8bit")}).flatmap(
     lambda case: st.fixed_dictionaries({**{name: st.just(value) for name, value in case.items()}, "sampler": one_of(*sampling.SAMPLERS)}))

@@ -100,7 +100,7 @@ def test_images_and_weights_of_another_size_are_refused_in_one_line(large, tmp_p
     assert main(["evaluate", str(weights), "--size", "32"]) == 2
     assert "H and W 64 x 64 pixels" in capsys.readouterr().err
     assert own_weights("superres", "mnist5k", tmp_path) is None, "the notebooks' images are 32 x 32"
-    with pytest.raises(ValueError, match=r"images have shape \(1, 1, 64, 64\); superres was made for \(B, C, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"images are torch.float32 \(1, 1, 64, 64\); this superres takes floats \(B, C, 32, 32\)"):
         load_pretrained("superres", "mnist")[1](torch.zeros(1, 1, 64, 64), 1)
 
 
