@@ -37,7 +37,7 @@ def like_mnist(image: Image.Image) -> Image.Image:
     paper = paper.filter(ImageFilter.GaussianBlur(WRITING // 8))
     ink = ImageOps.autocontrast(ImageChops.subtract(square, paper), cutoff=(60, 0))
     page = Image.new("L", (28, 28))
-    if box := ink.point([255 * (value > 100) for value in range(256)]).getbbox():
+    if box := ink.point(lambda value: 255 * (value > 100)).getbbox():
         mark = ImageOps.contain(ink.crop(box), (20, 20), Image.Resampling.LANCZOS)
         centres = (np.average(range(len(sums)), weights=sums)
                    for sums in (np.asarray(mark).sum(0), np.asarray(mark).sum(1)))

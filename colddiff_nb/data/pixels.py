@@ -28,8 +28,8 @@ def resize(pixels: Tensor, size: int) -> Tensor:
     """Resize uint8 pixels bilinearly, antialiased when they shrink; exact for MNIST's 28 to 32."""
     if pixels.shape[-1] == size:
         return pixels
-    resized = F.interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False,
-                            antialias=size < pixels.shape[-1])
+    smaller = size < pixels.shape[-1]
+    resized = F.interpolate(pixels.float(), (size, size), mode="bilinear", antialias=smaller)
     return resized.round().clamp(0, 255).to(torch.uint8)
 
 

@@ -13,7 +13,7 @@ from colddiff_nb.metrics.classifier import Classifier, train_classifier
 from colddiff_nb.metrics.evaluation import Judges, evaluate
 from colddiff_nb.metrics.records import markdown, plain, table
 from colddiff_nb.notebook.pictures import grid
-from colddiff_nb.sampling import algorithm1, algorithm2, direct
+from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.training.loop import train
 from colddiff_nb.training.recipes import Recipe, recipe
 from colddiff_nb.training.validation import validation_scores
@@ -31,8 +31,8 @@ def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Imag
     x0 = to_float(test.pixels[:6])
     D = degrade.draw(len(x0), torch.Generator().manual_seed(0))
     columns = {"degraded": D(x0, D.T)}
-    for name, sampler in {"direct": direct, "Algorithm 1": algorithm1, "Algorithm 2": algorithm2}.items():
-        columns[name] = sampler(network, D, columns["degraded"])
+    for name, sampler in SAMPLERS.items():
+        columns[name.replace("algorithm", "Algorithm ")] = sampler(network, D, columns["degraded"])
     return grid(columns | {"original": x0}, 2, title=f"Restored from {TITLES[chosen.task]}")
 
 

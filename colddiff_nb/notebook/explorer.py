@@ -19,6 +19,7 @@ from typing import Any
 import ipywidgets as widgets
 import torch
 from PIL import Image
+from torch import Tensor
 
 from colddiff_nb.data.loading import Images
 from colddiff_nb.data.own_digit import is_digit, like_mnist
@@ -82,13 +83,14 @@ class Explorer:
         self.status, self.saved, self.picture = widgets.HTML(), widgets.Output(), widgets.HTML()
         self.look = widgets.HTML(layout={"display": "none"})
 
-        for choice in (self.task, self.data, self.image, self.stretch, self.invert):
+        self.choices = self.task, self.data, self.image, self.stretch, self.invert
+        for choice in self.choices:
             choice.observe(self._wish, "value")
         self.upload.observe(self._safely(self._receive), "value")
         self.path.observe(self._safely(self._open_path), "value")
         self.path.on_msg(self._safely(self._open_path))  # Enter, where the path is as it was
-        self.back.on_click(self._safely(self._step, -1))
-        self.next.on_click(self._safely(self._step, +1))
+        self.back.on_click(lambda _: self._step(-1))
+        self.next.on_click(lambda _: self._step(+1))
         self.gif.on_click(self._safely(self.save_gif))
         self.slider.observe(self._show, "value")
 
@@ -150,16 +152,9 @@ class Explorer:
     def _refresh(self) -> None:
         """Show the selection, restored if it was not before; k stays if that step exists."""
         self._say("restoring ...")
-        task, data, number, stretch = (
-            choice.value for choice in (self.task, self.data, self.image, self.stretch))
+        task, data, number, stretch, _ = (choice.value for choice in self.choices)
         restore, degrade, label = self.load(task, data)
-        images, size = self.images[data], degrade.size
-        if number == MINE:
-            x0, name = self._mine(size), f"your own image, cut to {size} x {size}"
-        else:
-            place = self.numbers[data][number]
-            x0 = to_float(resize(images.pixels[place:place + 1], size))
-            name = f"{images.name} {images.split} image {place}"
+        x0, name = self._x0(number, degrade.size)
         self._dress()
 
         key = task, data, number, stretch, x0.numpy().tobytes()
@@ -176,19 +171,25 @@ class Explorer:
         self._show()
         self._say("")
 
-    def _mine(self, size: int = 32) -> torch.Tensor:
+    def _x0(self, number: int, size: int = 32) -> tuple[Tensor, str]:
+        """An image for the networks of the data set, (1, C, size, size), and what titles call it."""
+        images = self.images[self.data.value]
+        if number != MINE:
+            place = self.numbers[self.data.value][number]
+            x0 = to_float(resize(images.pixels[place:place + 1], size))
+            return x0, f"{images.name} {images.split} image {place}"
         if self.own is None:
             raise ValueError("there is no image of yours yet: upload one, or give its path")
-        channels = self.images[self.data.value].pixels.shape[1]
+        channels = images.pixels.shape[1]
         own = like_mnist(self.own) if channels == 1 and is_digit(self.own) else self.own
-        return to_x0(own, channels, size, self.invert.value)
+        return to_x0(own, channels, size, self.invert.value), f"your own image, cut to {size} x {size}"
 
     def _dress(self) -> None:
         """Put the images on their buttons; without an own image, its button is away."""
-        pixels, mine = self.images[self.data.value].pixels, f"explorer-{id(self)}"
-        shown = [to_float(pixels[number]) for number in self.numbers[self.data.value]]
-        shown += [self._mine()[0]] if self.own else []
-        looks = [*(f"background-image: url({data_url(png(picture(x)))})" for x in shown), "display: none"]
+        looks = ["display: none" if number == MINE and not self.own else
+                 f"background-image: url({data_url(png(picture(self._x0(number)[0][0])))})"
+                 for _, number in self.image.options]
+        mine = f"explorer-{id(self)}"
         rules = (f".{mine} .images button:nth-of-type({i}) {{{look}}}\n" for i, look in enumerate(looks, 1))
         self.look.value = LOOK.format(mine, "".join(rules))
 
@@ -211,11 +212,11 @@ class Explorer:
     def _say(self, text: str) -> None:
         self.status.value, self.saved.outputs = escape(text, quote=False), []
 
-    def _safely(self, action: Callable[..., Any], *values: Any) -> Callable[..., None]:
+    def _safely(self, action: Callable[[], Any]) -> Callable[..., None]:
         """A callback whose errors, which the front end does not show, become the line above the slider."""
         def callback(*_: Any) -> None:
             try:
-                action(*values)
+                action()
             except (OSError, ValueError, RuntimeError) as error:
                 self._say(str(error))
         return callback

@@ -100,8 +100,9 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
         write(LEFT, y - 6, words + " stretched" * stretched)
     for x, words in COLUMNS.values():
         write(x + PANEL / 2, ROWS[0] - 22, words, ha="center", fontsize=10)
-    for what, ends, image in zip(colours, ((-adds, adds), (0, error)), [*images][-2:]):
+    for what, image in zip(colours, [*images][-2:]):
         place = axes(COLUMNS[what][0], ROWS[1] + PANEL + 5, PANEL, 6)
+        ends = image.get_clim()
         bar = sheet.figure.colorbar(image, place, ticks=ends, orientation="horizontal", format="%.2g")
         bar.outline.set_visible(False)
         place.tick_params(labelsize=9)

@@ -11,7 +11,7 @@ from colddiff_nb.degradations.contract import Degradation
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training.loop import train
 from colddiff_nb.training.recipes import recipe
-from colddiff_nb.weights.pretrained import SAME_IMAGES, Model, load_model, load_pretrained
+from colddiff_nb.weights.pretrained import SAME_IMAGES, SHIPPED, load_model, pretrained_file
 
 
 class Chosen(NamedTuple):
@@ -32,24 +32,16 @@ def choose_model(task: str, dataset: str, weights: str = "shipped", runs: str | 
     """
     if weights not in ("shipped", "mine"):
         raise ValueError(f"weights = {weights!r}: choose one of shipped, mine")
-    mine = own_weights(task, dataset, runs) if weights == "mine" else None
-    if mine is None:
-        try:
-            model = load_pretrained(task, dataset)
-            return _chosen(model, f"shipped weights {model[2]['checksum'][:8]}")
-        except FileNotFoundError as error:
-            print(error)
-        mine = own_weights(task, dataset, runs)
-    if mine is None:
-        print(f"training {task} on {dataset} for a short while ({named})", flush=True)
+    path = pretrained_file(task, dataset)
+    if weights == "mine" or not path.is_file():
+        path = own_weights(task, dataset, runs) or path
+    if not path.is_file():
+        print(f"no weights {path.stem} are shipped: training {named} for a short while", flush=True)
         folder = Path(runs, f"{named}-{task}-{short_name(dataset)}")
         train(recipe(named, task, dataset), folder, data_root=data_root)
-        mine = folder / "weights.safetensors"
-    return _chosen(load_model(mine), "own weights")
-
-
-def _chosen(model: Model, whose: str) -> Chosen:
-    restore, degrade, metadata = model
+        path = folder / "weights.safetensors"
+    restore, degrade, metadata = load_model(path)
+    whose = f"shipped weights {metadata['checksum'][:8]}" if path.parent == SHIPPED else "own weights"
     seen = metadata["images_seen"]
     images = f"{seen / 1e6:.1f} M" if seen >= 1e6 else f"{seen / 1e3:.0f} k"
     return Chosen(restore, degrade, f"{whose}, {images} images")

@@ -44,9 +44,9 @@ def data_url(content: bytes) -> str:
 
 def as_html(content: bytes, alt: str, style: str) -> str:
     """Return a PNG file as HTML, framed on white for dark pages; alt is for those who do not see it."""
-    look = "box-sizing: border-box; padding: 6px; background: white"
-    frame = f"border: 1px solid {RULE}; border-radius: 6px; {style}"
-    return f'<img src="{data_url(content)}" alt="{escape(alt)}" decoding="sync" style="{look}; {frame}">'
+    style = ("box-sizing: border-box; padding: 6px; background: white; "
+             f"border: 1px solid {RULE}; border-radius: 6px; {style}")
+    return f'<img src="{data_url(content)}" alt="{escape(alt)}" decoding="sync" style="{style}">'
 
 
 def canvas(width: float, height: float, zoom: float = 1) -> FigureCanvasAgg:
@@ -83,16 +83,16 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
     tops = [top + row * (height + GAP) for row in range(images.shape[1] + 1)]
     left = EDGE + max((side.width + GAP for side in sides), default=0)
     cells = [max(width, head.width) for head in heads]
-
     wide = max(left + sum(cells) + GAP * len(cells) + 4, name.width + 2 * EDGE)
     page = Image.new("RGB", (wide, tops[-1] + 4 + 28 * bool(feet)), "white")
+
     page.paste(name, (EDGE, 8))
     for side, y in zip(sides, tops):
         page.paste(side, (EDGE, y + (height - side.height) // 2))
     for column, head, foot, cell in zip_longest(images, heads, feet, cells):
-        page.paste(head, (left + (cell - head.width) // 2, top - 32))
-        if foot:
-            page.paste(foot, (left + (cell - foot.width) // 2, tops[-1] - 6))
+        for line, y in ((head, top - 32), (foot, tops[-1] - 6)):
+            if line:
+                page.paste(line, (left + (cell - line.width) // 2, y))
         for image, y in zip(column, tops):
             shown = picture(image).resize((width, height), Image.Resampling.NEAREST)
             page.paste(ImageOps.expand(shown, 1, RULE), (left + (cell - width) // 2 - 1, y - 1))
@@ -102,8 +102,7 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
 
 def save_gif(frames: Sequence[Image.Image], path: str | Path, seconds: float = 8) -> Path:
     """Write an endless GIF that takes `seconds` and rests for two, small frames on white; return its path."""
-    largest = tuple(np.max([frame.size for frame in frames], 0))
-    pages = [Image.new("RGB", largest, "white") for _ in frames]
+    pages = [Image.new("RGB", tuple(np.max([frame.size for frame in frames], 0)), "white") for _ in frames]
     for page, frame in zip(pages, frames):
         page.paste(frame)
     # One palette for all frames, so that no colour flickers.

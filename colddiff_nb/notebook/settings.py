@@ -10,7 +10,6 @@ data=PATH   where data sets are kept, by commands too (default: data/ in a clone
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import re
 import subprocess
 import sys
@@ -54,19 +53,14 @@ class Settings:
         return f"device {self.device}, {size} size, {data} data, runs in {runs}"
 
 
-def read(text: str) -> Settings:
-    """Read a value of COLDDIFF_NB. Raises ValueError for a word that is none of the four."""
-    found: dict[str, Any] = {}
-    for word in filter(None, map(str.strip, text.split(","))):
-        name, _, path = word.partition("=")
-        if word in ("smoke", "offline"):
-            found[word] = True
-        elif name in ("runs", "data") and path:
-            found[name] = Path(path).expanduser().resolve()
-        else:
+def read() -> Settings:
+    """Read COLDDIFF_NB. Raises ValueError for a word that is none of the four."""
+    wishes = places.wishes()
+    for word, path in wishes.items():
+        if word not in (("runs", "data") if path else ("smoke", "offline")):
             raise ValueError(f"{VARIABLE} has the word {word!r}: "
                              "write smoke, offline, runs=PATH or data=PATH, with commas between")
-    return Settings(**found)
+    return Settings("smoke" in wishes, "offline" in wishes)
 
 
 def setup() -> Settings:
@@ -74,7 +68,7 @@ def setup() -> Settings:
 
     Raises ValueError (COLDDIFF_NB), CheckpointError (a Drive is not mounted), RuntimeError (pip failed).
     """
-    settings = read(os.environ.get(VARIABLE, ""))
+    settings = read()
     for folder in (settings.runs, settings.data):
         files.check_mounted(folder)
     installed = install()

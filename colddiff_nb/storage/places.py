@@ -7,16 +7,20 @@ HOME = Path(__file__).resolve().parents[2]  # the folder that holds the package
 CLONE = (HOME / "pyproject.toml").is_file()
 
 
+def wishes() -> dict[str, str]:
+    """Return the words of COLDDIFF_NB and their paths, such as {"smoke": "", "data": "/mnt/data"}."""
+    words = (word.strip().partition("=") for word in os.environ.get(VARIABLE, "").split(","))
+    return {name: path for name, _, path in words if name}
+
+
 def data_folder() -> Path:
     """Return where data sets are kept, whatever the working folder is.
 
     That is PATH of the word data=PATH in COLDDIFF_NB, else data/ in a clone, else colddiff_nb/ in the user's
     data folder.
     """
-    for word in os.environ.get(VARIABLE, "").split(","):
-        name, _, path = word.strip().partition("=")
-        if name == "data" and path:
-            return Path(path).expanduser().resolve()
+    if path := wishes().get("data"):
+        return Path(path).expanduser().resolve()
     if CLONE:
         return HOME / "data"
     from platformdirs import user_data_path
@@ -24,5 +28,6 @@ def data_folder() -> Path:
 
 
 def runs_folder() -> Path:
-    """Return where runs are kept: runs/ in a clone, else in the working folder."""
-    return (HOME if CLONE else Path.cwd()) / "runs"
+    """Return where runs are kept: PATH of runs=PATH, else runs/ in a clone or in the working folder."""
+    path = wishes().get("runs") or (HOME if CLONE else Path.cwd()) / "runs"
+    return Path(path).expanduser().resolve()

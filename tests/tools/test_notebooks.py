@@ -161,15 +161,19 @@ def test_stored_facts_and_exercises(source: Path, monkeypatch: pytest.MonkeyPatc
     assert facts == stored
 
 
-def test_settings() -> None:
-    assert package.read("") == package.Settings()
-    settings = package.read("smoke, offline,runs=/somewhere")
+def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(words: str) -> package.Settings:
+        monkeypatch.setenv(package.VARIABLE, words)
+        return package.read()
+
+    assert read("") == package.Settings()
+    settings = read("smoke, offline,runs=/somewhere")
     assert settings.smoke and settings.offline and settings.runs == Path("/somewhere")
-    assert settings.choose(100, 2) == 2 and package.read("").choose(100, 2) == 100
-    assert settings.dataset("mnist") == "mnist5k" and package.read("").dataset("mnist") == "mnist"
-    for wrong in ("smokey", "runs=", "runs"):
+    assert settings.choose(100, 2) == 2 and read("").choose(100, 2) == 100
+    assert settings.dataset("mnist") == "mnist5k" and read("").dataset("mnist") == "mnist"
+    for wrong in ("smokey", "runs=", "runs", "smoke=1"):
         with pytest.raises(ValueError, match="write smoke, offline, runs=PATH"):
-            package.read(wrong)
+            read(wrong)
 
 
 def need_also(monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
