@@ -16,7 +16,7 @@ from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import load_model
 from studies.published import METHODS, Fields, Published
-from studies.study import Study, each, fixed, in_one_row, score
+from studies.study import Study, each, fixed, in_one_row
 from studies.tables import section, seed_table
 
 VARIANTS: dict[str, Fields] = {
@@ -41,8 +41,8 @@ class Trainings(Study):
     def trained(self, choice: Recipe, folder: Path, samplers: dict[str, Callable] = SAMPLERS) -> Fields:
         """RMSE and SSIM after training: {"rmse_direct": ..., ...}."""
         network = train(choice, folder, data_root=self.data)
-        cells = score(folder / "weights.safetensors", load(choice.dataset, "validation", self.data), folder,
-                      methods=samplers, n=self.n)
+        cells = self.score(folder / "weights.safetensors", load(choice.dataset, "validation", self.data),
+                           folder, methods=samplers, n=self.n)
         count = sum(parameter.numel() for parameter in network.parameters())
         return {"parameters": count} | in_one_row(cells, "rmse", "ssim")
 

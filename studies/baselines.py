@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from colddiff_nb import evaluate, load, make, rmse, to_float
+from colddiff_nb import load, make, rmse, to_float
 from colddiff_nb.data import Images
 from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.degradations.tasks import Masks
+from colddiff_nb.metrics.evaluation import METHODS, Model
 from colddiff_nb.metrics.lmmse import LMMSE, Statistics, statistics
 from studies.models import Scored
 from studies.study import Fields, each, severities
@@ -42,17 +43,16 @@ class Baselines(Scored):
 
     def measure(self, task: str, data: str, T: int, method: str,
                 measurement_precision: str) -> Iterator[Fields]:
-        degrade, test = make(task, data, T=T), load(data, "test", self.data)
-        options: Fields = {"measurement_precision": measurement_precision, "judges": self.judges(data)}
-        if method == "degraded":
-            yield from evaluate((None, degrade, {}), test, methods=("degraded",), **options)["cells"]
-            return
-        known, validation = training_statistics(data, self.data), load(data, "validation", self.data)
-        fitted, record = fit(degrade, known, validation, measurement_precision)
-        model = fitted, degrade, {"data": known.images}
-        cell, = evaluate(model, test, methods=("direct",), **options)["cells"]
-        cell["method"] = cell["provenance"]["method"] = "lmmse"  # `evaluate` calls it direct
-        yield cell | {"lmmse": record}
+        degrade = make(task, data, T=T)
+        model: Model = None, degrade, {}
+        sampler, chosen = METHODS[method if method == "degraded" else "direct"], {}
+        if method == "lmmse":
+            known, validation = training_statistics(data, self.data), load(data, "validation", self.data)
+            fitted, record = fit(degrade, known, validation, measurement_precision)
+            model, chosen = (fitted, degrade, {"data": known.images}), {"lmmse": record}
+        cell, = self.score(model, load(data, "test", self.data), fid=self.fid, rounded=self.rounded,
+                           methods={method: sampler}, measurement_precision=measurement_precision)
+        yield cell | chosen
 
 
 @cache

@@ -9,13 +9,10 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from colddiff_nb import evaluate, load, recipe, train
-from colddiff_nb.metrics import Inception
-from colddiff_nb.metrics.evaluation import Judges
+from colddiff_nb import load, recipe, train
 from colddiff_nb.training import Recipe
-from colddiff_nb.weights import shipped_classifier
 from studies.plot import panels
-from studies.published import METHODS, METRICS, PAIRS, Fields, Published
+from studies.published import BOTH, METHODS, METRICS, PAIRS, Fields, Published
 from studies.study import Study, each, in_one_row
 from studies.tables import by_pair, section, table
 
@@ -50,10 +47,8 @@ class Curves(Study):
         images, validation = (load(self.dataset, split, self.data) for split in ("train", "validation"))
         ema = train(choice, folder, images=images, until=step)
         model = ema, choice.degradation(), {"data": images.provenance, "checksum": f"step {step}"}
-        judges = Judges(shipped_classifier(self.dataset), Inception() if self.fid else None,
-                        self.runs / "features")
-        cells = evaluate(model, validation, folder / f"at-{step}", methods=tuple(LINES), n=self.n,
-                         judges=judges, measurement_precision=choice.scored_from)["cells"]
+        cells = self.score(model, validation, folder / f"at-{step}", fid="float32" if self.fid else None,
+                           methods=BOTH, n=self.n, measurement_precision=choice.scored_from)
         yield {"images": step * choice.batch} | in_one_row(cells, *SCORED)
 
     def recipe(self) -> Recipe:

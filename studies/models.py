@@ -4,24 +4,18 @@
 half an hour on a CPU core.
 """
 from dataclasses import asdict, dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from colddiff_nb import load, make, recipe
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import TASKS
-from colddiff_nb.metrics import Inception
-from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS
-from colddiff_nb.storage import runtime
-from colddiff_nb.weights import load_model, shipped_classifier
+from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import pretrained_file
 from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Published
-from studies.study import DATASETS, Study, each, score, severities
+from studies.study import DATASETS, Study, each, severities
 from studies.tables import FROM, MISSING, numbers, section, table
 
 CARD = Path(__file__).parent / "pages" / "card.md"
@@ -37,16 +31,6 @@ class Scored(Study):
     fid: Literal["float32", "bfloat16"] | None = None  # Inception's precision
     rounded: bool = False  # round images to 8 bits before Inception, as files would be: not the paper's FID
 
-    def judges(self, dataset: str) -> Judges:
-        """Classifier and, if it is asked for, FID. Raises OSError without Inception's weights."""
-        judge = inception(self.fid, self.rounded) if self.fid else None
-        return Judges(shipped_classifier(dataset).to(runtime.device()), judge, self.runs / "features")
-
-
-@cache
-def inception(precision: str, rounded: bool = False) -> Inception:
-    return Inception(device=runtime.device(), dtype=getattr(torch, precision), rounded=rounded)
-
 
 @dataclass
 class Models(Scored):
@@ -57,15 +41,13 @@ class Models(Scored):
 
     def run(self) -> None:
         for case in each(dataset=self.datasets, task=self.tasks, measurement_precision=self.precisions):
-            made_for = "realism" if self.realism else case["measurement_precision"]
-            path = pretrained_file(case["task"], case["dataset"], made_for)
-            images = load(case["dataset"], self.split, self.data)
-            most = load_model(path)[1].T
-            for T in (T for T in severities(case["task"], case["dataset"]) if T <= most):
+            dataset, task, precision = case.values()
+            path = pretrained_file(task, dataset, "realism" if self.realism else precision)
+            images, most = load(dataset, self.split, self.data), load_model(path)[1].T
+            for T in (T for T in severities(task, dataset) if T <= most):
                 print(f"{path.stem}, T = {T}, {self.split}", flush=True)
-                score(path, images, self.results / path.stem, T, methods=self.methods, n=self.n,
-                      measurement_precision=case["measurement_precision"],
-                      judges=self.judges(case["dataset"]))
+                self.score(path, images, self.results / path.stem, T, self.fid, self.rounded, n=self.n,
+                           methods=self.methods, measurement_precision=precision)
 
 
 @section

@@ -23,7 +23,7 @@ class Pictures(Study):
 
     def run(self) -> None:
         for case in each(dataset=DATASETS, task=TASKS):
-            if self.again or not self.path(**case).is_file():
+            if not self.path(**case).is_file():
                 self.draw(**case)
 
     def draw(self, task: str, dataset: str) -> None:

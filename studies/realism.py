@@ -21,10 +21,9 @@ from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage import runtime
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights import shipped_classifier
-from studies.models import inception
 from studies.published import BOTH, Fields, Published
 from studies.realism_choices import train_to_draw
-from studies.study import Study, each, in_one_row
+from studies.study import Study, each, in_one_row, inception
 from studies.tables import section, table
 
 POINTS = (2, 4, 8, 16, 32, 64)  # 64ths of a training that are scored

@@ -9,16 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from colddiff_nb import load, recipe
-from colddiff_nb.metrics.evaluation import Judges
-from colddiff_nb.storage import runtime
 from colddiff_nb.storage.checkpoint import export_weights, load_weights
 from colddiff_nb.training import Recipe
-from colddiff_nb.weights import shipped_classifier
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.models import inception
 from studies.published import BOTH, METHODS, PAIRS, REALISM, Published
 from studies.realism import scorer, train_for
-from studies.study import Study, score, severities, write
+from studies.study import Study, severities, write
 from studies.tables import FROM, MISSING, numbers, section, table, titled
 
 SHOWN = ("rmse", "ssim", "fid", "frechet", "class_accuracy")
@@ -53,12 +49,10 @@ class RealismLonger(Study):
         write(runs / f"{name}.json", asked | found)
 
         # Both of the paper's methods on the whole test split, into metrics.json beside the weights.
-        judges = Judges(shipped_classifier(self.dataset).to(runtime.device()), inception("float32"),
-                        self.runs / "features")
         for T in (self.T,) if self.T else severities(self.task, self.dataset):
             for precision in ("float32",) if deblur else ("8bit", "float32"):
-                score(runs / name / "weights.safetensors", test, runs / name, T, judges=judges, batch=500,
-                      methods=BOTH, measurement_precision=precision)
+                self.score(runs / name / "weights.safetensors", test, runs / name, T, "float32", batch=500,
+                           methods=BOTH, measurement_precision=precision)
 
 
 def shipped_for(made: Recipe, path: Path) -> Path:

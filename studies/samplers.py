@@ -8,11 +8,9 @@ import pandas as pd
 from colddiff_nb import algorithm2, direct, load, make, other_samplers
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import Degradation
-from colddiff_nb.metrics.evaluation import Judges
 from colddiff_nb.sampling import SAMPLERS as USUAL
-from colddiff_nb.weights import shipped_classifier
 from studies.published import METRICS, PAIRS, Published
-from studies.study import Study, score, severities
+from studies.study import Study, severities
 from studies.tables import FROM, MISSING, bold, by_pair, section, table, titled
 
 SAMPLERS = {  # name in the cells: shown as; details.md says what each assumes
@@ -31,13 +29,13 @@ class Samplers(Study):
         """Score every model; `evaluate` records the cells."""
         for name in Published(self.results).models:
             task, dataset = name.split("-")[:2]
-            images, judges = load(dataset, "validation", self.data), Judges(shipped_classifier(dataset))
+            images = load(dataset, "validation", self.data)
             for T in severities(task, dataset):
                 for precision in ("8bit",) if name.endswith("8bit") else FROM:
                     print(f"{name}, T = {T}", flush=True)
-                    score(name, images, self.results / "samplers" / name, T, n=self.n, judges=judges,
-                          methods=chosen_samplers(make(task, dataset, T=T), precision),
-                          measurement_precision=precision)
+                    self.score(name, images, self.results / "samplers" / name, T, n=self.n,
+                               methods=chosen_samplers(make(task, dataset, T=T), precision),
+                               measurement_precision=precision)
 
 
 def chosen_samplers(degrade: Degradation, precision: str) -> dict[str, Callable]:

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from colddiff_nb import algorithm2, load, make
-from colddiff_nb.metrics.evaluation import Judges
-from colddiff_nb.weights import shipped_classifier
 from studies.published import PAIRS, Published, half
 from studies.samplers import fewer
-from studies.study import DATASETS, Fields, Study, each, score
+from studies.study import DATASETS, Fields, Study, each
 from studies.tables import by_pair, section, table
 
 CALLS = (1, 2, 3, 5, 10, 20)
@@ -31,14 +29,13 @@ class Steps(Study):
         return each(task=("deblur", "inpaint"), dataset=DATASETS)  # pixelation has three severities
 
     def measure(self, task: str, dataset: str) -> Iterator[Fields]:
-        validation, judges = load(dataset, "validation", self.data), Judges(shipped_classifier(dataset))
-        T = make(task, dataset).T
+        validation, T = load(dataset, "validation", self.data), make(task, dataset).T
         for start in (T * quarter // 4 for quarter in (4, 3, 2, 1)):
             paths = [fewer(start, calls) for calls in (CALLS if start == T else CALLS[:1])]
             paths += [list(range(start, 0, -1))]
             methods = {str(visited): partial(algorithm2, T=visited) for visited in paths}
-            for visited, cell in zip(paths, score(f"{task}-{dataset}", validation, None, start, n=self.n,
-                                                  methods=methods, judges=judges)):
+            cells = self.score(f"{task}-{dataset}", validation, T=start, n=self.n, methods=methods)
+            for visited, cell in zip(paths, cells):
                 yield {"start": start, "T": T, "visited": visited, "weights": cell["provenance"]["weights"],
                        **{key: cell[key] for key in ("rmse", "rmse_interval", "ssim", "frechet")}}
 

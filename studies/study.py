@@ -5,18 +5,21 @@ import json
 import pkgutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import studies
 from colddiff_nb import evaluate, load, make, to_float
 from colddiff_nb.data import Images
 from colddiff_nb.degradations import Degradation, DrawnDegradation
+from colddiff_nb.metrics import Inception
+from colddiff_nb.metrics.evaluation import Judges, Model
 from colddiff_nb.storage import files, runtime
-from colddiff_nb.weights import load_model
+from colddiff_nb.weights import load_model, shipped_classifier
 from studies.published import Fields
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -36,7 +39,6 @@ class Study:
     data: Path = Path("data")  # folder that holds MNIST and CIFAR-10
     runs: Path = Path("runs")  # folder for trainings and cached features
     results: Path = RESULTS  # folder to write to
-    again: bool = False  # measure recorded rows again
 
     file: ClassVar[str] = ""  # in `results`; may name options and fields of a case, such as {dataset}
     rows: ClassVar[str] = "rows"  # their name in the file
@@ -57,27 +59,26 @@ class Study:
         return {}
 
     def recorded(self, row: Fields, case: Fields) -> bool:
-        return all(row.get(name) == value for name, value in case.items())
+        return case.items() <= row.items()
 
     def finish(self, rows: list[Fields]) -> None:
         """Draw a picture of all rows."""
 
     def run(self) -> None:
         """Measure every case that is not recorded, and write the file after each."""
-        kept: list[Fields] = []
+        rows: list[Fields] = []
         for case in self.cases():
             path = self.path(**case)
             record = self.read(path)
-            kept = record[self.rows]
-            known = [row for row in kept if self.recorded(row, case)]
-            if known and not self.again:
+            rows = record[self.rows]
+            if any(self.recorded(row, case) for row in rows):
                 print(f"recorded in {path}: {brief(case)}", flush=True)
                 continue
             new = json.loads(json.dumps([case | row for row in self.measure(**case)]))
-            kept = [row for row in kept if row not in known] + new
-            write(path, record | {self.rows: kept, "torch": torch.__version__})
+            rows = rows + new
+            write(path, record | {self.rows: rows, "torch": torch.__version__})
             print(*map(brief, new), sep="\n", flush=True)
-        self.finish(kept)
+        self.finish(rows)
 
     def path(self, **case: Any) -> Path:
         return self.results / self.file.format(**vars(self) | case)
@@ -96,6 +97,26 @@ class Study:
         """n images in [-1, 1], spread over a split."""
         images = load(dataset, split, self.data)
         return to_float(images.pixels[images.spread(n)])
+
+    def score(self, model: str | Path | Model, images: Images, folder: Path | None = None,
+              T: int | None = None, fid: str | None = None, rounded: bool = False,
+              **options: Any) -> list[Fields]:
+        """Give the cells of a model, or of a weights file, recorded in the folder.
+
+        T: start from here, by default the model's own. fid: Inception's precision. Others: of `evaluate`.
+        """
+        restore, degrade, metadata = model if isinstance(model, tuple) else load_model(model)
+        if isinstance(restore, nn.Module):
+            restore = restore.to(runtime.device())
+        degrade = make(**degrade.options | {"T": T or degrade.T}).to(runtime.device())
+        judges = Judges(shipped_classifier(images.name).to(runtime.device()),
+                        inception(fid, rounded) if fid else None, self.runs / "features")
+        return evaluate((restore, degrade, metadata), images, folder, judges=judges, **options)["cells"]
+
+
+@cache
+def inception(precision: str, rounded: bool = False) -> Inception:
+    return Inception(device=runtime.device(), dtype=getattr(torch, precision), rounded=rounded)
 
 
 def brief(row: Fields) -> str:
@@ -119,15 +140,6 @@ def fixed(degrade: Degradation, n: int) -> DrawnDegradation:
 def severities(task: str, dataset: str) -> tuple[int, ...]:
     """Where the tables start from: for blurred digits 40, as in the paper's text, and 20."""
     return (20, 40) if (task, dataset) == ("deblur", "mnist") else (make(task, dataset).T,)
-
-
-def score(weights: str | Path, images: Images, folder: Path | None, T: int | None = None,
-          **options: Any) -> list[Fields]:
-    """The cells of a weights file on a split, from its own T or another, recorded in the folder."""
-    network, degrade, metadata = load_model(weights)
-    degrade = make(**degrade.options | {"T": T or degrade.T})
-    device = runtime.device()
-    return evaluate((network.to(device), degrade.to(device), metadata), images, folder, **options)["cells"]
 
 
 def in_one_row(cells: list[Fields], *metrics: str) -> Fields:

@@ -1,6 +1,7 @@
 """What the studies measure, on a few images."""
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,8 @@ def test_a_power_law_is_found_and_resumes_are_left_out():
 def test_a_curve_is_scored_at_log_spaced_steps_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     choice = recipe("smoke", "superres", "mnist5k", steps=256)
     monkeypatch.setattr(curves.Curves, "recipe", lambda self: choice)
-    monkeypatch.setattr(curves, "load", lambda name, split, root: data.load("mnist5k", "train" if split == "train" else "test"))
+    digits = {split: data.load("mnist5k", "train" if split == "train" else "test") for split in ("train", "validation")}
+    monkeypatch.setattr(curves, "load", lambda name, split, root: replace(digits[split], name=name, split=split))
     study = curves.Curves(steps=256, n=20, results=tmp_path, runs=tmp_path / "runs")
     study.run()
     rows = json.loads(study.path().read_text())["rows"]

@@ -32,7 +32,7 @@ class Squares(Study):
             raise KeyboardInterrupt
         CALLS.append((kind, number))
         for repeat in range(2):
-            yield {"kind": kind, "number": number, "repeat": repeat, "square": (number + self.again) ** 2}
+            yield {"kind": kind, "number": number, "repeat": repeat, "square": number ** 2}
 
 
 CALLS: list = []
@@ -56,12 +56,6 @@ def test_recorded_rows_are_not_measured_again_and_a_stop_loses_none(squares):
     assert CALLS == [("even", 0), ("even", 1), ("odd", 0), ("odd", 1)] and len(rows(squares(), "odd")) == 4
     squares().run()
     assert len(CALLS) == 4
-
-
-def test_measured_again_a_row_takes_the_place_of_its_former_one_only(squares):
-    squares().run()
-    squares(again=True).run()
-    assert sorted((row["number"], row["square"]) for row in rows(squares(), "even")) == [(0, 1), (0, 1), (1, 4), (1, 4)]
 
 
 def test_rows_that_were_measured_otherwise_are_not_mixed_with_new_ones(squares):
@@ -94,6 +88,6 @@ def test_every_study_is_found_by_its_file_and_shows_its_options(tmp_path):
         return subprocess.run([sys.executable, "-m", "studies", *arguments], cwd=HOME, capture_output=True, text=True)
     assert "--rollout FLOAT" in said("run", "curves", "--help").stdout
     (tmp_path / "nowhere").touch()
-    wrong = said("run", "leaks", "--data", tmp_path / "nowhere", "--again")
+    wrong = said("run", "leaks", "--data", tmp_path / "nowhere", "--results", tmp_path / "new")
     assert wrong.returncode and "Traceback" not in wrong.stderr and "nowhere" in wrong.stderr
     assert "python -m studies report" in said().stderr
