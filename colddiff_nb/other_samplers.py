@@ -50,11 +50,9 @@ def project_onto_measurement(sampler: Sampler, measurement_precision: str = "flo
     It trusts x_T as far as measurement_precision ("float32" or "8bit") says. restore must be in eval mode.
     """
     def sample(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
-        measured_at = severities(degrade, T)[0]
-
         def agreeing(x_s: Tensor, s: Tensor, start: Tensor) -> Tensor:
             x0_hat = restore(x_s, s, start).clamp(-1, 1)
-            return degrade.project(x0_hat, x_T, measured_at, measurement_precision)
+            return degrade.project(x0_hat, x_T, start, measurement_precision)
         return sampler(agreeing, degrade, x_T, T, trajectory)
     return sample
 

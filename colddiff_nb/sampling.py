@@ -10,14 +10,13 @@ All take the same arguments; others are a ValueError. What lies beyond is in oth
 """
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from inspect import signature
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import index
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Restore = Callable[[Tensor, Tensor, Tensor], Tensor]
 Steps = int | Sequence[int] | None
@@ -50,8 +49,8 @@ SAMPLERS = {"direct": direct, "algorithm1": algorithm1, "algorithm2": algorithm2
 class Trajectory:
     """Every state of one sampling: x0_hat[k] was predicted from x[k], whose severity is severities[k]."""
     x: list[Tensor]  # x_T, ..., x_0
-    severities: list[int] = field(default_factory=list)
-    x0_hat: list[Tensor] = field(default_factory=list)
+    severities: list[int]
+    x0_hat: list[Tensor]
 
     @property
     def result(self) -> Tensor:
@@ -69,31 +68,21 @@ def severities(degrade: Any, T: Steps) -> list[int]:
 
 
 @torch.no_grad()
-def iterate(update: Any, restore: Restore, x_T: Tensor, visited: list[int], trajectory: bool) -> Any:
+def iterate(update: Any, restore: Any, x_T: Tensor, visited: list[int], trajectory: bool) -> Any:
     """Ask restore in eval mode, and let update(x_s, x0_hat, s, s_next) make each next state in float64."""
-    if not isinstance(x_T, Tensor) or x_T.ndim != 4:
-        raise ValueError(f"x_T has shape {getattr(x_T, 'shape', None)}: give a tensor (B, C, H, W)")
-    try:
-        signature(restore.forward if isinstance(restore, nn.Module) else restore).bind("x_s", "s", "start")
-    except TypeError:
-        raise ValueError("a restorer takes three arguments, restore(x_s, s, start): add start, the severity"
-                         " of x_T, and hand it on to the network inside, if there is one") from None
-    except ValueError:
-        pass  # some callables do not show what they take
-    training = [part for part in restore.modules() if part.training] if isinstance(restore, nn.Module) else []
+    training = [part for part in getattr(restore, "modules", tuple)() if part.training]
     start = torch.full((len(x_T),), visited[0], device=x_T.device)
-    record, x_s = Trajectory([x_T]), x_T.double()
+    x_s, states, guesses = x_T.double(), [x_T], []
     try:
         for part in training:
             part.training = False
-        for s, s_next in zip(visited, [*visited[1:], 0]):
+        for s, s_next in pairwise([*visited, 0]):
             x0_hat = restore(x_s.to(x_T.dtype), torch.full_like(start, s), start)
             x_s = update(x_s, x0_hat, s, s_next)
             if trajectory:
-                record.severities.append(s)
-                record.x0_hat.append(x0_hat)
-                record.x.append(x_s.to(x_T.dtype))
+                guesses.append(x0_hat)
+                states.append(x_s.to(x_T.dtype))
     finally:
         for part in training:
             part.training = True
-    return record if trajectory else x_s.to(x_T.dtype)
+    return Trajectory(states, visited, guesses) if trajectory else x_s.to(x_T.dtype)

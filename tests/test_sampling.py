@@ -206,10 +206,3 @@ def test_ddim_is_algorithm_2_with_the_noise_estimated_anew():
         assert torch.allclose(estimated(path.x0_hat[k], s), path.x[k], atol=1e-5)
         assert torch.allclose(path.x[k + 1], path.x[k] - estimated(path.x0_hat[k], s) + estimated(path.x0_hat[k], s - 1), atol=1e-5)
     assert torch.equal(path.result, path.x0_hat[-1])
-
-
-@pytest.mark.parametrize("restore", [lambda x, s: x, nn.Identity()])
-def test_a_restorer_that_does_not_take_the_start_is_refused(restore):
-    _, drawn, x_T = setting("superres", "mnist")
-    with pytest.raises(ValueError, match="three arguments"):
-        direct(restore, drawn, x_T)

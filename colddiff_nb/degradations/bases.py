@@ -77,9 +77,9 @@ class Linear(Degradation):
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
         return self.synthesise(self.gains_at(t, randomness) * self.analyse(x0))
 
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor,
+    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: Tensor, randomness: Tensor,
                    measurement_precision: str) -> Tensor:
-        gains = self.gains_at(torch.full((len(x_t),), t, device=x_t.device), randomness)
+        gains = self.gains_at(t, randomness)
         known = gains.abs() > self.trusted[measurement_precision]
         coefficients = torch.where(known, self.analyse(x_t) / gains.where(known, 1), self.analyse(x0_hat))
         return self.synthesise(coefficients).to(x0_hat.dtype)

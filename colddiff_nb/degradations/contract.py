@@ -54,7 +54,7 @@ class Degradation(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} gives no apply_at(x0, t, randomness)")
 
-    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: int, randomness: Tensor,
+    def project_at(self, x0_hat: Tensor, x_t: Tensor, t: Tensor, randomness: Tensor,
                    measurement_precision: str) -> Tensor:
         """Put into x0_hat what x_t tells of x0 for certain: see `DrawnDegradation.project`."""
         raise ValueError(f"{self.task} has no projection: nothing of x0 can be read off its x_t for certain")
@@ -87,9 +87,9 @@ class Degradation(nn.Module):
         """Degrade x0: see `DrawnDegradation`."""
         return self.undrawn(x0)(x0, t)
 
-    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None,
+    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | Tensor | None = None,
                 measurement_precision: str = "float32") -> Tensor:
-        """Make x0_hat agree with x_T: see `DrawnDegradation.project`."""
+        """Make x0_hat agree with x_T: see `DrawnDegradation`."""
         return self.undrawn(x0_hat).project(x0_hat, x_T, t, measurement_precision)
 
     def check(self, x0: Tensor, t: int | Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class DrawnDegradation:
             x_t = self.degrade.apply_at(x0, severity, self.randomness.to(x0.device))
             return torch.where(severity.view(-1, 1, 1, 1) == 0, x0, x_t.to(x0.dtype))
 
-    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | None = None,
+    def project(self, x0_hat: Tensor, x_T: Tensor, t: int | Tensor | None = None,
                 measurement_precision: str = "float32") -> Tensor:
         """Put into x0_hat what x_T = D(x0, t) tells for certain; what x_T does not tell stays.
 
@@ -150,15 +150,14 @@ class DrawnDegradation:
         x0_hat can rise (DDNM, arXiv 2212.00490).
 
         Args:
-            t: severity of x_T, by default T.
+            t: severity of x_T, an int or (n,), by default T.
             measurement_precision: how x_T was rounded, one of PRECISIONS.
 
         Raises:
             ValueError: D tells nothing for certain (noise, snow).
         """
-        t = self.T if t is None else t
         check_choice("measurement_precision", measurement_precision, PRECISIONS)
-        self.degrade.check(x_T, t)
+        severity = self.degrade.check(x_T, self.T if t is None else t).to(x_T.device)
         with torch.autocast(x_T.device.type, enabled=False):
-            return self.degrade.project_at(x0_hat.float(), x_T.float(), t, self.randomness.to(x_T.device),
-                                           measurement_precision)
+            return self.degrade.project_at(x0_hat.float(), x_T.float(), severity,
+                                           self.randomness.to(x_T.device), measurement_precision)

@@ -40,14 +40,11 @@ plain = st.recursive(junk.filter(lambda value: value is None or type(value) in (
                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=4)
 
 
-TENSORS = ("x0", "x_T", "t")  # arguments that are tensors
-
-
 @st.composite
 def spoilt(draw: Any, good: dict[str, st.SearchStrategy]) -> dict[str, Any]:
-    """Arguments by name that are all good, but for none, one or two; in place of a tensor also other tensors."""
+    """Arguments by name that are all good, but for none, one or two; in place of x0 also other tensors."""
     bad = draw(st.sets(st.sampled_from(sorted(good)), max_size=2))
-    return {name: draw(strategy if name not in bad else junk | tensors if name in TENSORS else junk) for name, strategy in good.items()}
+    return {name: draw(strategy if name not in bad else junk | tensors if name == "x0" else junk) for name, strategy in good.items()}
 
 
 def some_of(optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy:

@@ -232,7 +232,7 @@ def test_a_wrapped_network_restores_the_same_or_says_that_it_cannot():
     for wrapped in (Wrapped(network), partial(network), lambda x_s, s, start: network(x_s, s, start)):
         assert torch.equal(algorithm2(wrapped, degrade, x_T, [20, 3, 1]), expected)
     for two_arguments in (lambda x_s, s: network(x_s, s), TwoArguments()):
-        with pytest.raises(ValueError, match=r"a restorer takes three arguments, restore\(x_s, s, start\)"):
+        with pytest.raises(TypeError, match=r"takes \d positional arguments but \d were given"):
             algorithm2(two_arguments, degrade, x_T, 20)
     with pytest.raises(ValueError, match="must know where the sampler started"):
         algorithm2(lambda x_s, s, start: network(x_s, s), degrade, x_T, 20)
