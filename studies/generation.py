@@ -89,8 +89,8 @@ def generation(published: Published) -> str:
     levels = ", ".join(f"{noise:g}" for noise in chosen["noise"])
     return (f"{record['n']:,} generated images a row. Block means are restored by the shipped "
             "super-resolution network; their seeds are of the draw. The networks of *one grey* saw "
-            f"{record['images_seen']:,} images of {record['data']} each; their seeds are of training and draw."
-            "\n\n"
+            f"{record['images_seen']:,} images of {record['data']} each; their seeds are of training and "
+            "draw.\n\n"
             f"{seed_table(rows, ['x_T', 'noise on x_T'], SHOWN)}\n\n"
             f"From one grey, with the noise that is best against *training* digits ({levels} for the "
             f"networks of the seeds): {over_seeds(chosen['test.frechet'], 1)} to test digits, and "

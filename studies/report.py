@@ -26,8 +26,8 @@ def reliability(published: Published) -> str:
     return ("`make soak` (seed {seed}, {seconds:,} s on {versions[system]}, PyTorch {versions[torch]}) "
             "survived {kills_survived:,} kills and {faults_injected:,} faults in "
             "{trainings_equal_bit_for_bit} tiny trainings. Each ended equal to an uninterrupted one, bit for "
-            "bit. {cases_fuzzed:,} cases of odd input at {doors} doors gave a valid result or one clear line. "
-            "[By kind](reliability.json).").format(**soak, doors=len(soak["cases"]))
+            "bit. {cases_fuzzed:,} cases of odd input at {doors} doors gave a valid result or one clear "
+            "line. [By kind](reliability.json).").format(**soak, doors=len(soak["cases"]))
 
 
 def build(results: Path = RESULTS) -> dict[str, str]:
