@@ -63,11 +63,15 @@ class Restore(Shared):
     """Folder for what is written; by default that of the picture, or the working folder."""
 
     def __call__(self) -> None:
-        if self.dataset and self.pictures:
-            raise ValueError("--dataset has images of its own: leave out the pictures")
-        if self.measured and not self.pictures:
-            raise ValueError("--measured needs a picture: name the file that was measured")
+        if self.dataset and (self.pictures or self.model != "auto"):
+            raise ValueError("--dataset has its own images and model: leave out the pictures and --model")
+        if self.n is not None and self.n < 1:
+            raise ValueError(f"--n {self.n}: it must be at least 1")
         if self.measured:
+            if not self.pictures:
+                raise ValueError("--measured needs a picture: name the file that was measured")
+            if self.measurement_precision == "float32":
+                raise ValueError("--measured takes a file of 8 bits: leave out --measurement-precision")
             self.measurement_precision = "8bit"
         if self.dataset or self.weights and not self.pictures:
             self._restore_data_set()
@@ -96,7 +100,7 @@ class Restore(Shared):
         image = open_image(path)
         looks_so = not in_colour(image) if self.measured else is_digit(image)
         digit = looks_so if self.model == "auto" else self.model == "mnist"
-        model = _, degrade, metadata = self._load_model(1 if digit else 3)
+        model = _, degrade, metadata = self._load_model("mnist" if digit else "cifar10")
         _, size = shape = channels(metadata["recipe"]["dataset"]), degrade.size
         given = {"measured": measurement(image, *shape)} if self.measured else scaled(image, *shape, digit)
         what = f"{path.name} at {size} x {size} pixels"
@@ -104,56 +108,64 @@ class Restore(Shared):
             what += (", taken for a digit (for a photograph: --model cifar10)" if digit
                      else ", taken for a photograph (for a digit: --model mnist)")
         folder = Path() if path == EXAMPLE else path.parent
-        self._restore(model, given, folder, f"{path.stem}-{degrade.task}{number}", what)
+        self._restore(model, given, folder / f"{path.stem}-{degrade.task}{number}", what)
 
     def _restore_data_set(self) -> None:
-        model = _, degrade, metadata = self._load_model(channels(self.dataset or "mnist"))
+        model = _, degrade, metadata = self._load_model(
+            "cifar10" if self.dataset and channels(self.dataset) == 3 else "mnist")
         images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, degrade.size)
-        given = {"original": to_float(images.pixels[:self.n or 8])}
         name = f"{short_name(images.name, checksum=images.checksum)}-{degrade.task}"
-        self._restore(model, given, Path(), name, f"the first test images of {images.name}")
+        given = {"original": to_float(images.pixels[:self.n or 8])}
+        self._restore(model, given, Path(name), f"the first test images of {images.name}")
 
-    def _load_model(self, colours: int) -> Model:
-        task, dataset = ("superres", "mnist") if colours == 1 else ("deblur", "cifar10")
-        network, degrade, metadata = load_model(self.weights) if self.weights else load_pretrained(
-            task if self.task == "auto" else self.task, dataset,
-            self.measurement_precision.replace("auto", "float32"))
+    def _load_model(self, dataset: str) -> Model:
+        """Load the weights given, else those shipped for a data set and the task."""
+        if self.weights:
+            network, degrade, metadata = load_model(self.weights)
+            if self.task not in ("auto", degrade.task):
+                raise ValueError(f"--task {self.task}: {self.weights} was trained for {degrade.task}; "
+                                 "leave out --task")
+        else:
+            usual = "superres" if dataset == "mnist" else "deblur"
+            network, degrade, metadata = load_pretrained(
+                usual if self.task == "auto" else self.task, dataset,
+                self.measurement_precision.replace("auto", "float32"))
         degrade = with_options(degrade, size=self.size, center=self.mask_centre)
         if self.measured and degrade.random and set(self.methods) != {"direct"}:
             raise ValueError(f"{degrade.task} is random: say where the mask is, --mask-centre ROW COL, "
                              "or use --method direct")
         return network, degrade, metadata
 
-    def _restore(self, model: Model, given: dict[str, Tensor], folder: Path, name: str, what: str) -> None:
-        """Restore the last of the images (n, C, size, size) that are given."""
+    def _restore(self, model: Model, given: dict[str, Tensor], path: Path, what: str) -> None:
+        """Restore the last of the images (n, C, size, size) that are given; write pictures named by path."""
         from colddiff_nb.notebook.pictures import save_gif  # needs matplotlib
         network, degrade, metadata = model
-        task, x = degrade.task, [*given.values()][-1]
         T = degrade.T if self.severity is None else self.severity
         precision: str = self.measurement_precision
         if precision == "auto":
             precision = Recipe.from_dict(metadata["recipe"]).scored_from
+        x = [*given.values()][-1]
         D = degrade.draw(len(x), torch.Generator().manual_seed(self.seed))
         with true_float32():
             x_T = x if self.measured else measure(D(x, T), precision)
             ways = {way.replace("algorithm", "Algorithm "):
                     SAMPLERS[way](network, D, x_T, T, trajectory=True).x for way in self.methods}
+        results = {way: states[-1] for way, states in ways.items()}
         if self.measured:  # what D makes of a result should be the measurement
-            scores = {way: rmse(D(states[-1].clamp(-1, 1), T), x_T) for way, states in ways.items()}
+            scores = {way: rmse(D(x_0.clamp(-1, 1), T), x_T) for way, x_0 in results.items()}
         else:
             given = {**given, "degraded": x_T}
-            scores = {way: rmse(states[-1], x) for way, states in {"degraded": [x_T], **ways}.items()}
+            scores = {way: rmse(x_0, x) for way, x_0 in {"degraded": x_T, **results}.items()}
 
-        title = (f"Restored from {HARM.get(task, task)} in {precision.replace('8bit', '8 bits')}, "
-                 f"severity {T} of {degrade.T}")
+        title = (f"Restored from {HARM.get(degrade.task, degrade.task)} in "
+                 f"{precision.replace('8bit', '8 bits')}, severity {T} of {degrade.T}")
         by = self.weights or f"the shipped weights of {metadata['recipe']['dataset']}"
         said = ", ".join(f"{way} {score:.3f}" for way, score in scores.items())
         print(f"\n{what}\n  {title}, by {by}\n  RMSE{' of D(result) and the file' * self.measured}: {said}")
-        if task == "deblur" and precision == "float32":
+        if degrade.task == "deblur" and precision == "float32":
             print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
         frames = film(given, ways, title, None if self.measured else x)
-        result = (self.output or folder) / f"{name}{MARK}.png"
-        result.parent.mkdir(parents=True, exist_ok=True)
-        frames[-1].save(result)
-        moving = save_gif(frames, result.with_suffix(".gif"), seconds=5)
-        print(f"  wrote {result}\n  wrote {moving}")
+        path = (self.output or path.parent) / f"{path.name}{MARK}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frames[-1].save(path)
+        print(f"  wrote {path}\n  wrote {save_gif(frames, path.with_suffix('.gif'), seconds=5)}")

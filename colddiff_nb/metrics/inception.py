@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Inception:
         if resize not in RESIZES:
             raise ValueError(f"unknown resize {resize!r}: choose one of {', '.join(RESIZES)}")
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
         from torchmetrics.image.fid import NoTrainInceptionV3
 
         weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
@@ -64,29 +66,23 @@ class Inception:
                 layer.conv, layer.bn = fuse_conv_bn_eval(layer.conv, layer.bn), nn.Identity()
         trunk.to(device).to(memory_format=torch.channels_last)
         self.first, self.rest = trunk[0], trunk[1:].to(dtype)
-        self.resize, self.device, self.dtype, self.rounded = resize, torch.device(device), dtype, rounded
+        self.device, self.dtype, self.rounded = torch.device(device), dtype, rounded
+        half_pixel = partial(F.interpolate, mode="bilinear")
+        self.resized = half_pixel if resize == RESIZES[0] else interpolate_bilinear_2d_like_tensorflow1x
         self.name = f"inception-2015, {resize}" + ", unrounded" * (not rounded)
         if dtype != torch.float32:
             self.name += f", {dtype}".replace("torch.", "")
 
-    def __call__(self, images: Tensor) -> Tensor:
-        size = IN_CACHE if self.device.type == "cpu" else len(images)
-        return torch.cat([self._features(part) for part in images.split(size)])
-
     @torch.no_grad()
-    def _features(self, images: Tensor) -> Tensor:
-        images = images.to(self.device)
-        pixels = to_uint8(images).float() if self.rounded else 255 * to_unit(images)
-        with torch.autocast(self.device.type, enabled=False), true_float32():
-            resized = self._to_299(pixels.expand(-1, 3, -1, -1)).contiguous(memory_format=torch.channels_last)
-            return self.rest(self.first((resized - 128) / 128).to(self.dtype)).float()
-
-    def _to_299(self, pixels: Tensor) -> Tensor:
-        if self.resize == RESIZES[0]:
-            return F.interpolate(pixels, size=(299, 299), mode="bilinear", align_corners=False)
-        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
-
-        return interpolate_bilinear_2d_like_tensorflow1x(pixels, size=(299, 299), align_corners=False)
+    def __call__(self, images: Tensor) -> Tensor:
+        features = []
+        for part in images.to(self.device).split(IN_CACHE if self.device.type == "cpu" else len(images)):
+            pixels = to_uint8(part).float() if self.rounded else 255 * to_unit(part)
+            with torch.autocast(self.device.type, enabled=False), true_float32():
+                x = self.resized(pixels.expand(-1, 3, -1, -1), size=(299, 299), align_corners=False)
+                x = (x.contiguous(memory_format=torch.channels_last) - 128) / 128
+                features.append(self.rest(self.first(x).to(self.dtype)).float())
+        return torch.cat(features)
 
 
 def features_of(extract: Callable[[Tensor], Tensor], batches: Iterable[Tensor],

@@ -74,7 +74,7 @@ class LMMSE:
         return other
 
     def __call__(self, x_T: Tensor, t: int | Tensor, start: Tensor | None = None) -> Tensor:
-        if not bool((torch.as_tensor(t) == self.T).all()):
+        if (torch.as_tensor(t) != self.T).any():
             raise ValueError(f"t = {t}: the linear estimator was made for t = {self.T} alone")
         difference = x_T.double().cpu() - self.expected  # (B, C, H, W)
         coefficients = difference.flatten(1) @ self.P * (self.S / (self.S ** 2 + self.noise))

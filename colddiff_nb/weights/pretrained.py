@@ -25,8 +25,14 @@ def shipped_models() -> list[str]:
 
 
 def weights_file(name: str | Path) -> Path:
-    """Return the file of a shipped model by its name; others are paths already."""
-    return SHIPPED / f"{name}.safetensors" if str(name) in shipped_models() else Path(name)
+    """Return the file of a shipped model by its name; others are paths already, which end in a suffix."""
+    path = Path(name)
+    if str(name) in shipped_models():
+        return SHIPPED / f"{name}.safetensors"
+    if not path.suffix and not path.exists():
+        raise FileNotFoundError(f"no weights {name} are shipped: choose one of "
+                                f"{', '.join(shipped_models())}, or train: python -m colddiff_nb train small")
+    return path
 
 
 def load_model(path: str | Path) -> Model:
@@ -67,11 +73,7 @@ def load_pretrained(task: str, dataset: str, made_for: str = "float32") -> Model
     Raises:
         FileNotFoundError: none is shipped; it names what is there.
     """
-    path = pretrained_file(task, dataset, made_for)
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights {path.stem} are shipped: choose one of "
-                                f"{', '.join(shipped_models())}, or train: python -m colddiff_nb train small")
-    return load_model(path)
+    return load_model(pretrained_file(task, dataset, made_for).stem)
 
 
 def shipped_classifier(dataset: str) -> Classifier:

@@ -203,6 +203,7 @@ def test_what_is_transparent_becomes_what_is_not_there(mark, ground):
     (["a.png", "--measured", "--task", "inpaint"], "say where the mask is, --mask-centre ROW COL"),
     (["wide.png", "--measured"], "a picture of 40 x 30 is no measurement: give 32 x 32 pixels"),
     (["--measured"], "--measured needs a picture"),
+    (["a.png", "--measured", "--measurement-precision", "float32"], "--measured takes a file of 8 bits"),
     (["a.png", "--dataset", "photos"], "leave out the pictures"),
     (["a.png", "--size", "64"], "H and W 32 x 32 pixels"),
     (["a.png", "--task", "inpaint", "--size", "60"], "do not fit this network: give (B, 3, H, W) with H and W multiples of 8"),
