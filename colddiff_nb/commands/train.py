@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,8 +47,6 @@ class Train(Shared):
 
     def __call__(self) -> None:
         chosen, steps = self.recipe, self.recipe.steps
-        if chosen.T is None and chosen.name in RECIPES:  # as its task decides
-            chosen = replace(chosen, T=recipe(chosen.name, chosen.task, chosen.dataset).T)
         images = short_name(chosen.dataset, chosen.size)
         folder = self.run or Path("runs", f"{chosen.name}-{chosen.task}-{images}")
         say(f"train {chosen.name}: {chosen.task} on {chosen.dataset}",
