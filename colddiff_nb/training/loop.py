@@ -85,12 +85,11 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
         for step in range(run.step + 1, last + 1):
             # Draw images and severities, and degrade.
             torch.manual_seed((step_seed(recipe, step) * 64 + accelerator.process_index) % 2 ** 32)  # dropout
-            batch = draw_batch(recipe, run.degrade, len(images), step)
+            batch = draw_batch(recipe, run.degrade, len(images), step).to(device)
             run.rollout.join(batch)
-            there = batch.to(device)
-            x0 = to_float(pixels[there.index])  # (B, C, size, size)
-            x0 = torch.where(there.flip.view(-1, 1, 1, 1), x0.flip(-1), x0)
-            x_t = run.rollout.inputs(there, measured(recipe, there.drawn(x0, there.t)))
+            x0 = to_float(pixels[batch.index])  # (B, C, size, size)
+            x0 = torch.where(batch.flip.view(-1, 1, 1, 1), x0.flip(-1), x0)
+            x_t = run.rollout.inputs(batch, measured(recipe, batch.drawn(x0, batch.t)))
 
             # Predict x0, and descend on the error.
             for group in optimizer.param_groups:
@@ -99,7 +98,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
             try:
                 for part in parts:
                     with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
-                        x0_hat = network(x_t[part].float(), there.t[part], there.start[part]).float()
+                        x0_hat = network(x_t[part].float(), batch.t[part], batch.start[part]).float()
                         loss = LOSSES[recipe.loss](x0_hat, x0[part])
                         if run.critic:
                             loss = loss + recipe.realism * run.critic.doubt(x0_hat, x0[part])
@@ -129,7 +128,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
                     "train in another folder with precision=float32 "
                     f"or a learning_rate below {recipe.learning_rate:g}")
             update_ema(recipe, run.ema, run.network, step)
-            run.rollout.step(batch, there, x_t, predicted)
+            run.rollout.step(batch, x_t, predicted)
             run.step, run.loss_count = step, run.loss_count + 1
 
             # Show, score, save; stop where a signal asked for it, all processes at the same step.

@@ -34,13 +34,14 @@ class Batch:
 
 
 class Rollout:
-    """Takes the first n places of every batch through Algorithm 2; only the images are on the device."""
+    """Takes the first n places of every batch through Algorithm 2; s = 0 where one starts anew."""
 
     def __init__(self, n: int, degrade: Degradation, channels: int, device: torch.device):
-        nothing = torch.zeros(n, dtype=torch.long)
+        zeros = torch.zeros(n, dtype=torch.long, device=device)
         x_s = torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)
-        self.state = {"index": nothing, "flip": nothing.bool(), "start": nothing, "s": nothing, "x_s": x_s,
-                      "randomness": degrade.draw(n, torch.Generator()).randomness}
+        self.n = n
+        self.state = {"index": zeros, "flip": zeros.bool(), "start": zeros, "s": zeros, "x_s": x_s,
+                      "randomness": degrade.draw(n, torch.Generator()).randomness.to(device)}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps."""
@@ -50,28 +51,27 @@ class Rollout:
         """Go on from what a checkpoint kept."""
         self.state = {name: state[name].to(values.device) for name, values in self.state.items()}
 
+    def places(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the first n places of a batch, by their names in the state."""
+        parts = {"index": batch.index, "flip": batch.flip, "start": batch.start, "s": batch.t,
+                 "randomness": batch.drawn.randomness}
+        return {name: part[:self.n] for name, part in parts.items()}
+
     def join(self, batch: Batch) -> None:
-        """Put those still on their way into the batch on the CPU, in place."""
-        walking = self.state["s"].nonzero().squeeze(1)
-        places = {"index": batch.index, "flip": batch.flip, "s": batch.t, "start": batch.start,
-                  "randomness": batch.drawn.randomness}
-        for name, place in places.items():
-            place[walking] = self.state[name][walking]
+        """Put those still on their way into a batch on the same device, in place."""
+        walking = self.state["s"] > 0
+        for name, place in self.places(batch).items():
+            mask = walking.view(-1, *[1] * (place.ndim - 1))
+            place.copy_(torch.where(mask, self.state[name], place))
 
     def inputs(self, batch: Batch, x_t: Tensor) -> Tensor:
         """Put the rollout's own states into x_t (B, C, H, W) as measured; returns float64."""
-        n = len(self.state["s"])
-        on_its_way = (batch.t < batch.start)[:n].view(-1, 1, 1, 1)
+        on_its_way = (batch.t < batch.start)[:self.n].view(-1, 1, 1, 1)
         x_t = x_t.double()
-        return torch.cat([torch.where(on_its_way, self.state["x_s"], x_t[:n]), x_t[n:]])
+        return torch.cat([torch.where(on_its_way, self.state["x_s"], x_t[:self.n]), x_t[self.n:]])
 
-    def step(self, batch: Batch, there: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
-        """Take one step of Algorithm 2 from the states x_s by the predictions x0_hat, both (B, C, H, W).
-
-        `there` is the batch on their device.
-        """
-        n = len(self.state["s"])
-        s, drawn, x0_hat = there.t[:n], there.drawn[:n], x0_hat[:n].double()
-        self.state = {"index": batch.index[:n], "flip": batch.flip[:n], "start": batch.start[:n],
-                      "s": batch.t[:n] - 1, "randomness": batch.drawn.randomness[:n],
-                      "x_s": x_s[:n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)}
+    def step(self, batch: Batch, x_s: Tensor, x0_hat: Tensor) -> None:
+        """Take one step of Algorithm 2 from the states x_s by the predictions x0_hat, both (B, C, H, W)."""
+        s, drawn, x0_hat = batch.t[:self.n], batch.drawn[:self.n], x0_hat[:self.n].double()
+        x_s = x_s[:self.n] - drawn(x0_hat, s) + drawn(x0_hat, s - 1)
+        self.state = self.places(batch) | {"s": s - 1, "x_s": x_s}

@@ -216,7 +216,7 @@ def test_a_rollout_goes_where_algorithm_2_goes(digits, task, data_consistency):
                 if s in seen[i]:
                     assert torch.allclose(seen[i][s], expected[0], atol=1e-5)
         with torch.no_grad():
-            rollout.step(batch, batch, x_t, network(x_t.float(), batch.t, batch.start))
+            rollout.step(batch, x_t, network(x_t.float(), batch.t, batch.start))
     assert max(len(states) for states in seen) > 1
 
 
