@@ -11,10 +11,10 @@ import tyro
 from colddiff_nb.commands.common import Shared, what_is_next
 from colddiff_nb.data import short_name
 from colddiff_nb.storage import runtime
-from colddiff_nb.storage.checkpoint import export_weights, newest
+from colddiff_nb.storage.checkpoint import newest
 from colddiff_nb.training import loop
 from colddiff_nb.training.recipes import RECIPES, Recipe, recipe
-from colddiff_nb.training.run import origin
+from colddiff_nb.training.run import export
 from colddiff_nb.training.validation import validation_scores
 
 NAMED = {name: recipe(name, "superres", "mnist5k") for name in RECIPES}
@@ -82,9 +82,9 @@ class Export:
         if found is None:
             raise FileNotFoundError(f"there is no checkpoint in {self.run}: name the folder of a training")
         step, state = found
-        metadata, path = origin(step, state), self.output or self.run / "weights.safetensors"
-        export_weights(path, state["ema"], metadata, keep=("precondition.",))
-        print(f"wrote {path}, of step {step:,} of {metadata['recipe']['steps']:,}")
+        path = self.output or self.run / "weights.safetensors"
+        export(path, step, state)
+        print(f"wrote {path}, of step {step:,} of {state['identity']['recipe']['steps']:,}")
         print(what_is_next("evaluate", path))
 
 

@@ -23,7 +23,7 @@ from colddiff_nb.training.processes import check_same, interrupts, my_parts, sta
 from colddiff_nb.training.progress import progress, tracking
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.rollout import Batch
-from colddiff_nb.training.run import OnEvaluate, Run, flatten
+from colddiff_nb.training.run import OnEvaluate, Run, export, flatten
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed: each look waits for it
@@ -144,7 +144,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
                 break
 
         if main and run.step == recipe.steps:
-            run.export()
+            export(folder / "weights.safetensors", run.step, run.state())
         accelerator.wait_for_everyone()
         if stop or signals:  # it may have come before the first step, or during the last save
             run.log(f"stopped at step {run.step} and saved: the same command goes on from there")

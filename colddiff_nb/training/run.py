@@ -110,7 +110,7 @@ class Run:
         self.log(f"resumed at step {step} from {folder}")
 
     def check_same_training(self, folder: Path, state: dict[str, Any]) -> None:
-        """Raise ValueError, field by field, if a checkpoint belongs to another training."""
+        """Raise ValueError if a checkpoint belongs to another training."""
         with usable(folder):
             recipe = Recipe.from_dict(state["identity"]["recipe"])
             mine, theirs = flatten(self.identity()), flatten(state["identity"] | {"recipe": asdict(recipe)})
@@ -127,8 +127,8 @@ class Run:
         """Add a row to the curve: the mean loss since the last row, and what on_evaluate says of the EMA."""
         row = {"step": self.step, "images": self.step * self.recipe.images_per_step, "loss": self.mean_loss}
         try:
-            scores = on_evaluate(self.step, self.ema) if on_evaluate else {}
-            row |= {name: float(value) for name, value in scores.items()}
+            if on_evaluate:
+                row |= {name: float(value) for name, value in on_evaluate(self.step, self.ema).items()}
         except OSError as error:  # a full disk, say: the next save works, or rescues the run
             self.log(f"no scores at step {self.step}, training goes on: {error}")
         row["seconds"] = round(time.monotonic() - self.began, 1)
@@ -160,31 +160,22 @@ class Run:
 
     def write_curve(self) -> None:
         """Write the rows so far, and none of after the checkpoint that the run goes on from."""
-        path, text = self.folder / "curve.csv", io.StringIO()
-        writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)),
-                                lineterminator="\n")
+        text, columns = io.StringIO(), dict.fromkeys(name for row in self.rows for name in row)
+        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         with explained(self.folder, MEND):
-            if self.rows:
-                replace(path, text.getvalue().encode())
-            else:
-                path.unlink(missing_ok=True)
-
-    def export(self) -> None:
-        """Write the EMA weights with all that says where they come from."""
-        state = self.state()
-        checkpoint.export_weights(self.folder / "weights.safetensors", state["ema"],
-                                  origin(self.step, state), keep=("precondition.",))
+            replace(self.folder / "curve.csv", text.getvalue().encode())
 
 
-def origin(step: int, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata of the weights in the state of a step: where they come from."""
+def export(path: Path, step: int, state: dict[str, Any]) -> None:
+    """Write the EMA weights in the state of a step, with all that says where they come from."""
     recipe, init = Recipe.from_dict(state["identity"]["recipe"]), state["identity"]["init"]
     images_seen = step * recipe.images_per_step + (init["images_seen"] if init else 0)
-    return state["identity"] | {
+    metadata = state["identity"] | {
         "step": step, "images_seen": images_seen, "size": recipe.size,
         "last_row": state["rows"][-1] if state["rows"] else {}, "seconds": state["seconds"]}
+    checkpoint.export_weights(path, state["ema"], metadata, keep=("precondition.",))
 
 
 def differences(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
