@@ -8,7 +8,6 @@
 import argparse
 import json
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -17,12 +16,16 @@ import torch
 from . import growth, peers, precision, sampling, training
 from .findings import HERE, RESULTS, Found, machine, row
 
-QUESTIONS: dict[str, Callable[[], Found]] = {
-    "degradation": sampling.degradation, "sampling": sampling.shares, "training": training.small,
-    "training-mnist": partial(training.paper, "MNIST", "mnist5k", T=20),
-    "training-cifar10": partial(training.paper, "CIFAR-10", "photos", T=50),
-    "throughput": training.throughput, "precision": precision.both, "start-up": sampling.start_up,
-    "growth": growth.curves, "peers": peers.compare}
+QUESTIONS: dict[str, list[Callable[[], Found]]] = {
+    "degradation": [partial(sampling.blur, "MNIST", 20, 1), partial(sampling.blur, "CIFAR-10", 50, 3)],
+    "sampling": [partial(sampling.outside, *pair) for pair in (("inpaint", "mnist"), ("deblur", "cifar10"))],
+    "training": [training.small],
+    "training-mnist": [partial(training.paper, "MNIST", "mnist5k", T=20)],
+    "training-cifar10": [partial(training.paper, "CIFAR-10", "photos", T=50)],
+    "throughput": [training.throughput],
+    "precision": [partial(precision.changes, "mnist", "mnist5k"),
+                  partial(precision.changes, "cifar10", "photos")],
+    "start-up": [sampling.start_up], "growth": [growth.curves], "peers": [peers.operators, peers.loops]}
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []])
@@ -33,11 +36,10 @@ path = RESULTS / f"bench-{HERE.type}.json"
 answers = json.loads(path.read_text())["answers"] if path.is_file() else {}
 for name in chosen.questions or usual:
     torch.manual_seed(0)
-    load, began = os.getloadavg()[0], time.perf_counter()  # a load above 1 before it: others use the machine
-    found = dict(QUESTIONS[name]())
+    load = os.getloadavg()[0]  # above 1 before it: others use the machine
+    found = {what: value for measure in QUESTIONS[name] for what, value in measure()}
     print(*(row(what, value) for what, value in found.items()), sep="\n", flush=True)
-    answers[name] = {"minutes": round((time.perf_counter() - began) / 60, 2),
-                     "load_average": [round(load, 1), round(os.getloadavg()[0], 1)], "found": found}
+    answers[name] = {"load_average": [round(load, 1), round(os.getloadavg()[0], 1)], "found": found}
     ordered = {name: answers[name] for name in QUESTIONS if name in answers}
     path.write_text(json.dumps({"machine": machine(), "answers": ordered}, indent=1) + "\n")
 print(f"wrote {path}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import torch
 
 from colddiff_nb.storage import runtime
@@ -20,7 +20,6 @@ HERE = runtime.device()
 GPU = HERE.type == "cuda"
 Finding = dict[str, Any]
 Found = Iterator[tuple[str, Finding]]
-Times = dict[str, list[float]]
 WRITTEN = {"times": "{:.3g} x", "share": "{:.1%}", "change": "{:+.1%}", "seconds": "{:.3f} s",
            "GFLOP": "{:.3g} GFLOP", "images/s": "{:,.0f} images/s"}
 
@@ -38,15 +37,15 @@ def seconds_of(work: Callable[[], object]) -> float:
     return now() - began
 
 
-def in_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> Times:
-    """Seconds of each work in every round, after one round that is not counted."""
-    times = [[seconds_of(work) for work in works.values()] for _ in range(rounds + 1)]
-    return {name: list(column[1:]) for name, column in zip(works, zip(*times))}
+def in_turns(works: Mapping[Any, Callable[[], object]], rounds: int) -> pd.DataFrame:
+    """Seconds of each work, a row for every round, after one round that is not counted."""
+    times = [{name: seconds_of(work) for name, work in works.items()} for _ in range(rounds + 1)]
+    return pd.DataFrame(times[1:])
 
 
-def ratio(times: Times, over: str, under: str) -> float:
+def ratio(times: pd.DataFrame, over: str, under: str) -> float:
     """Median of the ratios within each round."""
-    return float(np.median(np.divide(times[over], times[under])))
+    return (times[over] / times[under]).median()
 
 
 def finding(value: float, unit: str = "times", least: float | None = None,
@@ -79,10 +78,9 @@ def tables(results: Path) -> str:
     parts = []
     for path in sorted(results.glob("bench-c*.json")):
         machine, answers = json.loads(path.read_text()).values()
-        load = max(answer["load_average"][0] for name, answer in answers.items()
-                   if name != "precision")  # which is no time
-        rows = [row(what, found) for answer in answers.values()
-                for what, found in answer["found"].items() if found["unit"] != "seconds"]
+        load = max(answers[name]["load_average"][0] for name in answers if name != "precision")  # of times
+        rows = [row(what, found) for answer in answers.values() for what, found in answer["found"].items()
+                if found["unit"] != "seconds"]
         parts.append(f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; "
                      f"load average before it at most {load}:\n\n| measured | | goal |\n|---|---|---|\n"
                      + "\n".join(rows))

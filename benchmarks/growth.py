@@ -2,9 +2,6 @@
 import json
 from functools import partial
 
-import numpy as np
-import torch
-
 from colddiff_nb import recipe
 from studies.plot import panels
 
@@ -38,13 +35,8 @@ def curves() -> Found:
 def curve(name: str, values: list[int], fixed: dict[str, int]) -> dict[int, float]:
     """Images per second for every value of one setting, the small network on blurred colour images."""
     settings = {value: fixed | {name: value} for value in values}
-    times = in_turns({str(value): partial(next, small_loop(**setting))
-                      for value, setting in settings.items()}, rounds=9)
-    return {value: round(setting["batch"] / float(np.median(times[str(value)])), 1)
-            for value, setting in settings.items()}
-
-
-def small_loop(batch: int, size: int, T: int):
-    pixels = torch.randint(256, (256, 3, size, size), dtype=torch.uint8)
-    choice = recipe("small", "deblur", "photos", size=size, T=T)
-    return training_loop(choice, pixels, **OURS | {"size": batch})
+    loops = {value: training_loop(
+        recipe("small", "deblur", "photos", size=setting["size"], T=setting["T"]),
+        **OURS | {"size": setting["batch"]}) for value, setting in settings.items()}
+    times = in_turns({value: partial(next, loop) for value, loop in loops.items()}, rounds=9).median()
+    return {value: round(setting["batch"] / times[value], 1) for value, setting in settings.items()}

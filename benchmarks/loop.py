@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from colddiff_nb.data import to_float
+from colddiff_nb.data import channels, load, to_float
 from colddiff_nb.storage.runtime import has_bf16
 from colddiff_nb.training import Recipe
 
@@ -29,7 +29,8 @@ def average_at_once(average: nn.Module, network: nn.Module) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.005)
 
 
-CHANGES: dict[str, dict[str, Any]] = {
+Pieces = dict[str, Any]  # arguments of `training_loop`
+CHANGES: dict[str, Pieces] = {
     "images as one tensor instead of a DataLoader with PIL": {"batches": batches_of_one_tensor},
     "blur in closed form instead of t convolutions": {"closed_form": True},
     "one batch of 64 instead of 32 twice": {"size": 64, "accumulate": 1},
@@ -39,18 +40,19 @@ if has_bf16(HERE):
     CHANGES["bfloat16 instead of float32"] = {"bfloat16": True}
 if GPU:
     CHANGES["channels_last"] = {"layout": torch.channels_last}
-OURS: dict[str, Any] = {name: piece for change in CHANGES.values() for name, piece in change.items()}
+OURS = {name: piece for change in CHANGES.values() for name, piece in change.items()}
 
 
-def training_loop(choice: Recipe, pixels: Tensor, *, batches: Any = batches_through_pil,
-                  closed_form: bool = False, size: int = 32, accumulate: int = 2,
-                  fused: bool | None = None, average: Any = average_one_by_one, bfloat16: bool = False,
+def training_loop(choice: Recipe, *, batches: Any = batches_through_pil, closed_form: bool = False,
+                  size: int = 32, accumulate: int = 2, fused: bool | None = None,
+                  average: Any = average_one_by_one, bfloat16: bool = False,
                   layout: torch.memory_format = torch.contiguous_format) -> Iterator[None]:
     """Trains deblurring with a recipe's network: a step of size x accumulate images a turn."""
+    images = batches(load(choice.dataset, "train", size=choice.size).pixels, size)
     ours = choice.degradation().to(HERE)
-    degrade = ours if closed_form else SequentialBlur(pixels.shape[1]).to(HERE)
-    network = choice.build(ours).to(HERE, memory_format=layout)  # type: ignore[call-overload]
-    ema, images = copy.deepcopy(network), batches(pixels, size)
+    network = choice.build(ours).to(HERE).to(memory_format=layout)
+    degrade = ours if closed_form else SequentialBlur(channels(choice.dataset)).to(HERE)
+    ema = copy.deepcopy(network)
     optimizer = Adam(network.parameters(), 2e-5, fused=fused)
     while True:
         for _ in range(accumulate):

@@ -11,28 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from colddiff_nb import algorithm2, direct, load, load_pretrained, rmse, to_float
+from colddiff_nb.sampling import Restore
 
 from .findings import HERE, Found, finding
 
-Restore = Callable[[Tensor, Tensor, Tensor], Tensor]
 BEHIND = "bfloat16 behind the preconditioner"
 
 
-def both() -> Found:
-    """For each data set's model, on 100 test images of the offline set that stands for it."""
-    yield from changes("mnist", "mnist5k")
-    yield from changes("cifar10", "photos")
-
-
 def changes(dataset: str, offline: str) -> Found:
+    """Of a data set's model, on 100 test images of the offline set that stands for it."""
     network, degrade, _ = load_pretrained("deblur", dataset)
     network, degrade = network.to(HERE), degrade.to(HERE)
     x0 = to_float(load(offline, "test").pixels[:100]).to(HERE)
+    x_T = degrade(x0, degrade.T)
 
     def change(restore: Restore, sampler: Callable = direct) -> float:
-        low, exact = (rmse(sampler(by, degrade, degrade(x0, degrade.T)).cpu(), x0.cpu())
-                      for by in (restore, network))
-        return low / exact - 1
+        return rmse(sampler(restore, degrade, x_T), x0) / rmse(sampler(network, degrade, x_T), x0) - 1
     lower = lower_precisions(network)
     for how, restore in lower.items():
         yield (f"RMSE of deblurring {dataset}, {how}",

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -28,14 +28,9 @@ def walk(D: Any, x_T: Tensor) -> Tensor:
     return algorithm2(lambda x_s, s, start: x_s, D, x_T)
 
 
-def degradation() -> Found:
-    yield from blur("MNIST", T=20, channels=1)
-    yield from blur("CIFAR-10", T=50, channels=3)
-
-
-def blur(dataset: str, T: int, channels: int) -> Found:
+def blur(data: str, T: int, channels: int) -> Found:
     """What the closed form saves, against t convolutions."""
-    degrade: Any = make("deblur", dataset.lower().replace("-", ""), T=T).to(HERE)
+    degrade: Any = make("deblur", data.lower().replace("-", ""), T=T).to(HERE)
     plain = SequentialBlur(channels).to(HERE)
     x0 = torch.rand(64, channels, 32, 32, device=HERE) * 2 - 1
     t, x_T = torch.randint(1, T + 1, (64,), device=HERE), degrade(x0, T)
@@ -48,23 +43,17 @@ def blur(dataset: str, T: int, channels: int) -> Found:
                       "float32": in_float32}, rounds=10)
     sampled = in_turns({"plain": lambda: walk(plain, x_T), "ours": lambda: walk(degrade, x_T)}, rounds=1)
     severity = in_turns({"T": lambda: degrade(x0, T), "1": lambda: degrade(x0, 1)}, rounds=300)
-    name = f"{dataset}, T = {T}"
+    name = f"{data}, T = {T}"
     yield (f"blur of a training batch of 64, faster than t convolutions, {name}",
            finding(ratio(batch, "plain", "ours"), least=100))
     yield (f"blur of such a batch, of its time if float32 products were exact enough, {name}",
            finding(ratio(batch, "float32", "ours"), "share"))
     yield (f"Algorithm 2 around an identity restorer, faster than with t convolutions, {name}",
            finding(ratio(sampled, "plain", "ours"), least=100))
-    yield (f"time of blur at t = T over that at t = 1, {name}",
-           finding(ratio(severity, "T", "1"), most=1.1))
+    yield f"time of blur at t = T over that at t = 1, {name}", finding(ratio(severity, "T", "1"), most=1.1)
 
 
-def shares() -> Found:
-    yield outside("inpaint", "mnist")
-    yield outside("deblur", "cifar10")
-
-
-def outside(task: str, dataset: str):
+def outside(task: str, dataset: str) -> Found:
     """What of Algorithm 2's time is not the network's."""
     choice = recipe("small", task, dataset)
     degrade = choice.degradation().to(HERE)
@@ -78,15 +67,15 @@ def outside(task: str, dataset: str):
         for _ in range(degrade.T):
             network(x_T, s, s)
     times = in_turns({"whole": lambda: algorithm2(network, drawn, x_T), "inside": inside}, rounds=5)
-    return (f"share of Algorithm 2 outside the small network, batch 64, T = 50, {task} {dataset}",
-            finding(1 - ratio(times, "inside", "whole"), "share", most=0.05))
+    yield (f"share of Algorithm 2 outside the small network, batch 64, T = 50, {task} {dataset}",
+           finding(1 - ratio(times, "inside", "whole"), "share", most=0.05))
 
 
 def start_up() -> Found:
     """Both imports timed within one process, in five processes after one that fills the disk cache."""
     printed = [subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True,
                               text=True).stdout.split() for _ in range(6)]
-    torch_alone, added = np.median(np.array(printed[1:], float), axis=0)
+    torch_alone, added = pd.DataFrame(printed[1:], dtype=float).median()
     name = "importing the package beyond torch"
     yield name, finding(added, "seconds", most=0.2)
     yield f"{name}, of the time to import torch", finding(added / torch_alone, "share")
