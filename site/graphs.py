@@ -1,6 +1,4 @@
 """The shipped networks and their degradations as ONNX graphs: nothing is written again in JavaScript."""
-from __future__ import annotations
-
 import numpy as np
 import onnx
 import torch

@@ -2,8 +2,6 @@
 
     make site && python site/record.py [FILE]    write it (default: results/pictures/live.gif)
 """
-from __future__ import annotations
-
 import io
 import math
 import sys

@@ -9,8 +9,6 @@ site/       the live page, where `make site` has made it
 
 What students hand in is scored by tools/score.py.
 """
-from __future__ import annotations
-
 import re
 import shutil
 import sys
@@ -64,8 +62,8 @@ def handout() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "build" / "class"
+def main(folder: str | Path = HOME / "build" / "class") -> None:
+    folder = Path(folder)
     for name, edition in (("student", student), ("teacher", teacher)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for source in sources():
@@ -80,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -6,8 +6,6 @@
 Nothing is drawn here: a figure is what the tagged cell shows, and its caption the text that the notebook
 gives to readers who do not see it.
 """
-from __future__ import annotations
-
 import base64
 import sys
 from pathlib import Path
@@ -19,6 +17,7 @@ from nbformat import NotebookNode
 
 from tools.notebooks import HOME, execute, inputs, named, sources
 
+FOLDER = HOME / "build" / "figures"
 LICENCE = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0"
 BOTH = """from matplotlib_inline.backend_inline import set_matplotlib_formats
 set_matplotlib_formats("png", "svg", dpi=200)"""
@@ -48,22 +47,22 @@ def save(cell: NotebookNode, path: Path) -> str:
     return alt
 
 
-def main(folder: Path = HOME / "build" / "figures") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def main(*names: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
     captions = f"# Figures\n\n{LICENCE}. Please name this project and the notebook that a figure is from.\n"
-    for source in sources(sys.argv[1:]):
+    for source in sources(list(names)):
         notebook = upto_figures(source)
         try:
             execute(notebook)
         except CellExecutionError as error:
             sys.exit(f"{source.stem}: {error.ename}: {error.evalue}")
         for name, cell in named(notebook, "figure").items():
-            path = folder / f"{source.stem}-{name}"
+            path = FOLDER / f"{source.stem}-{name}"
             captions += (f"\n## {path.name}\n\n![{path.name}]({path.name}.png)\n\n{save(cell, path)} "
                          f"(Notebook {source.stem}.)\n")
             print(f"{path}.svg, .png", flush=True)
-        (folder / "captions.md").write_text(captions)
+        (FOLDER / "captions.md").write_text(captions)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,21 +1,17 @@
 """Notebooks from their sources: notebooks/NN_name.py (jupytext percent) -> the .ipynb beside it (executed).
 
     python -m tools.notebooks build [NAME ...]    write and execute the .ipynb of these notebooks, or of all
-    python -m tools.notebooks inputs [NAME ...]   name those whose .ipynb differs from its .py, and fail
-    python -m tools.notebooks try NAME ...        execute without touching the .ipynb: prints outputs and
-                                                  seconds per cell, saves copy and pictures in runs/try/
+    python -m tools.notebooks try NAME ...        execute without touching the .ipynb: prints what the cells
+                                                  print, saves a copy in runs/try/
     python -m tools.notebooks badges [REPO]       write Colab badges and the setup cell's address for
-                                                  OWNER/NAME on GitHub (default: the git remote "origin";
-                                                  where there is none, badges and address are removed)
+                                                  OWNER/NAME on GitHub, or remove both
 
 Two builds differ in nothing but outputs: there are no timestamps, no random ids, no widgets.
 """
 from __future__ import annotations
 
 import argparse
-import base64
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -28,7 +24,6 @@ from nbformat import NotebookNode
 
 HOME = Path(__file__).resolve().parent.parent
 NOTEBOOKS = HOME / "notebooks"
-LARGEST = 1_000_000  # bytes of one .ipynb
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 KEPT = ("cellView", "jupyter", "tags")  # of a cell: folded away in Colab, in JupyterLab; what tests seek
@@ -72,17 +67,17 @@ def with_outputs(source: Path) -> NotebookNode:
 def differing(source: Path) -> bool:
     """Whether the .ipynb beside a .py is absent or has other inputs."""
     built = source.with_suffix(".ipynb")
-    return not built.exists() or text(nbformat.read(built, 4)) != text(with_outputs(source))
+    return not built.exists() or built.read_text() != text(with_outputs(source))
+
+
+def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
 def named(notebook: NotebookNode, kind: str) -> dict[str, NotebookNode]:
     """The cells tagged kind:NAME, by name."""
     tags = ((tag.split(":"), cell) for cell in notebook.cells for tag in cell.metadata.get("tags", []))
     return {tag[-1]: cell for tag, cell in tags if tag[0] == kind}
-
-
-def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
 def text(notebook: NotebookNode) -> str:
@@ -109,57 +104,34 @@ def execute(notebook: NotebookNode, **options: Any) -> NotebookNode:
 
 
 def build(source: Path) -> None:
-    """Write NN_name.ipynb; print its size, time and weights. Raises ValueError where it is too large."""
     began = time.perf_counter()
-    notebook = execute(inputs(source))
-    if silent := [cell.id for cell in tagged(notebook, "nbval-check-output") if not cell.outputs]:
-        raise ValueError(f"{source.stem}: a busy machine lost what {', '.join(silent)} printed: build again")
-    content = text(notebook)
-    if len(content) > LARGEST:
-        raise ValueError(f"{source.stem}.ipynb would have {len(content):,} bytes, more than {LARGEST:,}: "
-                         f"show smaller or fewer pictures")
+    content = text(execute(inputs(source)))
     source.with_suffix(".ipynb").write_text(content)
-    weights = re.findall("^weights:.*", "\n".join(map(printed, notebook.cells)), re.MULTILINE)
-    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - began:.0f} s; "
-          f"{'; '.join(weights) or 'weights: none from a file'}")
+    print(f"{source.stem}: {len(content) / 1000:.0f} kB in {time.perf_counter() - began:.0f} s", flush=True)
 
 
 def attempt(source: Path) -> None:
-    """Execute a notebook and show what it prints, cell by cell."""
-    path = HOME / "runs" / "try" / source.stem
-    path.parent.mkdir(parents=True, exist_ok=True)
-    began = [time.perf_counter()]
+    """Execute a notebook, print what its cells print, and save a copy, also of one that fails."""
+    notebook, copy = inputs(source), HOME / "runs" / "try" / f"{source.stem}.ipynb"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
 
     def show(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
-        began.append(time.perf_counter())
-        print(f"--- cell {cell_index}, {began[-1] - began[-2]:.1f} s\n{printed(cell)}", flush=True)
-        for number, output in enumerate(cell.outputs):
-            if picture := output.get("data", {}).get("image/png"):
-                Path(f"{path}-{cell_index}-{number}.png").write_bytes(base64.b64decode(picture))
-
-    notebook = inputs(source)
+        print(f"--- cell {cell_index}, at {time.perf_counter() - began:.1f} s\n{printed(cell)}", flush=True)
     try:
         execute(notebook, on_cell_executed=show)
     finally:
-        Path(f"{path}.ipynb").write_text(text(notebook))
+        copy.write_text(text(notebook))
 
 
-def remote() -> str:
-    """OWNER/NAME of the git remote "origin" where that is on GitHub, else nothing."""
-    asked = subprocess.run(["git", "remote", "get-url", "origin"], cwd=HOME, check=False, capture_output=True,
-                           text=True)
-    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?$", asked.stdout.strip())
-    return found[1] if found else ""
-
-
-def badges(repository: str) -> None:
+def badges(repository: str = "") -> None:
     """Put badges and address of OWNER/NAME, or nothing, into every .py, its .ipynb and README.md."""
-    if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
     if stale := " ".join(source.stem for source in sources() if differing(source)):
         raise ValueError(f"not what their .py say: python -m tools.notebooks build {stale}")
     badge, address, page, listed = "", "", f"{PAGE} (`make site`)", UPLOAD
     if repository:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
         owner, name = repository.split("/")
         badge, address = BADGE.replace("REPOSITORY", repository), f"https://github.com/{repository}"
         page = f"[{PAGE}](https://{owner.lower()}.github.io/{name}/)"
@@ -169,7 +141,6 @@ def badges(repository: str) -> None:
         fill(source, badge=badge.replace("NAME", source.stem), live=page)
         source.with_suffix(".ipynb").write_text(text(with_outputs(source)))
     fill(HOME / "README.md", badges=f"\n{listed}\n", live=page)
-    print(f"badges for {repository}" if repository else "no badges: give OWNER/NAME, or add a git remote")
 
 
 def fill(path: Path, **marks: str) -> None:
@@ -180,27 +151,21 @@ def fill(path: Path, **marks: str) -> None:
     path.write_text(content)
 
 
-def main() -> str | None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("build", "inputs", "try", "badges"))
+    parser.add_argument("command", choices=("build", "try", "badges"))
     parser.add_argument("names", nargs="*")
     command, names = vars(parser.parse_args()).values()
     if command == "badges":
-        badges(names[0] if names else remote())
-        return None
-    chosen = sources(names)
-    if command == "inputs":
-        return "\n".join(f"notebooks/{source.stem}.ipynb is not what its .py says: "
-                         f"python -m tools.notebooks build {source.stem}"
-                         for source in chosen if differing(source)) or None
-    for source in chosen:
-        (build if command == "build" else attempt)(source)
-    return None
+        badges(*names[:1])
+    else:
+        for source in sources(names):
+            (build if command == "build" else attempt)(source)
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        main()
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))

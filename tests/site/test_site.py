@@ -5,7 +5,6 @@ import functools
 import gzip
 import json
 import re
-import sys
 from pathlib import Path
 
 import onnxruntime
@@ -13,6 +12,7 @@ import pytest
 import torch
 import yaml
 from torch import Tensor
+from torch.torch_version import TorchVersion
 
 import build as site
 from colddiff_nb.data import load, to_float
@@ -23,8 +23,7 @@ HOME = Path(__file__).resolve().parents[2]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 pairs = pytest.mark.parametrize("data", OFFLINE)
 tasks = pytest.mark.parametrize("task", TASKS)
-OLD = tuple(map(int, torch.__version__.split(".")[:2])) < site.OLDEST_TORCH
-exports = pytest.mark.skipif(OLD, reason="this torch does not export the networks")
+exports = pytest.mark.skipif(torch.__version__ < site.OLDEST_TORCH, reason="this torch does not export the networks")
 
 
 def graph(task: str, data: str, name: str):
@@ -123,18 +122,16 @@ def test_without_the_published_runtime_one_line_says_so_and_the_old_site_stays(t
         archive.write_bytes(content)
     monkeypatch.setenv("npm_config_registry", registry)
     monkeypatch.setenv("npm_config_fetch_retries", "0")
-    monkeypatch.setattr(site, "OLDEST_TORCH", (2, 0))
+    monkeypatch.setattr(site, "OLDEST_TORCH", "2.0")
     monkeypatch.setattr(site, "RUNTIME", archive)
-    monkeypatch.setattr(sys, "argv", ["build.py", str(folder)])
-    said = site.main()
+    said = site.main(str(folder))
     assert said.count("\n") == 0 and site.PACKAGE in said and reason in said
     assert (folder / "index.html").read_text() == "old" and not archive.exists()
 
 
 def test_a_torch_that_is_too_old_is_one_line(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(torch, "__version__", "2.4.1+cpu")
-    monkeypatch.setattr(sys, "argv", ["build.py", str(tmp_path / "site")])
-    assert site.main() == "The live page was not made: this is torch 2.4.1+cpu, and 2.6 is the first that exports."
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.4.1+cpu"))
+    assert site.main(str(tmp_path / "site")) == "The live page was not made: this is torch 2.4.1+cpu, and 2.6 is the first that exports."
     assert not (tmp_path / "site").exists()
 
 

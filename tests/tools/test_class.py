@@ -73,12 +73,11 @@ def test_the_handout_asks_for_every_exercise() -> None:
 def test_a_class_gets_the_live_page_once_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(editions, "LIVE_PAGE", tmp_path / "live")
     monkeypatch.setattr(editions, "sources", lambda: [])
-    monkeypatch.setattr(sys, "argv", ["class.py", str(tmp_path / "class")])
-    editions.main()
+    editions.main(tmp_path / "class")
     assert "make site" in capsys.readouterr().out
     (tmp_path / "live").mkdir()
     (tmp_path / "live" / "index.html").write_text("the page")
-    editions.main()
+    editions.main(tmp_path / "class")
     assert (tmp_path / "class" / "site" / "index.html").read_text() == "the page"
     assert "http.server --directory" in capsys.readouterr().out
 
@@ -200,5 +199,6 @@ def test_a_notebook_without_figures_is_not_run(tmp_path: Path) -> None:
 def test_a_notebook_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "07_tiny.py").write_text('# %% tags=["figure:none"]\nraise OSError("no network")\n')
     monkeypatch.setattr(figures, "sources", lambda names: [tmp_path / "07_tiny.py"])
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
     with pytest.raises(SystemExit, match="^07_tiny: OSError: no network$"):
-        figures.main(tmp_path)
+        figures.main()
