@@ -25,11 +25,10 @@ from tools.notebooks import ADDRESS, HOME, inputs, sources, tagged, text
 REPLICA = HOME / "build" / "colab"
 COMMON, SYSTEM, PROJECT = REPLICA / "common", REPLICA / "ubuntu", REPLICA / "project"
 PIP = "pip==24.1.2"
-PACKAGES = [
-    "numpy==2.1.3", "pandas==2.2.3", "matplotlib==3.10.0", "pillow==11.3.0", "scipy==1.16.3",
-    "scikit-image==0.25.2", "accelerate==1.14.0", "mlxtend==0.23.4", "tabulate==0.9.0",
-    "safetensors==0.8.0", "huggingface_hub==1.27.0", "jupytext==1.19.5", "ipywidgets==7.7.1",
-    "ipython==7.34.0", "ipykernel==6.17.1", "scikit-learn", "nbconvert"]
+PACKAGES = """
+    numpy==2.1.3 pandas==2.2.3 matplotlib==3.10.0 pillow==11.3.0 scipy==1.16.3 scikit-image==0.25.2
+    accelerate==1.14.0 mlxtend==0.23.4 tabulate==0.9.0 safetensors==0.8.0 huggingface_hub==1.27.0
+    jupytext==1.19.5 ipywidgets==7.7.1 ipython==7.34.0 ipykernel==6.17.1 scikit-learn nbconvert""".split()
 INSTALLED = ("-m", "pip", "list", "--format=freeze")
 # Some of the system's older packages, found last:
 UBUNTU = ["MarkupSafe-2.0.1", "launchpadlib-1.10.16", "numpy-1.21.5", "six-1.16.0"]

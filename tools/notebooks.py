@@ -3,8 +3,8 @@
     python -m tools.notebooks build [NAME ...]    write and execute the .ipynb of these notebooks, or of all
     python -m tools.notebooks try NAME ...        execute without touching the .ipynb: prints what the cells
                                                   print, saves a copy in runs/try/
-    python -m tools.notebooks badges [REPO]       write Colab badges and the setup cell's address for
-                                                  OWNER/NAME on GitHub, or remove both
+    python -m tools.notebooks badges OWNER/NAME   write Colab badges and the setup cell's address for this
+                                                  repository on GitHub
 
 Two builds differ in nothing but outputs: there are no timestamps, no random ids, no widgets.
 """
@@ -33,9 +33,6 @@ COLAB = "https://colab.research.google.com"
 BADGE = (f'<a href="{COLAB}/github/REPOSITORY/blob/main/notebooks/NAME.ipynb">'
          f'<img src="{COLAB}/assets/colab-badge.svg" alt="Open in Colab"></a>')
 ADDRESS = re.compile(r'^(ADDRESS, VERSION = )"([^"]*)"', re.MULTILINE)  # in a setup cell
-PAGE = "the live page"
-UPLOAD = (f"Open {COLAB}, choose *Upload*, and give it `notebooks/00_start_here.ipynb`: it needs no other "
-          "file.")
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
@@ -124,23 +121,22 @@ def attempt(source: Path) -> None:
         copy.write_text(text(notebook))
 
 
-def badges(repository: str = "") -> None:
-    """Put badges and address of OWNER/NAME, or nothing, into every .py, its .ipynb and README.md."""
+def badges(repository: str) -> None:
+    """Put badges and address of OWNER/NAME into every .py, its .ipynb and README.md."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
     if stale := " ".join(source.stem for source in sources() if differing(source)):
         raise ValueError(f"not what their .py say: python -m tools.notebooks build {stale}")
-    badge, address, page, listed = "", "", f"{PAGE} (`make site`)", UPLOAD
-    if repository:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-            raise ValueError(f"{repository!r} is no repository: write it as OWNER/NAME")
-        owner, name = repository.split("/")
-        badge, address = BADGE.replace("REPOSITORY", repository), f"https://github.com/{repository}"
-        page = f"[{PAGE}](https://{owner.lower()}.github.io/{name}/)"
-        listed = "\n".join(f"- {source.stem}: {badge.replace('NAME', source.stem)}" for source in sources())
+    owner, name = repository.split("/")
+    page = f"[the live page](https://{owner.lower()}.github.io/{name}/)"
+    listed = ""
     for source in sources():
-        source.write_text(ADDRESS.sub(rf'\1"{address}"', source.read_text()))
-        fill(source, badge=badge.replace("NAME", source.stem), live=page)
+        badge = BADGE.replace("REPOSITORY", repository).replace("NAME", source.stem)
+        listed += f"\n- {source.stem}: {badge}"
+        source.write_text(ADDRESS.sub(rf'\1"https://github.com/{repository}"', source.read_text()))
+        fill(source, badge=badge, live=page)
         source.with_suffix(".ipynb").write_text(text(with_outputs(source)))
-    fill(HOME / "README.md", badges=f"\n{listed}\n", live=page)
+    fill(HOME / "README.md", badges=f"{listed}\n", live=page)
 
 
 def fill(path: Path, **marks: str) -> None:
@@ -158,7 +154,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     command, names = vars(parser.parse_args()).values()
     if command == "badges":
-        badges(*names[:1])
+        badges(" ".join(names))
     else:
         for source in sources(names):
             (build if command == "build" else attempt)(source)
