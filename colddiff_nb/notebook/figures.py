@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import torch
-from matplotlib.colors import FuncNorm, Normalize
+from matplotlib.colors import FuncNorm
 from PIL import Image
 
 from colddiff_nb.notebook.comparison import NAMES, Comparison, describe, readout
@@ -83,20 +83,20 @@ def _painter(comparison: Comparison, stretch: bool) -> Callable[[int], Image.Ima
     said = write(LEFT, 44, "", animated=True)
 
     # Pictures. Cube roots, as the last step often adds a hundred times more than the first.
-    adds, error = comparison.limit("adds"), comparison.limit("error")
+    adds = comparison.limit("adds")
     colours: dict[str, Any] = {
         "adds": {"cmap": "PuOr", "norm": FuncNorm((np.cbrt, lambda y: y ** 3), -adds, adds)},
-        "error": {"norm": Normalize(0, error)}}
+        "error": {"vmin": 0, "vmax": comparison.limit("error")}}
     images: dict[Any, list[Any]] = {}  # the panels that change, and what each shows after k steps
     for y, (name, rule) in zip(ROWS, RULES.items()):
         write(WIDTH - 4, y - 6, f"{NAMES[name]}: {rule}", ha="right", color=LINES[name]["color"])
         for what, (x, _) in COLUMNS.items():
-            shown = [np.asarray(picture(one, stretch and what == "state")) if one.ndim == 3 else one.numpy()
+            shown = [picture(one, stretch and what == "state") if one.ndim == 3 else one.numpy()
                      for one in comparison.panels[name][what]]
             images[panel(x, y, shown[0], animated=True, **colours.get(what, {}))] = shown
     for y, given, words in zip(ROWS, (comparison.x0, comparison.x_T), ("target $x_0$", "start $x_T$")):
         stretched = stretch and given is comparison.x_T
-        panel(LEFT, y, np.asarray(picture(given, stretched)))
+        panel(LEFT, y, picture(given, stretched))
         write(LEFT, y - 6, words + " stretched" * stretched)
     for x, words in COLUMNS.values():
         write(x + PANEL / 2, ROWS[0] - 22, words, ha="center", fontsize=10)

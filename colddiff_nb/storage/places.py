@@ -14,11 +14,7 @@ def wishes() -> dict[str, str]:
 
 
 def data_folder() -> Path:
-    """Return where data sets are kept, whatever the working folder is.
-
-    That is PATH of the word data=PATH in COLDDIFF_NB, else data/ in a clone, else colddiff_nb/ in the user's
-    data folder.
-    """
+    """Return where data sets are kept: PATH of data=PATH, else data/ in a clone or the user's data folder."""
     if path := wishes().get("data"):
         return Path(path).expanduser().resolve()
     if CLONE:
