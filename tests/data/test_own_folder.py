@@ -231,7 +231,7 @@ def test_what_a_folder_is_its_checksum_says(tmp_path):
     with pytest.raises(ValueError, match="the weights were trained on folder:.*first validation"):
         refuse_training_images(load(f"folder:{renamed}", "validation"), trained_on)
     other = load(f"folder:{some_photos(first, first=70)}", "validation")
-    refuse_training_images(other, [trained_on])  # another folder that stands where the first one stood
+    refuse_training_images(other, trained_on)  # another folder that stands where the first one stood
 
 
 def test_mine_is_for_the_images_asked_for(tmp_path, monkeypatch):
