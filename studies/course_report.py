@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from studies.published import Published
@@ -33,8 +34,7 @@ class CourseReport(Study):
         return each(run=RUNS, metric=ERRORS, window=WINDOWS)
 
     def measure(self, run: str, metric: str, window: str) -> Iterator[Fields]:
-        rows = [{key: float(value) for key, value in row.items()}
-                for row in Published(self.results).csv(f"report/{run}")]
+        rows = pd.read_csv(self.results / f"report/{run}.csv", dtype=float).to_dict("records")
         kept = without_resumes(rows)
         inside = [row for row in kept if row["step"] >= WINDOWS[window]]
         fit = {"rows": len(rows), "kept": len(inside), "last_step": kept[-1]["step"],

@@ -105,22 +105,26 @@ def best(published: Published) -> str:
     lines = []
     for pair, variant, title in published.cases():
         for metric in (*SIGNS, "frechet"):
-            sign, theirs = SIGNS.get(metric, -1), "–"
-            line = {"pair": title, "metric": METRICS[metric][0]}
-            found = {method: row for method in ("direct", "algorithm1", "algorithm2")
-                     if (row := published.best(pair, method, variant=variant, metric=metric))}
-            winner = max(found.values(), key=lambda row: sign * row[metric], default={})
-            for method in ("direct", "algorithm1", "algorithm2"):
-                row = found.get(method)
-                line[METHODS[method]] = bold(
-                    number(row, metric), row is not None and among_ours(row, winner, metric) == "tie")
+            found = {method: published.best(pair, method, variant=variant, metric=metric)
+                     for method in ("direct", "algorithm1", "algorithm2")}
+            sign, here, theirs = SIGNS.get(metric, -1), "–", "–"
+            direct, sampled = map(found.get, BOTH)
+            winner = max(filter(None, found.values()), key=lambda row: sign * row[metric], default={})
+            if direct and sampled:
+                here = among_ours(sampled, direct, metric)
             if metric in SIGNS:
-                direct, sampled = (published.printed(pair, method)[metric.upper()] for method in BOTH)
-                theirs = compare(sampled, direct, 0, sign)
-            here = (among_ours(found["algorithm2"], found["direct"], metric)
-                    if set(BOTH) <= set(found) else "–")
-            lines.append(line | {"Algorithm 2 beside direct": here, "in the paper": theirs})
+                first, last = (published.printed(pair, method)[metric.upper()] for method in BOTH)
+                theirs = compare(last, first, 0, sign)
+            ties = [row for row in found.values() if row and among_ours(row, winner, metric) == "tie"]
+            lines.append({
+                "pair": title, "metric": METRICS[metric][0], **marked(found, metric, ties),
+                "Algorithm 2 beside direct": here, "in the paper": theirs})
     return table(lines)
+
+
+def marked(found: dict[str, Fields | None], metric: str, best: list[Fields]) -> dict[str, str]:
+    """The score of each method, those of the best rows in bold."""
+    return {METHODS[method]: bold(number(row, metric), row in best) for method, row in found.items()}
 
 
 @section
@@ -128,21 +132,19 @@ def glance(published: Published) -> str:
     """What the network adds over least squares, and what iterating costs. Bold is the least RMSE."""
     lines = []
     for pair, variant, title in published.cases():
-        for precision, name in FROM.items():
-            found = {method: published.best(pair, method, precision, variant)
-                     for method in ("lmmse", *BOTH)}
-            least = min((row["rmse"] for row in found.values() if row), default=0)
-            shown = {METHODS[method]: bold(number(row, "rmse"), row is not None and row["rmse"] == least)
-                     for method, row in found.items()}
-            direct, sampled = found["direct"], found["algorithm2"]
-            ratio = f"{sampled['rmse'] / direct['rmse']:.2f}" if direct and sampled else "–"
-            line = {"pair": title, "from": name,
-                    "budget": published.share(direct["folder"]) if direct else "–",
-                    **shown, "Algorithm 2 / direct": ratio}
-            for method in ("lmmse", "direct"):
-                row = published.best(pair, method, precision, variant, "fid")
-                line[f"FID, {METHODS[method]}"] = number(row, "fid")
-            lines.append(line)
+        for precision, source in FROM.items():
+            found, with_fid = ({method: published.best(pair, method, precision, variant, metric)
+                                for method in ("lmmse", *BOTH)} for metric in ("rmse", "fid"))
+            least = sorted(filter(None, found.values()), key=lambda row: row["rmse"])[:1]
+            direct, sampled = map(found.get, BOTH)
+            lines.append({
+                "pair": title, "from": source,
+                "budget": published.share(direct["folder"]) if direct else "–",
+                **marked(found, "rmse", least),
+                "Algorithm 2 / direct":
+                f"{sampled['rmse'] / direct['rmse']:.2f}" if direct and sampled else "–",
+                "FID, LMMSE": number(with_fid["lmmse"], "fid"),
+                "FID, direct": number(with_fid["direct"], "fid")})
     return table(lines)
 
 

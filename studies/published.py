@@ -1,5 +1,4 @@
 """Reads results/: every scored row, the paper's table, and the models that are shipped."""
-import csv
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,9 +34,6 @@ class Published:
     def read(self, name: str) -> Any:
         """A record. Raises FileNotFoundError where it is not there."""
         return json.loads((self.folder / name).read_text())
-
-    def csv(self, name: str) -> list[dict[str, str]]:
-        return list(csv.DictReader((self.folder / f"{name}.csv").open()))
 
     @cached_property
     def paper(self) -> Fields:
