@@ -4,7 +4,7 @@ Error = a * steps^-b, with its 95 % prediction interval at 700,000 steps. The er
 1 - SSIM and FID. Two windows, all rows and the second half, because the interval knows the scatter about a
 power law, but not whether the curve is one.
 """
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,7 @@ class CourseReport(Study):
         fit = {"rows": len(rows), "kept": len(inside), "last_step": kept[-1]["step"],
                "last": error(kept[-1], metric)}
         if len(inside) > 5:
-            steps, errors = np.array([(row["step"], error(row, metric)) for row in inside]).T
-            fit |= power_law(steps, errors, TARGET)
+            fit |= power_law([row["step"] for row in inside], [error(row, metric) for row in inside], TARGET)
         yield fit
 
 
@@ -63,7 +62,7 @@ def without_resumes(rows: list[dict[str, float]]) -> list[dict[str, float]]:
     return kept
 
 
-def power_law(steps: np.ndarray, errors: np.ndarray, target: float) -> Fields:
+def power_law(steps: Sequence[float], errors: Sequence[float], target: float) -> Fields:
     """error = a * steps^-b: b with its 95 % interval, the error at `target` with its prediction interval."""
     x, y, at = np.log(steps), np.log(errors), np.log(target)
     line, freedom = stats.linregress(x, y), len(x) - 2

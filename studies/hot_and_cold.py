@@ -19,13 +19,12 @@ from colddiff_nb.metrics.generation import gaussian_like, generation_scores
 from colddiff_nb.notebook.pictures import grid
 from colddiff_nb.other_samplers import ddim
 from colddiff_nb.weights import load_model, shipped_classifier
-from studies.generation import every
+from studies import generation
 from studies.published import Published
 from studies.study import Fields, Study, each, fixed
 from studies.tables import by_pair, section, seed_table
 
-BUDGET: Fields = {"steps": 600, "widths": (32, 48, 96), "severities": "uniform", "rollout": 0.0,
-                          "evaluate_every": 600, "save_every": 200}
+BUDGET = generation.BUDGET | {"steps": 600, "evaluate_every": 600, "save_every": 200}
 TASKS = {"noise": ("noise", 20), "blur": ("deblur", 20), "pixelation": ("superres", 3),
          "masks": ("middle", 20), "blur with noise": ("blur-with-noise", 20)}  # task and T
 NOISE_FROM = 8  # the severity noise is restored from, with about the RMSE of the others' x_T
@@ -70,7 +69,7 @@ class HotAndCold(Study):
         train(recipe("quick", task, "mnist5k", seed=seed, T=T, **BUDGET), path.parent)
         restore, degrade, metadata = load_model(path)
         test, classifier = load("mnist5k", "test"), shipped_classifier("mnist")
-        x0, labels = every(to_float(test.pixels)), every(test.labels)
+        x0, labels = generation.every(to_float(test.pixels)), generation.every(test.labels)
         t, start = NOISE_FROM if task == "noise" else T, drawn_start(degrade, seed, len(x0))
         x_t = degrade.draw(len(x0), torch.Generator().manual_seed(1))(x0, t)
         for name, sample in samplers(degrade).items():

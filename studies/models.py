@@ -5,10 +5,9 @@ half an hour on a CPU core.
 """
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 from typing import Literal
 
-from colddiff_nb import load, make, recipe
+from colddiff_nb import load, recipe
 from colddiff_nb.data import channels
 from colddiff_nb.degradations import TASKS
 from colddiff_nb.sampling import SAMPLERS
@@ -16,9 +15,7 @@ from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import pretrained_file
 from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Published
 from studies.study import DATASETS, Study, each, severities
-from studies.tables import FROM, MISSING, numbers, section, table
-
-CARD = Path(__file__).parent / "pages" / "card.md"
+from studies.tables import FROM, MISSING, numbers, render, section, table
 
 
 @dataclass
@@ -58,31 +55,24 @@ def models(published: Published) -> str:
         lines.append({
             "model": f"[{name}]({name}/)", "made for": made.measurement_precision,
             "network, parameters": f"{made.network}, {model['parameters'] / 1e6:.2f} M",
-            "images seen: steps x batch": f"{stages(model)} = {model['images_seen']:,}",
+            "images seen: steps x batch": f"{steps(model)} = {model['images_seen']:,}",
             "share of the paper's": published.share(name), "rollout": f"{made.rollout:.0%}",
             "consistent with": "–" if made.task == "inpaint" else made.data_consistency,
             "loss": made.loss.upper()})
     return table(lines)
 
 
-def stages(model: Fields) -> str:
+def steps(model: Fields) -> str:
     return " + ".join(f"{stage['step']:,} x {stage['recipe'].images_per_step}" for stage in model["stages"])
 
 
 def card(published: Published, name: str) -> str:
     model = (published.models | published.sharper)[name]
     pair = name.removesuffix("-8bit").removesuffix(REALISM)
-    made = model["recipe"]
-    wanted = ", ".join(f'"{part}"' for part in name.split("-"))
-    return CARD.read_text().format(**model | vars(made) | {
-        "name": name, "title": PAIRS[pair], "T": make(made.task, made.dataset).T,
-        "channels": channels(made.dataset), "loader": f"load_pretrained({wanted})",
-        "stages": stages(model), "share": published.share(name),
-        "loss": made.loss.upper() + (" and a critic" if made.realism else ""),
-        "where": "in all" if made.realism else "of a CPU core in all",
-        "earlier": f"are those of [{pair}](../{pair}/)" if made.realism else "are not shipped",
-        "minutes": sum(stage["seconds"] for stage in model["stages"]) / 60,
-        "commands": "\n".join(f"      {command(stage)}" for stage in model["stages"]),
+    return render("card.md", model | {
+        "name": name, "pair": pair, "title": PAIRS[pair], "made": model["recipe"], "steps": steps(model),
+        "wanted": ", ".join(f'"{part}"' for part in name.split("-")), "share": published.share(name),
+        "channels": channels(model["recipe"].dataset), "command": command,
         "scores": card_scores(published, pair, name, model)})
 
 

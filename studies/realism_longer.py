@@ -6,12 +6,11 @@ beside.
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from colddiff_nb import load, recipe
 from colddiff_nb.storage.checkpoint import export_weights, load_weights
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights.pretrained import pretrained_file
+from studies.course_report import power_law
 from studies.published import BOTH, METHODS, PAIRS, REALISM, Published
 from studies.realism import scorer, train_for
 from studies.study import Study, severities, write
@@ -116,13 +115,13 @@ def realism_prediction(published: Published) -> str:
     """When FID of pixelated digits would be the paper's, by a power law through the training's later half."""
     pair = "superres-mnist"
     curve = published.read(f"{pair}{REALISM}/training.json")["curve"]
-    images, fids = (np.log([row[key] for row in curve[len(curve) // 2:]]) for key in ("images", "fid_direct"))
-    slope = np.polyfit(images, fids, 1)[0]
+    images, fids = ([row[key] for row in curve[len(curve) // 2:]] for key in ("images", "fid_direct"))
+    exponent = power_law(images, fids, images[-1])["exponent"]
     reached, = (row["fid"] for row in published.find(
         pair=pair, kind="realism", method="direct", measurement_precision="8bit"))
     wanted = published.printed(pair, "direct")["FID"]
-    more = np.exp(images[-1]) * (wanted / reached) ** (1 / slope)
+    more = images[-1] * (reached / wanted) ** (1 / exponent)
     return (f"A power law through the last {len(fids)} points of the digits lets FID fall by "
-            f"{1 - 2 ** slope:.0%} with each doubling of the images. From {reached:.2f}, direct from "
+            f"{1 - 2 ** -exponent:.0%} with each doubling of the images. From {reached:.2f}, direct from "
             f"8 bits, the paper's {wanted} would take about {more / 1e6:,.0f} million images beside a "
             "critic, if the law held so far.")

@@ -1,16 +1,12 @@
 """Builds the pages of results/ from what lies there: no score is typed by hand."""
 from pathlib import Path
 
-from jinja2 import StrictUndefined, Template
-
 from benchmarks.findings import tables as benchmark_tables
 from studies import compute, plane, plot
 from studies.models import card
 from studies.published import Published
 from studies.study import RESULTS, all_studies
-from studies.tables import SECTIONS, section
-
-PAGES = Path(__file__).parent / "pages"
+from studies.tables import SECTIONS, render, section
 
 
 @section
@@ -35,10 +31,9 @@ def build(results: Path = RESULTS) -> dict[str, str]:
     all_studies()  # which brings their sections
     published = Published(results)
     told = {name: fill(published) for name, fill in SECTIONS.items()}
-    pages = {name: Template((PAGES / name).read_text(), undefined=StrictUndefined).render(told)
-             for name in ("README.md", "details.md", "speed.md")}
-    pages |= {f"{name}/README.md": card(published, name) for name in published.models | published.sharper}
-    return {page: text.replace("\n\n\n", "\n\n").strip() + "\n" for page, text in pages.items()}
+    pages = {name: render(name, told) for name in ("README.md", "details.md", "speed.md")}
+    return pages | {f"{name}/README.md": card(published, name)
+                    for name in published.models | published.sharper}
 
 
 def write() -> None:

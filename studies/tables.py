@@ -1,11 +1,14 @@
 """How the pages say things: sections, tables, numbers with their marks, verdicts."""
 from collections.abc import Callable, Iterable
 from functools import wraps
+from pathlib import Path
 
 import pandas as pd
+from jinja2 import StrictUndefined, Template
 
 from studies.published import METRICS, PAIRS, Fields, Published, full, half
 
+PAGES = Path(__file__).parent / "pages"
 MISSING = "not run"
 FROM = {"float32": "float32", "8bit": "8 bits"}
 Section = Callable[[Published], str]
@@ -24,6 +27,12 @@ def section(function: Section) -> Section:
             return f"Not run yet: `python -m studies run {study}`."
     SECTIONS[function.__name__] = fill
     return fill
+
+
+def render(page: str, told: Fields) -> str:
+    """Fill in a page of pages/. Raises UndefinedError for what it is not told."""
+    template = Template((PAGES / page).read_text(), undefined=StrictUndefined)
+    return template.render(told).replace("\n\n\n", "\n\n").strip() + "\n"
 
 
 def table(rows: Iterable[Fields] | pd.DataFrame) -> str:
