@@ -4,11 +4,12 @@ Error = a * steps^-b, with its 95 % prediction interval at 700,000 steps. The er
 1 - SSIM and FID. Two windows, all rows and the second half, because the interval knows the scatter about a
 power law, but not whether the curve is one.
 """
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from studies.published import Published
@@ -62,7 +63,7 @@ def without_resumes(rows: list[dict[str, float]]) -> list[dict[str, float]]:
     return kept
 
 
-def power_law(steps: Sequence[float], errors: Sequence[float], target: float) -> Fields:
+def power_law(steps: ArrayLike, errors: ArrayLike, target: float) -> Fields:
     """error = a * steps^-b: b with its 95 % interval, the error at `target` with its prediction interval."""
     x, y, at = np.log(steps), np.log(errors), np.log(target)
     line, freedom = stats.linregress(x, y), len(x) - 2
