@@ -63,8 +63,9 @@ class Restore(Shared):
     """Folder for what is written; by default that of the picture, or the working folder."""
 
     def __call__(self) -> None:
-        if self.dataset and (self.pictures or self.model != "auto"):
-            raise ValueError("--dataset has its own images and model: leave out the pictures and --model")
+        of_data_set = self.dataset or self.weights and not self.pictures
+        if of_data_set and (self.pictures or self.model != "auto"):
+            raise ValueError("images of a data set have their own model: leave out the pictures and --model")
         if self.n is not None and self.n < 1:
             raise ValueError(f"--n {self.n}: it must be at least 1")
         if self.measured:
@@ -73,7 +74,7 @@ class Restore(Shared):
             if self.measurement_precision == "float32":
                 raise ValueError("--measured takes a file of 8 bits: leave out --measurement-precision")
             self.measurement_precision = "8bit"
-        if self.dataset or self.weights and not self.pictures:
+        if of_data_set:
             self._restore_data_set()
         else:
             self._restore_pictures()
@@ -98,8 +99,9 @@ class Restore(Shared):
 
     def _restore_picture(self, path: Path, number: str) -> None:
         image = open_image(path)
-        looks_so = not in_colour(image) if self.measured else is_digit(image)
-        digit = looks_so if self.model == "auto" else self.model == "mnist"
+        digit = self.model == "mnist"
+        if self.model == "auto":
+            digit = not in_colour(image) if self.measured else is_digit(image)
         model = _, degrade, metadata = self._load_model("mnist" if digit else "cifar10")
         _, size = shape = channels(metadata["recipe"]["dataset"]), degrade.size
         given = {"measured": measurement(image, *shape)} if self.measured else scaled(image, *shape, digit)

@@ -49,8 +49,7 @@ class Evaluate(Shared):
         if self.T is not None and (degrade.task not in TASKS or not 1 <= self.T <= degrade.T):
             raise ValueError(f"T = {self.T}: give 1..{degrade.T}, and only for {', '.join(TASKS)}")
         degrade = with_options(degrade, T=self.T, size=self.size)
-        dataset = self.dataset or metadata["recipe"]["dataset"]
-        images = load(dataset, self.split, self.data, degrade.size)
+        images = load(self.dataset or metadata["recipe"]["dataset"], self.split, self.data, degrade.size)
         folder, here = self.weights.parent, runtime.device()
         if weights_file(self.weights).resolve().parent == SHIPPED:  # which is part of the package
             folder = Path("runs", f"shipped-{self.weights.stem}")

@@ -1,12 +1,11 @@
 """Scores a restorer on a whole split.
 
-A cell is one method from x_T in one precision. Cells are recorded as they are done, see metrics/records.py,
-so that a run which was stopped goes on with the next cell.
+A cell is one method from x_T in one precision. Each is recorded when it is done, see records.py: a run that
+was stopped goes on with the next.
 """
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -126,8 +125,7 @@ def refuse_training_images(images: Images, trained_on: Mapping[str, Any]) -> Non
         return CONTAINS.get((name, split), set() if name.startswith(PREFIX) else {(name, split)})
 
     name, split = trained_on["name"], trained_on["split"]
-    shared = parts(name, split) & parts(images.name, images.split)
-    if shared or trained_on.get("checksum") == images.checksum:
+    if parts(name, split) & parts(images.name, images.split) or trained_on.get("checksum") == images.checksum:
         raise ValueError(f"the weights were trained on {name} {split}, which holds images of {images.name} "
                          f"{images.split}: score a split that they have not seen, such as test")
 
@@ -152,36 +150,34 @@ def _scorer(model: Model, images: Images, measurement_precision: str, judges: Ju
         extractors["fid"] = judges.inception
 
     @cache
-    def original_features(score: str) -> Tensor:
+    def of_originals(feature: str) -> Tensor:
         originals = (to_float(part.to(degrade.device)) for part in pixels)
-        file = None
-        if judges.cache and score == "fid":
-            file = judges.cache / f"{judges.inception.name}, {n} of {images.checksum[:16]}"
-        return metrics.features_of(extractors[score], originals, file)
+        kept = judges.cache if feature == "fid" else None
+        file = kept and kept / f"{judges.inception.name}, {n} of {images.checksum[:16]}"
+        return metrics.features_of(extractors[feature], originals, file)
 
     @torch.no_grad()
     def score(name: str, sampler: Sampler, bar: Any) -> dict[str, Any]:
-        of_each: dict[str, list[Tensor]] = defaultdict(list)  # by score: a number or features of each image
-        for number, part in enumerate(pixels):
-            x0, drawn = to_float(part.to(degrade.device)), draw[number * batch:(number + 1) * batch]
+        parts: list[dict[str, Tensor]] = []  # of each batch, by score: a number or features an image
+        for number, batch_pixels in enumerate(pixels):
+            x0, drawn = to_float(batch_pixels.to(degrade.device)), draw[number * batch:(number + 1) * batch]
             with true_float32():
                 x_T = measure(drawn(x0, drawn.T), measurement_precision)
                 restored = sampler(restore, drawn, x_T).clamp(-1, 1)
             if not torch.isfinite(restored).all():
                 raise ValueError(f"{name} gave values that are not finite: "
                                  "the weights are damaged, or training diverged")
-            of_each["before"].append(metrics.squared_errors(x_T, x0))
-            of_each["after"].append(metrics.squared_errors(restored, x0))
-            of_each["ssim"].append(metrics.similarities(restored, x0))
+            found = {"before": metrics.squared_errors(x_T, x0), "after": metrics.squared_errors(restored, x0),
+                     "ssim": metrics.similarities(restored, x0)}
             if judges.classifier:
                 read = judges.classifier(restored).argmax(1).cpu()
-                of_each["class_accuracy"].append((read == labels[number]).double())
-            for feature, extract in extractors.items():
-                of_each[feature].append(extract(restored).cpu())
+                found["class_accuracy"] = (read == labels[number]).double()
+            found |= {feature: extract(restored).cpu() for feature, extract in extractors.items()}
+            parts.append(found)
             bar.update(len(x0))
-        whole = {kind: torch.cat(parts) for kind, parts in of_each.items()}
+        whole = {kind: torch.cat([part[kind] for part in parts]) for kind in parts[0]}
         for feature in extractors:
-            whole[feature] = metrics.frechet_contributions(original_features(feature), whole[feature])
+            whole[feature] = metrics.frechet_contributions(of_originals(feature), whole[feature])
         before, after = whole.pop("before"), whole.pop("after")
         rmse, (low, high) = after.mean().sqrt().item(), metrics.bootstrap(after, seed)
         gain = before.mean().sqrt().item() / rmse if rmse else None
@@ -208,15 +204,11 @@ def _variant(options: Mapping[str, Any]) -> str:
 def degraded_rows(root: str | Path | None = None, names: Sequence[str] = ("mnist", "cifar10"),
                   log: Callable[[str], object] = print) -> Any:
     """Score D(x0, T) of the full test splits: a `table`."""
-    cells = []
+    rows = []
     for name in names:
         images = load(name, "test", root)
-        rows: list[tuple[str, dict[str, Any]]] = [
-            ("deblur", {}), ("deblur", {"T": 20}), ("superres", {}), ("superres", {"pooling": "bicubic"}),
-            ("inpaint", {})]
-        if channels(name) == 3:
-            del rows[1]
-        for task, options in rows:
-            model: Model = None, make(task, name, **options), {}
-            cells += evaluate(model, images, methods=("degraded",), log=log)["cells"]
-    return table({"cells": cells})
+        blurs = [make("deblur", name, T=T) for T in ((40, 20) if channels(name) == 1 else (50,))]
+        pooled = [make("superres", name, pooling=pooling) for pooling in ("area", "bicubic")]
+        for degrade in (*blurs, *pooled, make("inpaint", name)):
+            rows.append(evaluate((None, degrade, {}), images, methods=("degraded",), log=log))
+    return table(*rows)

@@ -98,13 +98,12 @@ def table(*sources: str | Path | Mapping[str, Any]) -> Any:
     return frame.dropna(axis="columns", how="all")
 
 
-def _formatted(frame: Any, best_as: str, other_as: str) -> Any:
+def _texts(frame: Any, best_as: str, other_as: str) -> Any:
     """A table as texts, the best of each metric marked among the methods that share SHARED."""
     shown, groups = frame.astype(object).where(frame.notna(), ""), frame.groupby(SHARED)
     for name in METRICS.keys() & frame.columns:
         best, decimals = METRICS[name]
-        scores = groups[name]
-        marked = (frame[name] == scores.transform(best)) & (scores.transform("count") > 1)
+        marked = (frame[name] == groups[name].transform(best)) & (groups[name].transform("count") > 1)
         for row, value in frame[name].dropna().items():
             shown.loc[row, name] = (best_as if marked[row] else other_as).format(f"{value:.{decimals}f}")
     return shown
@@ -112,15 +111,15 @@ def _formatted(frame: Any, best_as: str, other_as: str) -> Any:
 
 def markdown(frame: Any) -> str:
     """Format a table as Markdown, the best of each metric in bold."""
-    return _formatted(frame, "**{}**", "{}").to_markdown(index=False, disable_numparse=True)
+    return _texts(frame, "**{}**", "{}").to_markdown(index=False, disable_numparse=True)
 
 
 def plain(frame: Any) -> str:
     """Format a table for a terminal of 80 columns: a block for all that share SHARED, a star at the best."""
-    blocks, shown = [], _formatted(frame, "{}*", "{} ")
-    for (task, data, variant, precision, n), rows in shown.groupby(SHARED, sort=False):
+    blocks = []
+    for (task, data, variant, precision, n), rows in _texts(frame, "{}*", "{} ").groupby(SHARED, sort=False):
         lines = [f"{task} on {data}, {variant}, from {precision}, {n:,} images"]
         lines += {f"FID: {text}" for text in rows.get("resize", ()) if text}
-        scores = rows[["method", *(name for name in METRICS if name in rows and rows[name].any())]]
-        blocks.append("\n".join([*lines, scores.to_string(index=False)]))
+        scores = [name for name in METRICS if name in rows and rows[name].any()]
+        blocks.append("\n".join([*lines, rows[["method", *scores]].to_string(index=False)]))
     return "\n\n".join(blocks)

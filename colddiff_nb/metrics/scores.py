@@ -6,6 +6,8 @@ padding.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -35,13 +37,14 @@ def similarities(restored: Tensor, originals: Tensor) -> Tensor:
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    pair = _pair(restored, originals)
+    restored, originals = _pair(restored, originals)
     if min(restored.shape[-2:]) < WINDOW:
-        found = tuple(restored.shape[-2:])
-        raise ValueError(f"SSIM needs images of at least {WINDOW} x {WINDOW} pixels, not {found}")
+        raise ValueError(f"SSIM needs images of at least {WINDOW} x {WINDOW} pixels, "
+                         f"not {tuple(restored.shape[-2:])}")
     with torch.autocast(restored.device.type, enabled=False), true_float32():
         _, full = structural_similarity_index_measure(
-            *pair, sigma=1.5, kernel_size=WINDOW, data_range=1.0, reduction="none", return_full_image=True)
+            restored, originals, sigma=1.5, kernel_size=WINDOW, data_range=1.0,
+            reduction="none", return_full_image=True)
     border = WINDOW // 2
     return full[..., border:-border, border:-border].flatten(1).mean(1).cpu().double()
 
@@ -74,11 +77,10 @@ def bootstrap(values: Tensor, seed: int = 0) -> tuple[float, float]:
     return low, high
 
 
-def _pair(*images: Tensor) -> tuple[Tensor, Tensor]:
+def _pair(*images: Tensor) -> Iterator[Tensor]:
     """Both in [0, 1]; ValueError for what cannot be compared."""
-    restored, originals = images
     floats = all(x.is_floating_point() for x in images)
-    if restored.shape != originals.shape or restored.ndim != 4 or not floats:
+    if images[0].shape != images[1].shape or images[0].ndim != 4 or not floats:
         found = " and ".join(f"{x.dtype} {tuple(x.shape)}" for x in images)
         raise ValueError(f"images are {found}: give floats (B, C, H, W) twice, data.to_float(pixels)")
-    return to_unit(restored), to_unit(originals)
+    return map(to_unit, images)
