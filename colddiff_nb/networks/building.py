@@ -20,13 +20,11 @@ def build(name: str, degrade: Degradation, channels: int, **options: Any) -> nn.
     """Return a network with fresh weights; its `channels`, `size` and `T` say what it was made for.
 
     Args:
-        name: "small", "paper", or one that was registered.
-        degrade: D, whose images it takes.
-        channels: of the images.
+        name: "small", "paper" or one that was registered.
         **options: of SmallUNet; the others have none.
 
     Raises:
-        ValueError: it cannot take images of that size.
+        ValueError: it cannot take images of D's size.
     """
     size = degrade.size
     check_images(torch.empty(0, channels, size, size), channels, 8)
@@ -45,8 +43,8 @@ def register(name: str, maker: Callable[[int, int, int], nn.Module]) -> None:
     """Let recipes find a network of your own: recipe("quick", "superres", "mnist5k", network=name).
 
     Args:
-        maker: maker(channels, size, T) returns it with fresh weights, to be called as `SmallUNet.forward` is.
-            Whoever loads its weights registers it first.
+        maker: maker(channels, size, T) returns it with fresh weights; it is called as `SmallUNet` is. Whoever
+            loads its weights registers it first.
 
     Raises:
         ValueError: the name is one of the package's.

@@ -8,15 +8,10 @@ from torch import Tensor
 
 
 def check_images(x: Tensor, channels: int, multiple: int, size: int | None = None) -> None:
-    """Raise ValueError for images x (B, C, H, W) that a network cannot take.
-
-    Args:
-        multiple: what H and W must be multiples of.
-        size: what H and W must be; None for any.
-    """
+    """Raise ValueError unless x is (B, channels, H, W), with H and W of that size or else multiples."""
     sides = x.shape[2:]
-    fits = x.ndim == 4 and x.shape[1] == channels and not any(side % multiple for side in sides)
-    if not fits or size and sides != (size, size):
+    fits = x.ndim == 4 and x.shape[1] == channels
+    if not fits or any(side != size if size else side % multiple for side in sides):
         asked = f"{size} x {size} pixels" if size else f"multiples of {multiple}"
         raise ValueError(f"images {tuple(x.shape)} do not fit this network: "
                          f"give (B, {channels}, H, W) with H and W {asked}")

@@ -20,12 +20,7 @@ class Preconditioner(nn.Module):
     """Turn what a severe degradation leaves into channels of order 1, before anything is rounded to bfloat16.
 
     Channels: x_t; (x_t - its mean) * gain(t); for blur and pixelation `lmmse_estimate`; for all others the
-        logarithm of x_t with its sign, asinh(x_t / noise), scaled: attenuation by a mask is a smooth sum in
-        it.
-
-    Args:
-        channels: of the images.
-        measurement_precision: that of x_T, a key of NOISE.
+    logarithm of x_t with its sign, in which attenuation by a mask is a smooth sum.
     """
 
     gain: Tensor  # (T + 1,)
@@ -44,30 +39,19 @@ class Preconditioner(nn.Module):
 
     @torch.no_grad()
     def fit(self, degrade: Degradation, x0: Tensor) -> None:
-        """Learn gain, mean and spread from training images x0 (n, C, H, W).
-
-        gain(t) is one over the standard deviation of D(x0, t) within an image.
-        """
+        """Learn gain, mean and spread from training images x0 (n, C, H, W)."""
         drawn = degrade.draw(len(x0), torch.Generator().manual_seed(0))
         for t in range(degrade.T + 1):
             x_t = drawn(x0, t)
-            within = (x_t - x_t.mean((-1, -2), keepdim=True)).std()
-            self.gain[t] = 1 / within.clamp(min=1e-6)  # x_t may be flat
+            within_an_image = (x_t - x_t.mean((-1, -2), keepdim=True)).std()
+            self.gain[t] = 1 / within_an_image.clamp(min=1e-6)  # x_t may be flat
         if self.inverts:
             self.mean.copy_(x0.mean(0))
             spread = self.linear.analyse(x0 - self.mean).square().mean((0, 1)).sqrt()
             self.spread.copy_(spread.clamp(min=LEAST_SPREAD))
 
-    def trust(self, t: Tensor) -> Tensor:
-        """Return how far coefficients of x_t are believed, 0 (lost in rounding) to 1: (B, 1, size, size)."""
-        signal = (self.linear.gains_at(t) * self.spread).square()
-        return signal / (signal + self.noise ** 2)
-
     def lmmse_estimate(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Return the best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent.
-
-        Each is the mean image's plus trust / gain times what x_t's differs from that of the degraded mean.
-        """
+        """Return the best linear estimate of x0 (B, C, H, W) that takes its coefficients as independent."""
         gains, mean = self.linear.gains_at(t), self.linear.analyse(self.mean)
         variance, offset = self.spread.double().square(), self.linear.analyse(x_t) - gains * mean
         weight = gains * variance / (gains.square() * variance + self.noise ** 2)
@@ -76,10 +60,12 @@ class Preconditioner(nn.Module):
     def unmeasured(self, correction: Tensor, t: Tensor) -> Tensor:
         """Return what of a correction (B, C, H, W) concerns coefficients that x_t does not tell.
 
-        The others stay as measured, to their last digit. From a handful of exact numbers the network infers a
-        whole image; predictions a percent off in their place would lose it.
+        The others stay as measured, to their last digit: from a handful of exact numbers the network infers a
+        whole image.
         """
-        return self.linear.synthesise((1 - self.trust(t)) * self.linear.analyse(correction)).float()
+        signal = (self.linear.gains_at(t) * self.spread).square()
+        trust = signal / (signal + self.noise ** 2)  # 0 (lost in rounding) to 1
+        return self.linear.synthesise((1 - trust) * self.linear.analyse(correction)).float()
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return the channels (B, 3 C, H, W) of x_t (B, C, H, W) at severities t (B,)."""
@@ -87,8 +73,6 @@ class Preconditioner(nn.Module):
             x_t = x_t.float()
             exact = x_t.double()  # a gain of thousands would amplify the rounding of a float32 mean
             centred = (exact - exact.mean((-1, -2), keepdim=True)) * self.gain[t].view(-1, 1, 1, 1)
-            if self.inverts:
-                amplified = self.lmmse_estimate(x_t, t)
-            else:
-                amplified = torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
+            amplified = self.lmmse_estimate(x_t, t) if self.inverts \
+                else torch.asinh(x_t / self.noise) / math.asinh(1 / self.noise)
             return torch.cat([x_t, centred.float(), amplified], dim=1)

@@ -41,10 +41,8 @@ class SmallUNet(nn.Module):
         channels: of the images.
         measurement_precision: that of x_T: "float32", "8bit" or "both".
         widths: channels of the levels.
-        time: False leaves out the severity.
-        skips: False leaves out the skip connections.
-        data_consistency: what is never changed: all that x_s tells ("state"), or what x_T told
-            ("measurement").
+        time, skips: False leaves out the severity, or the skip connections.
+        data_consistency: what is never changed: all that x_s tells ("state"), or x_T ("measurement").
     """
 
     def __init__(self, degrade: Degradation, channels: int, measurement_precision: str = "float32",
@@ -76,14 +74,14 @@ class SmallUNet(nn.Module):
         Args:
             x_t: (B, C, H, W), float32.
             t: LongTensor (B,), their severities, 1..T.
-            start: (B,), the severities that samplers started from to reach x_t; t itself where x_t is
-                D(x0, t). data_consistency="measurement" needs it: predictions wrote what x_T did not tell.
+            start: (B,), the severities of x_T, which data_consistency="measurement" needs; t itself where x_t
+                is D(x0, t).
         """
         check_images(x_t, self.channels, 8, self.only_size)
         kept = start if self.data_consistency == "measurement" else t
         if kept is None:
-            raise ValueError("this network must know where the sampler started: "
-                             "call it as restore(x_s, s, start), with start = s where x_s is D(x0, s) itself")
+            raise ValueError("this network must know where the sampler started: call it as "
+                             "restore(x_s, s, start), with start = s where x_s is D(x0, s) itself")
         features = self.precondition(x_t, t)
         embedding = self.embed(severity_embedding(t if self.time else torch.zeros_like(t), self.top))
         x = self.stem(F.pixel_unshuffle(features, 2))  # (B, top, H/2, W/2)
