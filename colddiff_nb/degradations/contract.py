@@ -79,9 +79,9 @@ class Degradation(nn.Module):
     def undrawn(self, x0: Tensor) -> DrawnDegradation:
         """Return the draw of a deterministic degradation; raise ValueError if it is random."""
         if self.random:
-            call = f"degrade.draw({len(x0)}, generator)(x0, t)"
-            raise ValueError(f"{self.task} is random: fix its randomness first, {call}")
-        return DrawnDegradation(self, torch.zeros(len(x0), 0))
+            raise ValueError(f"{self.task} is random: fix its randomness first, "
+                             f"degrade.draw({len(x0)}, generator)(x0, t)")
+        return self.draw(len(x0))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """Degrade x0: see `DrawnDegradation`."""

@@ -151,10 +151,9 @@ def _sigmas(sigma: Any, T: int) -> Tensor:
 
 def _blur(size: int, plain: dict[str, Any], T: int, kernel: int, sigma: Any, padding: str) -> Separable:
     check_choice("padding", padding, ("circular", "reflect"))
-    misfit = f"kernel = {kernel!r}: give an odd number of pixels, at most {2 * size - 1} for images of {size}"
-    check_whole(kernel, 1, 2 * size - 1, misfit)
-    if kernel % 2 == 0:
-        raise ValueError(misfit)
+    if kernel not in range(1, 2 * size, 2):
+        raise ValueError(f"kernel = {kernel!r}: give an odd number of pixels, "
+                         f"at most {2 * size - 1} for images of {size}")
     basis, angles = (waves if padding == "circular" else cosines)(size)
     taps = torch.arange(kernel, dtype=torch.float64) - kernel // 2
     weights = torch.exp(-taps ** 2 / (2 * _sigmas(sigma, T).unsqueeze(1) ** 2))  # (T, kernel)
