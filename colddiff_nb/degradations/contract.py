@@ -84,12 +84,12 @@ class Degradation(nn.Module):
         return self.draw(len(x0))
 
     def forward(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        """Degrade x0: see `DrawnDegradation`."""
+        """Degrade x0 (B, C, size, size) with severity t, an int or (B,): float32, or float64 as x0."""
         return self.undrawn(x0)(x0, t)
 
     def project(self, x0_hat: Tensor, x_T: Tensor, t: int | Tensor | None = None,
                 measurement_precision: str = "float32") -> Tensor:
-        """Make x0_hat agree with x_T: see `DrawnDegradation`."""
+        """Make x0_hat agree with x_T: see `DrawnDegradation.project`."""
         return self.undrawn(x0_hat).project(x0_hat, x_T, t, measurement_precision)
 
     def check(self, x0: Tensor, t: int | Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class DrawnDegradation:
         return DrawnDegradation(self.degrade, self.randomness[images])
 
     def __call__(self, x0: Tensor, t: int | Tensor) -> Tensor:
-        """Degrade x0 (n, C, size, size) with severity t, an int or (n,): float32, or float64 as x0."""
+        """Degrade x0 with severity t: see `Degradation.forward`."""
         severity = self.degrade.check(x0, t).to(x0.device)
         if len(x0) != len(self):
             raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: "

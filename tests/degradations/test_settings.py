@@ -1,6 +1,7 @@
 """What each setting of a degradation does, to the last value that is allowed."""
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,11 @@ def test_holes_grow_with_the_image_and_blur_keeps_its_pixels():
 def test_a_degradation_has_no_weights_to_keep(task):
     options = {"pooling": "bicubic"} if task == "superres" else {}
     assert not make(task, "cifar10").state_dict() and not make(task, "cifar10", **options).state_dict()
+
+
+@pytest.mark.parametrize("t", [np.int64(3), torch.tensor(3), torch.tensor([3, 3], dtype=torch.int32)])
+def test_a_severity_may_be_any_whole_number(t):
+    assert torch.equal(make("superres")(pixels(), t), make("superres")(pixels(), 3))
 
 
 @pytest.mark.parametrize("task", EVERY_TASK)
