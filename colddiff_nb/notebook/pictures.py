@@ -90,12 +90,11 @@ def grid(columns: Mapping[str, Tensor], scale: int = 3, rows: Sequence[str] = ()
     for side, y in zip(sides, tops):
         page.paste(side, (EDGE, y + (height - side.height) // 2))
     for column, head, foot, cell in zip_longest(images, heads, feet, cells):
-        for line, y in ((head, top - 32), (foot, tops[-1] - 6)):
-            if line:
-                page.paste(line, (left + (cell - line.width) // 2, y))
-        for image, y in zip(column, tops):
-            shown = picture(image).resize((width, height), Image.Resampling.NEAREST)
-            page.paste(ImageOps.expand(shown, 1, RULE), (left + (cell - width) // 2 - 1, y - 1))
+        shown = [picture(image).resize((width, height), Image.Resampling.NEAREST) for image in column]
+        parts = [head, foot, *(ImageOps.expand(one, 1, RULE) for one in shown)]
+        for part, y in zip(parts, (top - 32, tops[-1] - 6, *(y - 1 for y in tops))):
+            if part:
+                page.paste(part, (left + (cell - part.width) // 2, y))
         left += cell + GAP
     return page
 

@@ -9,11 +9,11 @@ data=PATH   where data sets are kept, by commands too (default: data/ in a clone
 """
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib import invalidate_caches, metadata
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,8 @@ def install() -> list[str]:
     for wish in needed():
         name = re.split("[<>=!~ ]", wish)[0]
         try:
-            pins.append(f"{name}=={importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
+            pins.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
             missing.append(wish)
     if missing:
         # Without these options pip's last line is not the reason.
@@ -93,14 +93,14 @@ def install() -> list[str]:
             reason = outcome.stderr.strip().split("\n")[-1] or "no reason given"
             raise RuntimeError(f"pip could not install {', '.join(missing)} ({reason}): "
                                "install it by hand, then run this cell again")
-        importlib.invalidate_caches()
+        invalidate_caches()
     return missing
 
 
 def needed() -> list[str]:
     """Return the package's requirements with those of its notebooks, such as "numpy>=1.26"."""
     if not places.CLONE:
-        wishes = importlib.metadata.requires("colddiff_nb") or []
+        wishes = metadata.requires("colddiff_nb") or []
         return [wish.split(";")[0] for wish in wishes if "extra ==" not in wish or '"notebooks"' in wish]
     if sys.version_info >= (3, 11):
         import tomllib
