@@ -40,6 +40,5 @@ for name in chosen.questions or usual:
     found = {what: value for measure in QUESTIONS[name] for what, value in measure()}
     print(*(row(what, value) for what, value in found.items()), sep="\n", flush=True)
     answers[name] = {"load_average": [round(load, 1), round(os.getloadavg()[0], 1)], "found": found}
-    ordered = {name: answers[name] for name in QUESTIONS if name in answers}
-    path.write_text(json.dumps({"machine": machine(), "answers": ordered}, indent=1) + "\n")
+    path.write_text(json.dumps({"machine": machine(), "answers": answers}, indent=1) + "\n")
 print(f"wrote {path}")

@@ -48,6 +48,11 @@ def ratio(times: pd.DataFrame, over: str, under: str) -> float:
     return (times[over] / times[under]).median()
 
 
+def slower(one: Callable[[], object], other: Callable[[], object], rounds: int) -> float:
+    """How many times as long one takes as the other."""
+    return ratio(in_turns({"one": one, "other": other}, rounds), "one", "other")
+
+
 def finding(value: float, unit: str = "times", least: float | None = None,
             most: float | None = None) -> Finding:
     """What is recorded of a value, with the goal it should at least, or at most, be. unit: of WRITTEN."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colddiff_nb import algorithm2, make, recipe
 
-from .findings import HERE, Found, finding, in_turns, ratio
+from .findings import HERE, Found, finding, slower
 from .plain import SequentialBlur
 
 PROGRAM = """
@@ -39,18 +39,15 @@ def blur(data: str, T: int, channels: int) -> Found:
     def in_float32() -> Tensor:  # faster, but blurred images hold details that it would round away
         A = degrade.matrices[t].unsqueeze(1).float()
         return A @ x0 @ A.mT
-    batch = in_turns({"plain": lambda: plain(x0, t), "ours": lambda: degrade(x0, t),
-                      "float32": in_float32}, rounds=10)
-    sampled = in_turns({"plain": lambda: walk(plain, x_T), "ours": lambda: walk(degrade, x_T)}, rounds=1)
-    severity = in_turns({"T": lambda: degrade(x0, T), "1": lambda: degrade(x0, 1)}, rounds=300)
     name = f"{data}, T = {T}"
     yield (f"blur of a training batch of 64, faster than t convolutions, {name}",
-           finding(ratio(batch, "plain", "ours"), least=100))
+           finding(slower(lambda: plain(x0, t), lambda: degrade(x0, t), 10), least=100))
     yield (f"blur of such a batch, of its time if float32 products were exact enough, {name}",
-           finding(ratio(batch, "float32", "ours"), "share"))
+           finding(slower(in_float32, lambda: degrade(x0, t), 10), "share"))
     yield (f"Algorithm 2 around an identity restorer, faster than with t convolutions, {name}",
-           finding(ratio(sampled, "plain", "ours"), least=100))
-    yield f"time of blur at t = T over that at t = 1, {name}", finding(ratio(severity, "T", "1"), most=1.1)
+           finding(slower(lambda: walk(plain, x_T), lambda: walk(degrade, x_T), 1), least=100))
+    yield (f"time of blur at t = T over that at t = 1, {name}",
+           finding(slower(lambda: degrade(x0, T), lambda: degrade(x0, 1), 300), most=1.1))
 
 
 def outside(task: str, dataset: str) -> Found:
@@ -66,9 +63,9 @@ def outside(task: str, dataset: str) -> Found:
     def inside() -> None:
         for _ in range(degrade.T):
             network(x_T, s, s)
-    times = in_turns({"whole": lambda: algorithm2(network, drawn, x_T), "inside": inside}, rounds=5)
+    share = slower(inside, lambda: algorithm2(network, drawn, x_T), 5)
     yield (f"share of Algorithm 2 outside the small network, batch 64, T = 50, {task} {dataset}",
-           finding(1 - ratio(times, "inside", "whole"), "share", most=0.05))
+           finding(1 - share, "share", most=0.05))
 
 
 def start_up() -> Found:
