@@ -19,11 +19,12 @@ from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.lock import lock
+from colddiff_nb.storage.progress import progress_bar
 from colddiff_nb.training.processes import check_same, interrupts, my_parts, start
-from colddiff_nb.training.progress import progress, tracking
 from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.training.rollout import Batch
 from colddiff_nb.training.run import OnEvaluate, Run, export, flatten
+from colddiff_nb.training.tracking import tracking
 
 LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 LOOK_EVERY = 20  # steps on a GPU between looks at what it has computed: each look waits for it
@@ -60,15 +61,15 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
     if images is None:
         with accelerator.local_main_process_first():  # which may download
             images = load(recipe.dataset, "train", data_root, recipe.size)
-    folder, stop = Path(folder), False
+    folder = Path(folder)
     with (ExitStack() as held, interrupts() as signals, runtime.true_float32(),
           torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])):
 
         # Take the folder, and go on from its newest checkpoint.
         if main:
             held.enter_context(lock(folder))
-        said = log if main else lambda line: None
-        run = Run(recipe, images, folder, device, init, resume_from, said, accelerator.scaler)
+        run = Run(recipe, images, folder, device, init, resume_from, log if main else lambda line: None,
+                  accelerator.scaler)
         last, settings = recipe.steps if until is None else min(until, recipe.steps), flatten(run.identity())
         check_same(settings | {"step": run.step, "last step": last})
         if accelerator.num_processes > 1:
@@ -79,8 +80,10 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
         network, optimizer = accelerator.prepare(run.network, run.optimizer)
         if recipe.compile:
             network = torch.compile(network, dynamic=False)
-        parts, pixels = my_parts(accelerator, recipe), images.pixels.to(device)
-        show = held.enter_context(progress(run))
+        parts, pixels, stop = my_parts(accelerator, recipe), images.pixels.to(device), False
+        done = run.step * recipe.images_per_step
+        bar, run.log = progress_bar("", recipe.images_seen, run.log, done)
+        held.enter_context(bar)
 
         for step in range(run.step + 1, last + 1):
             # Draw images and severities, and degrade.
@@ -134,7 +137,9 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
             # Show, score, save; stop where a signal asked for it, all processes at the same step.
             if looking:
                 stop = bool(accelerator.reduce(torch.tensor(float(bool(signals)), device=device), "sum"))
-                show()
+                said = f"{recipe.label}  step {step}/{recipe.steps}  loss {run.mean_loss:.4f}"
+                bar.set_description(said, refresh=False)
+                bar.update(step * recipe.images_per_step - bar.n)
             if main and scoring:
                 run.evaluate(on_evaluate)
                 send(run.rows[-1])

@@ -1,30 +1,14 @@
-"""Who is told how far a training is: who looks at the bar or the log, and a tracker of experiments."""
+"""The rows of the curve, sent to a tracker of experiments."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from colddiff_nb.storage.progress import progress_bar
 from colddiff_nb.training.run import Run
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-@contextmanager
-def progress(run: Run) -> Iterator[Callable[[], None]]:
-    """Give a function that shows step, mean loss, images per second and the time left of a run."""
-    images = run.recipe.images_per_step
-    bar, run.log = progress_bar("", run.recipe.images_seen, run.log, done=run.step * images)
-
-    def show() -> None:
-        said = f"{run.recipe.label}  step {run.step}/{run.recipe.steps}  loss {run.mean_loss:.4f}"
-        bar.set_description(said, refresh=False)
-        bar.update(run.step * images - bar.n)
-
-    with bar:
-        yield show
 
 
 @contextmanager
