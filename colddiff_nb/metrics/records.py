@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from colddiff_nb.storage import files
-from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.lock import lock
 
 CELL: dict[str, Any] = {  # what a record holds at least
@@ -27,7 +26,7 @@ def read(folder: str | Path) -> list[dict[str, Any]]:
     """Read the cells recorded in a folder; none where nothing was recorded yet."""
     path = Path(folder, "metrics.json")
     try:
-        cells: list[dict[str, Any]] = json.loads(path.read_text(), object_hook=current_names)["cells"]
+        cells: list[dict[str, Any]] = json.loads(path.read_text())["cells"]
         if all(isinstance(cell[name], kind) for cell in cells for name, kind in CELL.items()):
             return cells
         raise ValueError("another kind of record")

@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from colddiff_nb.storage.aliases import current_names
 from colddiff_nb.storage.files import MEND, CheckpointError, explained, replace
 
 MAGIC = b"colddiff sha256:"
@@ -168,7 +167,6 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         metadata = json.loads(text)
         if metadata["checksum"] != _weights_hash(tensors, {**metadata, "checksum": None}):
             raise ValueError("its checksum does not fit")
-        metadata = json.loads(text, object_hook=current_names)
     except Exception as error:  # a damaged file fails in many ways
         raise CheckpointError(f"{path} is damaged or was not written by export_weights: "
                               "fetch or export it again") from error

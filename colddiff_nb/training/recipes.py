@@ -12,7 +12,9 @@ from colddiff_nb.degradations import Degradation, make
 from colddiff_nb.degradations.tasks import MAKERS
 from colddiff_nb.networks import build
 from colddiff_nb.networks.building import OWN_NETWORKS
-from colddiff_nb.storage.aliases import current_names
+
+RENAMED = {  # fields of earlier versions
+    "measurement": "measurement_precision", "sampler_states": "rollout", "keeps": "data_consistency"}
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Recipe:
         """The recipe of a file's metadata, which may use older names and lack fields."""
-        return cls(**current_names(settings))
+        return cls(**{RENAMED.get(name, name): value for name, value in settings.items()})
 
     @property
     def label(self) -> str:

@@ -1,6 +1,7 @@
 """Trained models ready to use: the shipped weights in files/, or any weights file a training wrote."""
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def load_model(path: str | Path) -> Model:
         degrade = recipe.degradation()
         network = recipe.build(degrade)
         network.load_state_dict(weights)
-    return network.eval().requires_grad_(False), degrade, metadata
+    return network.eval().requires_grad_(False), degrade, metadata | {"recipe": asdict(recipe)}
 
 
 def pretrained_file(task: str, dataset: str, made_for: str = "float32") -> Path:

@@ -245,15 +245,6 @@ def test_only_the_same_provenance_is_not_computed_again(images, degrade, tmp_pat
                               ("T = 3, pooling bicubic", "float32", 30)], "a newer cell takes the place of the older"
 
 
-def test_a_record_with_older_names_is_read(images, degrade, tmp_path):
-    evaluate((identity, degrade, {"checksum": "abc"}), images, tmp_path, methods=("direct",), log=quiet)
-    path = tmp_path / "metrics.json"
-    path.write_text(path.read_text().replace('"measurement_precision"', '"measurement"'))
-    said = []
-    evaluate((identity, degrade, {"checksum": "abc"}), images, tmp_path, methods=("direct",), log=said.append)
-    assert "recorded" in said[0]
-
-
 def test_a_terminal_shows_how_many_images_are_scored_and_a_log_the_lines_alone(images, degrade, monkeypatch, capsys):
     class Terminal(io.StringIO):
         def isatty(self):

@@ -460,11 +460,10 @@ def test_the_checksum_depends_on_values_and_not_on_the_order_of_metadata(tmp_pat
     assert load_weights(tmp_path / "three")[1]["checksum"] not in sums
 
 
-def test_exported_weights_are_copies_on_the_cpu_and_old_names_are_read(tmp_path):
+def test_exported_weights_are_copies_on_the_cpu(tmp_path):
     network = torch.nn.Linear(2, 2)
-    export_weights(tmp_path / "w", network.state_dict(), {"recipe": {"sampler_states": 0.25}}, keep=("bias",))
-    tensors, metadata = load_weights(tmp_path / "w")
-    assert metadata["recipe"] == {"rollout": 0.25}
+    export_weights(tmp_path / "w", network.state_dict(), {}, keep=("bias",))
+    tensors, _ = load_weights(tmp_path / "w")
     assert torch.equal(tensors["bias"], network.bias) and tensors["weight"].device.type == "cpu"
     with pytest.raises(ValueError) as raised:
         export_weights(tmp_path / "w", {"a": torch.tensor([1e9])}, {})

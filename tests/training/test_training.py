@@ -15,7 +15,7 @@ from colddiff_nb.degradations import measure
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.checkpoint import load_weights
-from colddiff_nb.training import recipe, train
+from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.critic import Critic
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
 from colddiff_nb.training.rollout import Rollout
@@ -232,6 +232,12 @@ def test_cosine_schedule_warms_up_and_ends_near_zero():
     rates = [learning_rate(choice, step) for step in range(1_000)]
     assert rates[0] < 0.1 * choice.learning_rate and max(rates) == pytest.approx(choice.learning_rate, rel=0.01)
     assert rates[-1] < 1e-4 * choice.learning_rate and learning_rate(recipe("paper", "deblur", "mnist"), 600_000) == 2e-5
+
+
+def test_older_names_of_settings_are_read_and_a_model_says_todays():
+    made = Recipe.from_dict({"measurement": "8bit", "sampler_states": 0.25, "keeps": "measurement"})
+    assert (made.measurement_precision, made.rollout, made.data_consistency) == ("8bit", 0.25, "measurement")
+    assert load_pretrained("deblur", "mnist", "8bit")[2]["recipe"]["measurement_precision"] == "8bit"  # its file says measurement
 
 
 def test_missing_weights_name_what_is_there(tmp_path):
