@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colddiff_nb.data.names import PREFIX, check_whole, data_set
+from colddiff_nb.data.names import PREFIX, check_choice, check_whole, data_set
 from colddiff_nb.data.pixels import Pair, first_of_each_class, in_order, resize, sha256
 from colddiff_nb.storage.places import data_folder
 
@@ -66,8 +66,7 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
         FileNotFoundError: there is neither a file nor a download, or no such folder.
     """
     name = data_set(name)
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
     check_whole(size, 8, 128, f"size {size!r} is no whole number in 8..128")
     if name.startswith(PREFIX):
         from colddiff_nb.data.own_folder import own_folder  # which needs Pillow

@@ -17,10 +17,10 @@ def data_set(name: str) -> str:
 
     A path below the working directory becomes relative, others absolute: folder:./a/ is folder:a.
     """
+    if not str(name).startswith(PREFIX):
+        check_choice("data set", name, (*CHANNELS, f"{PREFIX}PATH"))
     if name in (*CHANNELS, PREFIX):
         return name
-    if not str(name).startswith(PREFIX):
-        raise ValueError(f"unknown data set {name!r}; choose one of {', '.join(CHANNELS)}, {PREFIX}PATH")
     path = Path(os.path.abspath(os.path.expanduser(name.removeprefix(PREFIX))))
     return PREFIX + (path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path).as_posix()
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from colddiff_nb.data import to_uint8
+from colddiff_nb.data.names import check_choice
 from colddiff_nb.metrics.scores import to_unit
 from colddiff_nb.storage.files import make_folder, replace
 from colddiff_nb.storage.runtime import true_float32
@@ -44,8 +45,7 @@ class Inception:
 
     def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu",
                  dtype: torch.dtype = torch.float32, rounded: bool = False):
-        if resize not in RESIZES:
-            raise ValueError(f"unknown resize {resize!r}: choose one of {', '.join(RESIZES)}")
+        check_choice("resize", resize, RESIZES)
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
         from torchmetrics.image.fid import NoTrainInceptionV3

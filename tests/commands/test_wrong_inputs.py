@@ -26,7 +26,7 @@ WRONG = [  # a command, and part of what it says
     ("restore --task inpaint --mask-centre 16", "--mask-centre: ['16'] is not INT INT"),
     ("restore --size 64", "do not fit this network: give (B, 3, H, W) with H and W 32 x 32 pixels"),
     ("restore --measurement-precision 16bit", "invalid choice '16bit' for argument '--measurement-precision'. Expected one of ('auto', 'float32', '8bit'"),
-    ("restore --dataset imagenet", "unknown data set 'imagenet'; choose one of mnist"),
+    ("restore --dataset imagenet", "unknown data set 'imagenet': choose one of mnist"),
     ("restore --dataset photos --model mnist", "images of a data set have their own model: leave out the pictures and --model"),
     ("restore --weights superres-mnist --model mnist", "images of a data set have their own model"),
     ("restore --dataset photos --n some", "--n: 'some' is no whole number"),

@@ -294,8 +294,8 @@ def test_a_missing_package_is_named(monkeypatch, name, package):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("imagenet", "test"), "unknown data set 'imagenet'; choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
-        (("mnist5k", "dev"), "unknown split 'dev'; choose one of train, validation, test"),
+        (("imagenet", "test"), "unknown data set 'imagenet': choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
+        (("mnist5k", "dev"), "unknown split 'dev': choose one of train, validation, test"),
         (("photos", "test", "data", 4), "size 4 is no whole number in 8..128"),
     ],
 )
@@ -350,7 +350,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("door", UNKNOWN)
 def test_an_unknown_data_set_is_an_error_wherever_a_name_is_taken(door):
-    with pytest.raises(ValueError, match="unknown data set 'MNIST'; choose one of mnist, fashion") as error:
+    with pytest.raises(ValueError, match="unknown data set 'MNIST': choose one of mnist, fashion") as error:
         door()
     assert "\n" not in str(error.value)
 

@@ -305,7 +305,7 @@ def test_a_degradation_of_your_own_is_found_by_make_and_by_recipes(monkeypatch):
      "deblur is a task of the package: register yours under another name"),
     (lambda: degradations.register("snow", Fade, T=20), "snow is a task of the package"),
     (lambda: make("deblur", "MNIST"),
-     "unknown data set 'MNIST'; choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
+     "unknown data set 'MNIST': choose one of mnist, fashion, cifar10, mnist5k, photos, folder:PATH"),
     (lambda: make("superres", "imagenet"), "unknown data set 'imagenet'"),
     (lambda: make("inpaint", 10), "unknown data set 10"),
     (lambda: make("sharpen"), "unknown task 'sharpen': choose one of deblur, superres, inpaint"),
