@@ -10,7 +10,6 @@ from colddiff_nb import load, recipe
 from colddiff_nb.storage.checkpoint import export_weights, load_weights
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.course_report import power_law
 from studies.published import BOTH, METHODS, PAIRS, REALISM, Published
 from studies.realism import scorer, train_for
 from studies.study import Study, severities, write
@@ -108,20 +107,3 @@ def realism_curve(published: Published) -> str:
                       | {head: f"{row[f'{key}_direct']:{digits}}" for head, (key, digits) in WAY.items()}
                       for row in record["curve"]]
     return f"{'; '.join(sorted(machines))}; direct.\n\n{table(lines)}"
-
-
-@section
-def realism_prediction(published: Published) -> str:
-    """When FID of pixelated digits would be the paper's, by a power law through the training's later half."""
-    pair = "superres-mnist"
-    curve = published.read(f"{pair}{REALISM}/training.json")["curve"]
-    images, fids = ([row[key] for row in curve[len(curve) // 2:]] for key in ("images", "fid_direct"))
-    exponent = power_law(images, fids, images[-1])["exponent"]
-    reached, = (row["fid"] for row in published.find(
-        pair=pair, kind="realism", method="direct", measurement_precision="8bit"))
-    wanted = published.printed(pair, "direct")["FID"]
-    more = images[-1] * (reached / wanted) ** (1 / exponent)
-    return (f"A power law through the last {len(fids)} points of the digits lets FID fall by "
-            f"{1 - 2 ** -exponent:.0%} with each doubling of the images. From {reached:.2f}, direct from "
-            f"8 bits, the paper's {wanted} would take about {more / 1e6:,.0f} million images beside a "
-            "critic, if the law held so far.")

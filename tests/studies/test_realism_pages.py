@@ -53,13 +53,6 @@ def test_the_finding_is_from_8_bits_where_fid_was_not_taken_as_the_paper_does(pu
     assert said in realism_longer.realism_finding(Published(published.folder)).splitlines()
 
 
-def test_a_known_power_law_is_extrapolated(published):
-    """Half of FID 8.1 is the paper's 4.05: by a square root that takes four times the images, 40 million."""
-    said = realism_longer.realism_prediction(published)
-    assert "through the last 3 points" in said and "fall by 29% with each doubling" in said
-    assert "From 8.10, direct from 8 bits, the paper's 4.05 would take about 40 million images" in said
-
-
 def test_the_curve_shows_every_scored_point(published):
     text = realism_longer.realism_curve(published)
     assert text.startswith("50 validation images, a GPU; direct.\n")
