@@ -93,13 +93,13 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
     for name in methods:
         said = f"{degrade.task} {images.name}, {name} from {measurement_precision}"
         where = {"method": name, "measurement_precision": measurement_precision, "n": n}
-        made_from = {
+        provenance = where | {
             "images": images.provenance, "seed": seed, "degradation": degrade.options,
             "classifier": getattr(judges.classifier, "name", None),
             "inception": getattr(judges.inception, "name", None)}
         if name != "degraded":
-            made_from |= {"weights": weights, "trained_on": [trained_on] if trained_on else []}
-        provenance = json.loads(json.dumps(where | made_from))
+            provenance |= {"weights": weights, "trained_on": [trained_on] if trained_on else []}
+        provenance = json.loads(json.dumps(provenance))  # as it comes back from the file
         known = name == "degraded" or weights is not None
         cell = recorded(folder, provenance) if folder is not None and known else None
         if cell:

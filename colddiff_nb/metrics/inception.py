@@ -86,15 +86,15 @@ class Inception:
 
 
 def features_of(extract: Callable[[Tensor], Tensor], batches: Iterable[Tensor],
-                cache: str | Path | None = None) -> Tensor:
+                cache: Path | None = None) -> Tensor:
     """Return extract(images) over batches of images, (N, d) on the CPU; the file `cache` keeps it."""
-    if cache is not None and Path(cache).is_file():
+    if cache and cache.is_file():
         with suppress(Exception):  # a damaged file, which fails in many ways, is made again
             return torch.load(cache, weights_only=True)
     features = torch.cat([extract(images).cpu() for images in batches])
-    if cache is not None:
-        make_folder(Path(cache).parent)
+    if cache:
+        make_folder(cache.parent)
         content = io.BytesIO()
         torch.save(features, content)
-        replace(Path(cache), content.getbuffer())
+        replace(cache, content.getbuffer())
     return features
