@@ -5,6 +5,7 @@
 import io
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,47 +18,40 @@ SITE = HOME / "build" / "site"
 ANGLES = map(math.radians, range(-120, 141, 20))
 BELLY = [(.46 + .22 * math.cos(angle), .64 + .21 * math.sin(angle)) for angle in ANGLES]
 FIVE = [(.68, .15), (.58, .15), (.47, .15), (.36, .15), (.345, .3), (.33, .45), *BELLY]
-frames: list[Image.Image] = []
-durations: list[int] = []
 
 
-def shot(page: Page, after: int, stays: int) -> None:
-    """Take a frame after some milliseconds, which stays for some."""
-    page.wait_for_timeout(after)
-    frames.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
-    durations.append(stays)
+def film(page: Page) -> Iterator[tuple[int, int]]:
+    """The scenes: draw, sixteen squares, back; then blur, and back.
 
-
-def restore(page: Page, s: int, steps: range) -> None:
-    """Move the slider over the steps of severity s."""
-    for k in steps:
-        page.locator("#step").fill(str(k))
-        page.locator(f"#step[aria-valuetext='{k} of {s} steps done']").wait_for()
-        shot(page, 350, 2600 if k == s else 700 if s < 5 else 220)  # the rule has lit up
-
-
-def film(page: Page) -> None:
-    """The scenes: draw, sixteen squares, back; then blur, and back."""
+    Yields, for each frame, after how many milliseconds it is taken and how many it stays.
+    """
     page.locator("#clear").click()
-    shot(page, 2000, 900)
+    yield 2000, 900
     box = page.locator("#pad").bounding_box()
-    assert box is not None
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in FIVE]
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
         page.mouse.move(*place, steps=4)
-        shot(page, 150, 90)
+        yield 150, 90
     page.mouse.up()
-    shot(page, 800, 1600)
-    restore(page, 3, range(1, 4))
+    yield 800, 1600
+    yield from restored(page, 3, range(1, 4))
 
     page.locator("[name=task][value=deblur]").check()
     for s in (1, 2, 3, 4, 6, 8, 11, 15, 20):
         page.locator("#severity").fill(str(s))
-        shot(page, 1500 if s == 1 else 300, 120)
-    shot(page, 0, 1200)
-    restore(page, 20, range(2, 21, 2))
+        yield 1500 if s == 1 else 300, 120
+    yield 0, 1200
+    yield from restored(page, 20, range(2, 21, 2))
+
+
+def restored(page: Page, s: int, steps: range) -> Iterator[tuple[int, int]]:
+    """Move the slider over the steps of severity s."""
+    for k in steps:
+        page.locator("#step").fill(str(k))
+        page.locator(f"#step[aria-valuetext='{k} of {s} steps done']").wait_for()
+        yield 350, 2600 if k == s else 700 if s < 5 else 220  # by then the rule has lit up
 
 
 def serve(route: Route) -> None:
@@ -65,17 +59,24 @@ def serve(route: Route) -> None:
     route.fulfill(path=SITE / (urlsplit(route.request.url).path.strip("/") or "index.html"))
 
 
-if __name__ == "__main__":
+def main(file: str | Path = HOME / "results" / "pictures" / "live.gif") -> str | None:
     if not SITE.exists():
-        sys.exit(f"there is no {SITE.relative_to(HOME)}: make site")
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else HOME / "results" / "pictures" / "live.gif"
+        return f"there is no {SITE.relative_to(HOME)}: make site"
+    frames, durations = [], []
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1200, "height": 625}, color_scheme="light")
-        opened.route("**/*", serve)
-        opened.goto("http://localhost/")
-        film(opened)
+        page = browser.new_page(viewport={"width": 1200, "height": 625}, color_scheme="light")
+        page.route("**/*", serve)
+        page.goto("http://localhost/")
+        for after, stays in film(page):
+            page.wait_for_timeout(after)
+            frames.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+            durations.append(stays)
     palette = Image.fromarray(np.concatenate(frames)).quantize(128)
     small = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     small[0].save(file, save_all=True, append_images=small[1:], duration=durations, loop=0, optimize=True)
-    print(f"{file}: {len(small)} frames, {file.stat().st_size / 1e6:.2f} MB")
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
