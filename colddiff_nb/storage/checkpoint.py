@@ -29,15 +29,11 @@ NOT_WEIGHTS = {  # by how the file begins
     b"version https://git-lfs.": "a git-LFS pointer, not weights: fetch them, git lfs pull"}
 
 
-def _step(path: Path) -> int:
-    return int(path.stem.removeprefix("step-"))
-
-
 def _checkpoints(folder: Path) -> list[Path]:
     """All files named like a checkpoint, newest first; none where there is no folder yet."""
     with explained(folder, "check the path, and who may read it"), suppress(FileNotFoundError):
         named = [path for path in folder.iterdir() if re.fullmatch(r"step-\d+\.pt", path.name)]
-        return sorted(named, key=_step, reverse=True)
+        return sorted(named, key=lambda path: int(path.stem[5:]), reverse=True)
     return []
 
 
@@ -48,28 +44,25 @@ def _intact(path: Path) -> bool:
 
 
 def save(folder: str | Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the checkpoint of a step atomically; the folder keeps it and the newest intact one before it.
+    """Write the checkpoint of a step atomically; the folder keeps it and the newest intact one beside it.
 
     Args:
         state: tensors and plain values, nested: others would not be loaded again.
 
     Raises:
-        CheckpointError: it cannot be written, or an intact one of a later step is there. The old ones stay.
+        CheckpointError: it cannot be written. The old ones stay.
     """
     folder = Path(folder)
     path = folder / f"step-{step:08d}.pt"
     with explained(folder, MEND):
         others = [other for other in _checkpoints(folder) if other != path]
-        previous = next(filter(_intact, others), None)
-        if previous and _step(previous) > step:
-            raise CheckpointError(f"{previous} is later than step {step}: "
-                                  "go on from it, or use another folder with --run DIR")
+        kept = next(filter(_intact, others), None)
         content = io.BytesIO()
         torch.save({"step": step, "state": state}, content)
         content.write(MAGIC + hashlib.sha256(content.getbuffer()).digest())
         replace(path, content.getbuffer())
         for other in others:
-            if other != previous:
+            if other != kept:
                 other.unlink(missing_ok=True)
     return path
 

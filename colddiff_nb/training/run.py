@@ -67,7 +67,7 @@ class Run:
         self.step, self.rows = 0, []  # type: int, list[dict[str, float]]
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
         self.began = time.monotonic()  # less the seconds of earlier processes
-        self.resume([folder, Path(resume_from)] if resume_from else [folder])
+        self.resume(Path(resume_from) if resume_from else None)
 
     @property
     def mean_loss(self) -> float:
@@ -90,14 +90,14 @@ class Run:
         """What must be equal for a checkpoint to go on as this training."""
         return {"recipe": asdict(self.recipe), "data": self.images.provenance, "init": self.init}
 
-    def resume(self, folders: list[Path]) -> None:
-        """Go on from the newest checkpoint in these folders, if there is one."""
-        found = [(*newest, folder) for folder in folders
-                 if (newest := checkpoint.newest(folder, log=self.log))]
-        if not found and folders[1:]:
-            raise CheckpointError(f"there is no checkpoint in {folders[1]}: "
-                                  "check the path, or leave it out to start at step 0")
+    def resume(self, other: Path | None) -> None:
+        """Go on from the newest checkpoint in the run's folder and another, if there is one."""
+        found = [(*newest, folder) for folder in (self.folder, other)
+                 if folder and (newest := checkpoint.newest(folder, log=self.log))]
         if not found:
+            if other:
+                raise CheckpointError(f"there is no checkpoint in {other}: "
+                                      "check the path, or leave it out to start at step 0")
             return
         step, state, folder = max(found, key=lambda item: item[0])
         self.check_same_training(folder, state)

@@ -103,7 +103,7 @@ def live(choice: Recipe, images: Images, folder: Path, event: str, seed: int, re
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         at_call(loop, "draw_batch", 1, before=started)
         arm(event, random.Random(seed), folder, tell)
-        until = None if event not in DAMAGE else max([0, *map(checkpoint._step, folder.glob("step-*.pt"))]) + 2
+        until = None if event not in DAMAGE else max([0, *(int(path.stem[5:]) for path in folder.glob("step-*.pt"))]) + 2
         try:
             loop.train(choice, folder, images=images, resume_from=resume_from, until=until, on_evaluate=weight,
                            log=lambda line: tell(line=line))
