@@ -196,6 +196,7 @@ def test_an_incomplete_cifar10_folder_is_an_error(tiny_cifar10):
     with pytest.raises(ValueError, match="the 59 images under .* are not those published") as error:
         load("cifar10", "test", root=tiny_cifar10 / "folder")
     assert "\n" not in str(error.value)
+    assert not (tiny_cifar10 / "folder" / "cache").exists()
 
 
 def test_what_a_system_leaves_in_a_cifar10_folder_is_passed_over_and_damaged_files_are_all_named(tiny_cifar10):
