@@ -1,11 +1,12 @@
 """The paper's three ways from x_T back to an image (section 3): direct, Algorithm 1, Algorithm 2.
 
-All take the same arguments; others are a ValueError. What lies beyond is in other_samplers.py.
+All take the same arguments. What lies beyond is in other_samplers.py.
 
     restore: the network R: restore(x_s, s, start) -> x0_hat, with the severities (B,) of x_s and of x_T.
     degrade: D with its randomness drawn: degrade(x0, s) -> x_s.
     x_T: the degraded images (B, C, H, W).
     T: the severity of x_T, by default degrade.T; or the falling severities to visit, such as [40, 3, 2, 1].
+        A ValueError outside 1..degrade.T.
     trajectory: return a Trajectory of all states instead of x_0 (B, C, H, W). Nothing is clamped.
 """
 from collections.abc import Callable, Sequence
