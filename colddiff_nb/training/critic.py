@@ -23,10 +23,11 @@ class Critic:
         halve = [layer for inputs, outputs in zip(widths, widths[1:])
                  for layer in (nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
         score = nn.Linear(widths[-1] * (size // 8) ** 2, 1)
-        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         first = nn.Conv2d(4 * channels, widths[0], 3, padding=1)  # on 16 x 16: a quarter of the pixels
         self.network = nn.Sequential(nn.PixelUnshuffle(2), first, nn.LeakyReLU(0.2), *halve,
-                                     nn.Flatten(), score).to(device).to(memory_format=layout)
+                                     nn.Flatten(), score).to(device)
+        if device.type == "cuda":
+            self.network.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99))
 
     def scores(self, images: Tensor) -> Tensor:

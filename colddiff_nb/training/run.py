@@ -45,12 +45,12 @@ class Run:
         # What is trained.
         self.degrade = recipe.degradation().to(device)
         torch.manual_seed(recipe.seed)
-        on_gpu = device.type == "cuda"
-        layout = torch.channels_last if on_gpu else torch.contiguous_format  # on CPUs bfloat16 is faster so
-        network: Any = recipe.build(self.degrade)
-        self.network: nn.Module = network.to(device, memory_format=layout)
+        network: Any = recipe.build(self.degrade).to(device)
+        self.network: nn.Module = network
+        if device.type == "cuda":  # on CPUs bfloat16 is faster without
+            network.to(memory_format=torch.channels_last)
         if recipe.network == "small":
-            self.network.precondition.fit(self.degrade, to_float(images.pixels[:1_000].to(device)))
+            network.precondition.fit(self.degrade, to_float(images.pixels[:1_000].to(device)))
         self.init = self.load_init(init) if init else None
         self.ema: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters(), recipe.learning_rate, fused=True)
@@ -59,12 +59,13 @@ class Run:
                        if recipe.realism else None)
         places = round(recipe.rollout * recipe.images_per_step)
         self.rollout = Rollout(places, self.degrade, shape[0], device)
-        parts = {"network": self.network, "ema": self.ema, "optimizer": self.optimizer, "scaler": scaler,
-                 "critic": self.critic, "rollout": self.rollout}
-        self.parts: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
+        parts: dict[str, Any] = {"network": self.network, "ema": self.ema, "optimizer": self.optimizer,
+                                 "scaler": scaler, "critic": self.critic, "rollout": self.rollout}
+        self.parts = {name: part for name, part in parts.items() if part is not None}
 
         # How far it is.
-        self.step, self.rows = 0, []  # type: int, list[dict[str, float]]
+        self.step = 0
+        self.rows: list[dict[str, float]] = []
         self.loss_sum, self.loss_count = torch.zeros((), device=device), 0  # since the last row of the curve
         self.began = time.monotonic()  # less the seconds of earlier processes
         self.resume(Path(resume_from) if resume_from else None)
