@@ -59,6 +59,7 @@ def test_without_a_file_it_restores_the_photograph_in_the_package(tmp_path, monk
     assert all(f"wrote {path.name}" in said for path in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_odd_files_and_its_results_are_no_input_of_the_next_call(tmp_path, capsys):
     """A turned photograph, transparency, palette, CMYK, 16 bits: one score, since they show one picture."""
     folder = tmp_path / "my pictures"

@@ -64,6 +64,7 @@ def test_a_pipeline_is_saved_and_loaded_as_a_folder(tmp_path, x0):
     assert dict(again.scheduler.config)["algorithm"] == 1 and again.scheduler.degrade.options == make("superres").options
 
 
+@pytest.mark.slow
 def test_a_network_of_diffusers_trains_in_our_loop_and_restores(tmp_path, monkeypatch):
     monkeypatch.setitem(OWN_NETWORKS, "unet2d", None)  # taken out again afterwards
     networks.register("unet2d", lambda channels, size, T: UNetRestorer(tiny_unet(channels, size)))

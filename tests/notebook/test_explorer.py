@@ -139,6 +139,7 @@ def test_a_shorter_task_brings_the_slider_down(explorer):
     assert explorer.picture.value == explorer.pages[2]
 
 
+@pytest.mark.slow
 def test_frames_in_memory_stay_few(explorer):
     for task in degradations.TASKS:
         for number in range(4):

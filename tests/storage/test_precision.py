@@ -73,6 +73,7 @@ WAYS = (
     "backends.fp32_precision = 'ieee'; torch.set_float32_matmul_precision('high')")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_float32_is_whole_inside_and_every_way_to_set_it_is_put_back():
     ran = subprocess.run([sys.executable, "-c", PROGRAM], input="\n".join(WAYS), cwd=ROOT, capture_output=True, text=True, timeout=100)

@@ -2,6 +2,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 import torch
 
 from colddiff_nb import data, make
@@ -18,6 +19,7 @@ class FakeInception:
         return torch.nn.functional.avg_pool2d(x, 8).flatten(1)
 
 
+@pytest.mark.slow
 def test_a_training_of_some_seconds_is_scored_at_its_points(tmp_path, monkeypatch):
     monkeypatch.setattr(realism, "inception", lambda precision: FakeInception())
     monkeypatch.setattr(realism, "shipped_classifier", lambda dataset, load=realism.shipped_classifier: load("mnist"))
@@ -65,6 +67,7 @@ def test_of_original_images_nothing_is_missing(monkeypatch, tmp_path):
     assert found["rmse_direct"] == rmse(x0, x0) == 0 and abs(found["fid_direct"]) < 1e-6 and found["sharpness_direct"] == 1
 
 
+@pytest.mark.slow
 def test_a_study_of_choices_trains_each_as_it_says_and_keeps_those_that_are_done(monkeypatch, tmp_path):
     (tmp_path / "realism.json").write_text(json.dumps(
         {"task": "superres", "dataset": "mnist", "split": "validation", "n": 2_000, "rows": [{"choice": "the recipe"}]}))

@@ -77,6 +77,7 @@ def test_a_page_says_how_to_measure_what_is_not_there(tmp_path):
     assert nothing(Published(tmp_path)) == "7 rows"
 
 
+@pytest.mark.slow
 def test_every_study_is_found_by_its_file_and_shows_its_options(tmp_path):
     files = {path.stem for path in (HOME / "studies").glob("*.py")}
     found = {name for name in all_studies() if name in files}

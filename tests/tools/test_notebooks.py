@@ -253,6 +253,7 @@ def test_badges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "else.one" not in source.read_text() + readme.read_text()
 
 
+@pytest.mark.slow
 def test_the_workflow_writes_the_address_of_its_own_repository_once(tmp_path: Path) -> None:
     """Its steps in a clone of a small project on a branch, with git's own remote in GitHub's place."""
     workflow = yaml.safe_load((HOME / ".github" / "workflows" / "address.yml").read_text())

@@ -45,6 +45,7 @@ def curve(folder):
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 def test_twenty_steps_equal_ten_a_new_process_and_ten_more(digits, tmp_path):
     choice = recipe("smoke", "inpaint", "mnist5k", **TINY)
     train(choice, tmp_path / "whole", images=digits, on_evaluate=scores, log=quiet)
