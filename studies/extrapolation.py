@@ -80,12 +80,15 @@ def missed(published: Published) -> str:
 
 def more(published: Published, row: Fields, metric: str, wanted: float) -> str:
     """Images until the wanted score, by a power law through the later half of the model's curve."""
-    folder = f"{row['pair']}{REALISM}/training" if row["kind"] == "realism" else f"curves/{row['pair']}"
-    if not (published.folder / f"{folder}.json").is_file():
+    model, sharp = f"{row['pair']}{REALISM}", row["kind"] == "realism"
+    file = f"{model}/training.json" if sharp else f"curves/{row['pair']}.json"
+    if not (published.folder / file).is_file():
         return "no curve was recorded"
-    record = published.read(f"{folder}.json")
-    rows = record["curve" if row["kind"] == "realism" else "rows"]
+    rows = published.read(file)["curve" if sharp else "rows"]
     images, errors = curve(rows[len(rows) // 2:], metric, row["method"])
-    b = power_law(images, errors, images[-1])["exponent"]
-    needed = images[-1] * (error(row[metric], metric) / error(wanted, metric)) ** (1 / b)
+    b, seen = power_law(images, errors, images[-1])["exponent"], images[-1]
+    if sharp:  # it may have gone on after the curve
+        made = [stage["recipe"] for stage in published.sharper[model]["stages"]]
+        seen = sum(recipe.images_seen for recipe in made if recipe.realism)
+    needed = seen * (error(row[metric], metric) / error(wanted, metric)) ** (1 / b)
     return f"{needed / 1e6:,.1f} million" if b > 0 and needed < 1e9 else "over a billion"
