@@ -76,6 +76,7 @@ def pictures_of(explorer) -> list[str]:
     return re.findall(r'src="([^"]+)"', explorer.picture.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", degradations.TASKS)
 @pytest.mark.parametrize("data", ["mnist", "cifar10"])
 @pytest.mark.parametrize("stretch", [False, True])

@@ -19,6 +19,8 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import TASKS, measure
 from colddiff_nb.weights import load_pretrained
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(__file__).resolve().parents[2]
 OFFLINE = {"mnist": "mnist5k", "cifar10": "photos"}
 pairs = pytest.mark.parametrize("data", OFFLINE)

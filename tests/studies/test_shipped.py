@@ -16,6 +16,8 @@ from colddiff_nb.weights import load_pretrained, shipped_classifier, shipped_mod
 from colddiff_nb.weights.pretrained import SHIPPED, pretrained_file
 from studies import baselines
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("COLDDIFF_DATA", "")
 

@@ -18,6 +18,8 @@ from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.validation import validation_scores
 from colddiff_nb.weights import load_model, load_pretrained
 
+pytestmark = pytest.mark.slow
+
 TINY = {"steps": 4, "batch": 4, "widths": (8, 8, 8), "evaluate_every": 2, "save_every": 2, "precision": "float32"}
 TINY_NETWORK = ["--widths", "8", "8", "8", "--steps", "1", "--batch", "2"]
 README = Path(__file__).parents[2] / "README.md"
