@@ -5,7 +5,17 @@ error = a * images^-b, where the error is 1 - SSIM, RMSE or FID.
 import numpy as np
 
 from studies.course_report import power_law
-from studies.published import BOTH, METHODS, METRICS, PAIRS, REALISM, SIGNS, Fields, Published
+from studies.published import (
+    BOTH,
+    METHODS,
+    METRICS,
+    PAIRS,
+    REALISM,
+    SIGNS,
+    Fields,
+    Published,
+    papers_precision,
+)
 from studies.tables import number, section, table
 
 ERRORS = {"rmse": "RMSE", "ssim": "1 - SSIM", "fid": "FID"}
@@ -63,7 +73,7 @@ def missed(published: Published) -> str:
     for pair, title in PAIRS.items():
         cells = [("ssim", [method]) for method in BOTH] + [("fid", BOTH)]
         for metric, methods in cells:
-            sign, precision = SIGNS[metric], "8bit" if pair.startswith("inpaint") else "float32"
+            sign, precision = SIGNS[metric], papers_precision(pair)
             theirs = max((published.printed(pair, method)[metric.upper()] for method in methods),
                          key=lambda score: sign * score)
             found = [row for method in methods for kind in ("RMSE", "realism")

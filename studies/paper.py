@@ -82,8 +82,9 @@ def place(row: Fields) -> list[str]:
 def paper_row(published: Published, pair: str, method: str) -> Fields:
     """The first rows of a table, which name its columns."""
     scores = {metric.upper(): printed_score(published, pair, method, metric) for metric in SIGNS}
-    return {"method": f"*the paper*, {METHODS[method]}", "from": "–", **scores, "FID taken of": "as they are",
-            "class accuracy": "–", "Frechet": "–", "gain": "–", "images": "test, 10,000"}
+    return {"method": f"*the paper*, {METHODS[method]}", "from": "–", **scores,
+            "FID taken of": "as they are", "class accuracy": "–", "Frechet": "–", "gain": "–",
+            "images": "test, 10,000"}
 
 
 def score_row(published: Published, row: Fields) -> Fields:

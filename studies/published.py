@@ -110,6 +110,11 @@ class Published:
         return found
 
 
+def papers_precision(pair: str) -> str:
+    """The precision that the paper's code measures x_T in: masks in 8 bits."""
+    return "8bit" if pair.startswith("inpaint") else "float32"
+
+
 def nearness(row: Fields) -> tuple[Any, ...]:
     """Larger for what is nearer to the paper's: the images first, then how FID was taken."""
     return (row["split"] == "test", row["n"], row["folder"].endswith("-8bit"), "fid" in row,

@@ -10,7 +10,7 @@ from colddiff_nb import load, recipe
 from colddiff_nb.storage.checkpoint import export_weights, load_weights
 from colddiff_nb.training import Recipe
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.published import BOTH, METHODS, PAIRS, REALISM, Published
+from studies.published import BOTH, METHODS, PAIRS, REALISM, Published, papers_precision
 from studies.realism import scorer, train_for
 from studies.study import Study, severities, write
 from studies.tables import FROM, MISSING, numbers, section, table, titled
@@ -85,9 +85,8 @@ def realism_finding(published: Published) -> str:
     said = []
     for name in published.sharper:
         pair = name.removesuffix(REALISM)
-        papers = "8bit" if pair.startswith("inpaint") else "float32"
         ways = [[numbers(published.best(pair, "direct", precision, metric="fid", kind=kind), SHOWN)
-                 for kind in ("RMSE", "realism")] for precision in (papers, "8bit")]
+                 for kind in ("RMSE", "realism")] for precision in (papers_precision(pair), "8bit")]
         before, after = next((way for way in ways if way[1]["FID"] != MISSING), ways[0])
         said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}: FID from "
                     f"{before['FID']} to {after['FID']} (paper {published.printed(pair, 'direct')['FID']}), "

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from studies import fid, paper, plane, report, samplers
-from studies.published import PAIRS, Published, half
+from studies.published import BOTH, PAIRS, Published, half
 
 HOME = Path(__file__).resolve().parents[2]
 RESULTS = Published(HOME / "results")
@@ -43,6 +43,12 @@ def test_what_the_pages_say_in_words_is_so():
             continue
         shipped = RESULTS.read(f"classifier-{row['data']}/record.json")["name"]
         assert row["provenance"].get("classifier") in (None, shipped), "class accuracy and Frechet are of one classifier"
+    for pair in ("superres-cifar10", "inpaint-cifar10"):
+        for method in BOTH:
+            sharp = RESULTS.best(pair, method, "8bit", metric="fid", kind="realism")
+            assert sharp["fid"] < RESULTS.printed(pair, method)["FID"], "with a critic they are ahead of the paper, by both methods"
+    assert RESULTS.sharper["inpaint-cifar10-realism"]["recipe"].images_seen == 1_024_000
+    assert {len(RESULTS.read(f"curves/{pair}.json")["rows"]) for pair in PAIRS} == {8}, "the last point has sixteen times the images of the fourth"
 
 
 def test_rows_are_of_the_shipped_weights_but_where_the_page_says_otherwise():

@@ -1,4 +1,4 @@
-"""A training for so many seconds is scored at its points, and a study of choices runs each in a process of its own."""
+"""A training for so many seconds is scored at its points, and a study of choices trains each as it says."""
 import json
 from dataclasses import replace
 
