@@ -22,7 +22,7 @@ QUESTIONS: dict[str, list[Callable[[], Found]]] = {
     "training": [training.small],
     "training-mnist": [partial(training.paper, "MNIST", "mnist5k", T=20)],
     "training-cifar10": [partial(training.paper, "CIFAR-10", "photos", T=50)],
-    "throughput": [training.throughput],
+    "throughput": [training.throughput], "more-throughput": [training.more_throughput],
     "precision": [partial(precision.changes, "mnist", "mnist5k"),
                   partial(precision.changes, "cifar10", "photos")],
     "start-up": [sampling.start_up], "growth": [growth.curves], "peers": [peers.operators, peers.loops]}

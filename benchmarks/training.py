@@ -55,19 +55,35 @@ def paper(data: str, dataset: str, T: int) -> Found:
 
 
 def throughput() -> Found:
-    """Images a second of `train` itself, by batch and precision, and the share of the matmul rate."""
+    """The small network, by batch."""
     digits = partial(recipe, "small", "superres", "mnist5k", rollout=0.0)
     choices = {}
     for batch in (64, 256, 1_024) if GPU else (64,):
         choices[f"small network, batch {batch}"] = digits(batch=batch)
         choices[f"small network with rollouts, batch {batch}"] = digits(batch=batch, rollout=0.5)
     if GPU:
-        choices["small network, compiled, batch 512"] = digits(batch=512, compile=True)
+        for batch in (64, 256, 1_024):
+            choices[f"small network without a CUDA graph, batch {batch}"] = digits(
+                batch=batch, cuda_graph=False)
         choices["small network and a critic, batch 256"] = digits(batch=256, realism=0.1)
-        for data, dataset in (("MNIST", "mnist5k"), ("CIFAR-10", "photos")):
-            for precision in ("float32", "bf16"):
-                choices[f"paper's {data} network, {precision}, batch 64"] = recipe(
-                    "paper", "superres", dataset, precision=precision, batch=64, accumulate=1)
+    yield from images_a_second(choices)
+
+
+def more_throughput() -> Found:
+    """The paper's networks, and the small one compiled."""
+    choices = {"small network, compiled, batch 1024": recipe("small", "superres", "mnist5k", rollout=0.0,
+                                                             batch=1_024, compile=True)}
+    for data, dataset in (("MNIST", "mnist5k"), ("CIFAR-10", "photos")):
+        papers = partial(recipe, "paper", "superres", dataset, batch=64, accumulate=1)
+        for precision in ("float32", "bf16"):
+            choices[f"paper's {data} network, {precision}, batch 64"] = papers(precision=precision)
+        choices[f"paper's {data} network, bf16, CUDA graph, batch 64"] = papers(
+            precision="bf16", cuda_graph=True)
+    yield from images_a_second(choices if GPU else {})
+
+
+def images_a_second(choices: dict[str, Recipe]) -> Found:
+    """Images a second of `train` itself, and the share of the matmul rate."""
     for name, choice in choices.items():
         steps = (60 if choice.network == "small" else 15) if GPU else 3
         times = turns(choice, {}, steps, rounds=1)

@@ -17,6 +17,8 @@ from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Publ
 from studies.study import DATASETS, Study, each, severities
 from studies.tables import FROM, MISSING, numbers, render, section, table
 
+CHANGE_NO_WEIGHTS = "evaluate_every", "save_every", "cuda_graph"  # fields of a recipe
+
 
 @dataclass
 class Scored(Study):
@@ -62,6 +64,10 @@ def models(published: Published) -> str:
     return table(lines)
 
 
+def option(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def steps(model: Fields) -> str:
     return " + ".join(f"{stage['step']:,} x {stage['recipe'].images_per_step}" for stage in model["stages"])
 
@@ -73,6 +79,7 @@ def card(published: Published, name: str) -> str:
         "name": name, "pair": pair, "title": PAIRS[pair], "made": model["recipe"], "steps": steps(model),
         "wanted": ", ".join(f'"{part}"' for part in name.split("-")), "share": published.share(name),
         "channels": channels(model["recipe"].dataset), "command": command,
+        "goes_on": name != pair and model["stages"][0] in published.models[pair]["stages"],
         "scores": card_scores(published, pair, name, model)})
 
 
@@ -96,11 +103,11 @@ def card_scores(published: Published, pair: str, name: str, model: Fields) -> st
 
 
 def command(stage: Fields) -> str:
-    """What trained a stage: every field that differs from `small`, except how often is scored and saved."""
+    """What trained a stage: every field that differs from `small` and changes weights."""
     made = asdict(stage["recipe"])
     usual = asdict(recipe("small", made["task"], made["dataset"]))
-    changed = "".join(f" --{name.replace('_', '-')} {made[name]}" for name in usual
-                      if name not in ("evaluate_every", "save_every") and made[name] != usual[name])
+    changed = "".join(f" --{name.replace('_', '-')} {option(made[name])}" for name in usual
+                      if name not in CHANGE_NO_WEIGHTS and made[name] != usual[name])
     begun = " --init EARLIER.safetensors" if stage["init"] else ""
     pair = f"--task {made['task']} --dataset {made['dataset']}"
     return f"python -m colddiff_nb train small {pair}{changed}{begun}"

@@ -51,7 +51,7 @@ class Published:
 
     @cached_property
     def sharper(self) -> dict[str, Fields]:
-        """The same of the models made for realism, which go on from those made for RMSE."""
+        """The same of the models made for realism; most go on from those made for RMSE."""
         return {name: self.model(name, self.models[pair]["stages"]) for pair in PAIRS
                 if (name := f"{pair}{REALISM}") in shipped_models()}
 
@@ -60,9 +60,12 @@ class Published:
         trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
         earlier = f"earlier/{name}.json"
         stages = self.read(earlier)["stages"] if (self.folder / earlier).is_file() else []
-        for stage in (*stages, metadata):
+        own = [*stages, metadata]
+        for stage in own:
             stage["recipe"] = Recipe.from_dict(stage["recipe"])
-        return metadata | {"parameters": sum(trained), "stages": [*(begun or []), *stages, metadata]}
+        if own[0]["init"] and begun:
+            own = begun + own
+        return metadata | {"parameters": sum(trained), "stages": own}
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""

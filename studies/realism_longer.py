@@ -16,6 +16,7 @@ from studies.study import Study, severities, write
 from studies.tables import FROM, MISSING, numbers, section, table, titled
 
 SHOWN = ("rmse", "ssim", "fid", "frechet", "class_accuracy")
+FURTHER = {"RMSE": ("rmse", ".4f"), "SSIM": ("ssim", ".4f"), "FID": ("fid", ".1f")}
 WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
        "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
 
@@ -106,3 +107,15 @@ def realism_curve(published: Published) -> str:
                       | {head: f"{row[f'{key}_direct']:{digits}}" for head, (key, digits) in WAY.items()}
                       for row in record["curve"]]
     return f"{'; '.join(sorted(machines))}; direct.\n\n{table(lines)}"
+
+
+@section
+def further(published: Published) -> str:
+    """Trainings whose weights are not shipped: direct reconstruction beside the shipped model's."""
+    record, lines = published.read("further.json"), []
+    for row in record["rows"]:
+        scores = {name: " / ".join(f"{row[model][f'{key}_direct']:{digits}}" for model in ("shipped", "scores"))
+                  for name, (key, digits) in FURTHER.items()}
+        lines.append({"pair": PAIRS[row["pair"]], "training": row["training"],
+                      "images": f"{row['images_seen']:,}", "shipped": row["beside"]} | scores)
+    return f"{record['n']:,} validation images, {record['device']}; shipped / this one.\n\n{table(lines)}"

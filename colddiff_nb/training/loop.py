@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from colddiff_nb.data import Images, load, to_float
 from colddiff_nb.degradations import Degradation, measure
 from colddiff_nb.storage import runtime
+from colddiff_nb.storage.cuda_graph import Replayed
 from colddiff_nb.storage.lock import lock
 from colddiff_nb.storage.progress import progress_bar
 from colddiff_nb.training.processes import check_same, interrupts, my_parts, start
@@ -85,6 +87,36 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
         bar, run.log = progress_bar("", recipe.images_seen, run.log, done)
         held.enter_context(bar)
 
+        def descend(x_t: Tensor, x0: Tensor, t: Tensor, start: Tensor) -> Tensor:
+            """Train network and critic by one step on the global batch; returns its x0_hat."""
+            predictions = []
+            for part in parts:
+                with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
+                    x0_hat = network(x_t[part].float(), t[part], start[part]).float()
+                    loss = LOSSES[recipe.loss](x0_hat, x0[part])
+                    if run.critic:
+                        loss = loss + recipe.realism * run.critic.doubt(x0_hat, x0[part])
+                    loss = loss / recipe.accumulate
+                    accelerator.backward(loss)
+                run.loss_sum += accelerator.reduce(loss.detach(), "mean")
+                predictions.append(accelerator.gather(x0_hat.detach()))
+            predicted = torch.cat(predictions)
+            if recipe.clip:
+                accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            if run.critic:
+                run.critic.learn(predicted, x0)
+            return predicted
+
+        # On a GPU, launch all of that at once. A scaler would wait for the GPU.
+        replays = (recipe.cuda_graph and device.type == "cuda" and accelerator.num_processes == 1
+                   and not accelerator.scaler)
+        optimizers = [part.optimizer for part in (run, run.critic) if part]
+        train_on: Callable[..., Tensor] = Replayed(descend, optimizers) if replays else descend
+        for group in optimizer.param_groups:
+            group["lr"] = torch.zeros((), device=device) if replays else 0.0  # a graph reads a tensor
+
         for step in range(run.step + 1, last + 1):
             # Draw images and severities, and degrade.
             torch.manual_seed((step_seed(recipe, step) * 64 + accelerator.process_index) % 2 ** 32)  # dropout
@@ -95,27 +127,9 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
             x_t = run.rollout.inputs(batch, measured(recipe, batch.drawn(x0, batch.t)))
 
             # Predict x0, and descend on the error.
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, step - 1)
-            predictions = []
+            set_learning_rate(optimizer, learning_rate(recipe, step - 1))
             try:
-                for part in parts:
-                    with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
-                        x0_hat = network(x_t[part].float(), batch.t[part], batch.start[part]).float()
-                        loss = LOSSES[recipe.loss](x0_hat, x0[part])
-                        if run.critic:
-                            loss = loss + recipe.realism * run.critic.doubt(x0_hat, x0[part])
-                        loss = loss / recipe.accumulate
-                        accelerator.backward(loss)
-                    run.loss_sum += accelerator.reduce(loss.detach(), "mean")
-                    predictions.append(accelerator.gather(x0_hat.detach()))
-                predicted = torch.cat(predictions)
-                if recipe.clip:
-                    accelerator.clip_grad_norm_(network.parameters(), recipe.clip)
-                optimizer.step()
-                optimizer.zero_grad()
-                if run.critic:
-                    run.critic.learn(predicted, x0)
+                predicted = train_on(x_t, x0, batch.t, batch.start)
             except torch.cuda.OutOfMemoryError as error:
                 raise ValueError(
                     f"batch = {recipe.batch} does not fit into the GPU's memory: with a smaller batch, "
@@ -193,6 +207,15 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     warmup = max(1, recipe.steps // 50)
     cosine = 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
     return recipe.learning_rate * min((step + 1) / warmup, cosine)
+
+
+def set_learning_rate(optimizer: Any, rate: float) -> None:
+    """Set it for the next step; what a CUDA graph reads is changed in place."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 @torch.no_grad()

@@ -115,7 +115,7 @@ class Run:
         with usable(folder):
             recipe = Recipe.from_dict(state["identity"]["recipe"])
             mine, theirs = flatten(self.identity()), flatten(state["identity"] | {"recipe": asdict(recipe)})
-        may_differ: list[str] = []
+        may_differ = ["recipe.cuda_graph"]  # which changes the speed only
         if recipe.images_per_step == self.recipe.images_per_step:  # for a GPU with less memory
             may_differ += ["recipe.batch", "recipe.accumulate"]
         if recipe.dataset.startswith(PREFIX) and self.recipe.dataset.startswith(PREFIX):

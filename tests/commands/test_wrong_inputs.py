@@ -65,6 +65,7 @@ WRONG = [  # a command, and part of what it says
     ("train smoke --flip", "Missing value for argument '--flip'"),
     ("train smoke --precision fp8", "invalid choice 'fp8' for argument '--precision'. Expected one of ('auto', 'float32', 'bf16', 'fp16'"),
     ("train smoke --compile yes", "Unrecognized options: yes"),
+    ("train smoke --cuda-graph maybe", "Unrecognized options: maybe"),
     ("train smoke --seed -1", "seed = -1: it must lie in 0.."),
     ("train smoke --evaluate-every 0", "evaluate_every = 0: it must lie in 1.."),
     ("train smoke --save-every 0", "save_every = 0: it must lie in 1.."),

@@ -58,3 +58,13 @@ def test_the_curve_shows_every_scored_point(published):
     assert text.startswith("50 validation images, a GPU; direct.\n")
     assert text.splitlines()[-1] == "| Super-resolution, MNIST | 10,000,000 | 16.0 | 5.0 | 0.1200 | 0.810 | 0.95 |"
     assert text.count("| Super-resolution, MNIST |") == 6
+
+
+def test_a_training_that_is_not_shipped_stands_beside_the_shipped_model(published):
+    scores = {"rmse_direct": 0.12, "ssim_direct": 0.8, "fid_direct": 20.0}
+    row = {"pair": "superres-mnist", "training": "L1", "images_seen": 2_000, "beside": "superres-mnist", "shipped": scores,
+           "scores": scores | {"rmse_direct": 0.13, "fid_direct": 15.0}}
+    (published.folder / "further.json").write_text(json.dumps({"n": 50, "device": "a GPU", "rows": [row]}))
+    lines = realism_longer.further(published).splitlines()
+    assert lines[0] == "50 validation images, a GPU; shipped / this one."
+    assert lines[-1] == "| Super-resolution, MNIST | L1 | 2,000 | superres-mnist | 0.1200 / 0.1300 | 0.8000 / 0.8000 | 20.0 / 15.0 |"

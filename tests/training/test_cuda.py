@@ -125,3 +125,27 @@ def test_a_training_step_waits_for_nothing_between_two_looks(digits, tmp_path, m
         return sum("synchroniz" in str(warning.message) for warning in seen)
     waits(2)  # what is done once is done
     assert waits(10) == waits(30)
+
+
+@pytest.mark.parametrize("changes", [{}, {"realism": 0.1}, {"accumulate": 2, "precision": "bf16"}])
+def test_a_recorded_step_trains_as_an_unrecorded_one_and_goes_on_from_its_checkpoint(changes, digits, tmp_path):
+    def trained(name, graph, until=None):
+        choice = recipe("smoke", "superres", "mnist5k", **TINY | changes | {"cuda_graph": graph})
+        train(choice, tmp_path / name, images=digits, until=until, log=lambda line: None)
+        return losses(tmp_path / name)
+    plain, recorded = trained("plain", False), trained("recorded", True)
+    assert len(recorded) == 4 and recorded == pytest.approx(plain, rel=2e-2)
+    trained("parts", True, until=10)
+    assert trained("parts", False) == pytest.approx(plain, rel=2e-2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trained("others", False, until=10)
+        assert trained("others", True) == pytest.approx(plain, rel=2e-2)
+
+
+def test_a_step_that_waits_for_the_gpu_is_refused_in_one_line(digits, tmp_path, monkeypatch):
+    forward = Block.forward
+    monkeypatch.setattr(Block, "forward", lambda self, x, embedding: forward(self, x * (1 + 0 * x.sum().item()), embedding))
+    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"cuda_graph": True})
+    with pytest.raises(ValueError, match="^the step cannot be recorded, .*: set cuda_graph = False$"):
+        train(choice, tmp_path, images=digits, log=lambda line: None)

@@ -16,7 +16,7 @@ from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe, recipe, train
-from colddiff_nb.training.critic import Critic
+from colddiff_nb.training.critic import Conv2d, Critic
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
 from colddiff_nb.training.rollout import Rollout
 from colddiff_nb.training.run import Run
@@ -282,6 +282,19 @@ def test_a_training_with_a_critic_goes_on_bit_for_bit(digits, tmp_path):
     train(choice, tmp_path / "parts", images=digits, until=4)
     parts = train(choice, tmp_path / "parts", images=digits)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters()))
+
+
+@pytest.mark.parametrize("options", [{"kernel_size": 3, "padding": 1}, {"kernel_size": 4, "stride": 2, "padding": 1}])
+def test_a_gpus_way_to_convolve_gives_the_same_outputs_and_second_derivatives(options):
+    torch.manual_seed(0)
+    layer, x = Conv2d(3, 5, **options), torch.randn(2, 3, 8, 8, requires_grad=True)
+
+    def outputs_and_derivatives(convolve):
+        outputs = convolve(x)
+        slope, = torch.autograd.grad(outputs.square().sum(), x, create_graph=True)
+        return outputs, slope, *torch.autograd.grad(slope.square().sum(), [x, layer.weight, layer.bias])
+    for one, other in zip(outputs_and_derivatives(layer.by_product), outputs_and_derivatives(layer.forward)):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_a_critic_learns_to_prefer_originals_and_says_so_to_the_network(digits):
