@@ -114,7 +114,7 @@ def further(published: Published) -> str:
     """Trainings whose weights are not shipped: direct reconstruction beside the shipped model's."""
     record, lines = published.read("further.json"), []
     for row in record["rows"]:
-        scores = {name: " / ".join(f"{row[model][f'{key}_direct']:{digits}}" for model in ("shipped", "scores"))
+        scores = {name: " / ".join(f"{row[of][f'{key}_direct']:{digits}}" for of in ("shipped", "scores"))
                   for name, (key, digits) in FURTHER.items()}
         lines.append({"pair": PAIRS[row["pair"]], "training": row["training"],
                       "images": f"{row['images_seen']:,}", "shipped": row["beside"]} | scores)
