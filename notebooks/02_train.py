@@ -250,7 +250,7 @@ def paper_rate(batch):
     return batch / (time.perf_counter() - clock)
 
 # %%
-H100 = {"small": 19_350, "paper": 1_026}  # images a second, measured with batches of 64
+H100 = {"small": 19_350, "paper": 1_026}  # images a second; small: by a CUDA graph
 here = {"small": rate, "paper": paper_rate(settings.choose(8, 1))}
 rows = {name: recipe(name, "deblur", "mnist") for name in ("quick", "small", "report", "paper")}
 hours = {name: [one.images_seen / rates[one.network] / 3600 for rates in (here, H100)]
@@ -261,7 +261,7 @@ pandas.DataFrame(hours, ["hours here", "hours on an H100"]).T.round(2).assign(
 
 # %% [markdown]
 # **Read it with care.** Hours are images divided by a measured rate. We did not run the two long recipes. Was your guess 14 hours, at 900 images a
-# second? The paper's network is far larger: an image takes it some 40 times as long here, 19 times on the H100. The two columns differ in protocol. Here
+# second? The paper's network is far larger: an image takes it some 45 times as long here, 19 times on the H100. The two columns differ in protocol. Here
 # the small network's rate includes its evaluations, and the paper's network made one step of batch 8. On the H100 both took batches of 64: with 1,024
 # the small network is 6 times as fast ([speed](../results/speed.md)). An A100, L4 or T4 was not measured. Run this notebook there, and "hours here"
 # is for that GPU. For the long run set `RUN_LONG`, and in Colab also `USE_DRIVE`. A training that was cut off then goes on in the next runtime, by

@@ -30,6 +30,12 @@ def curve(rows: list[Fields], metric: str, method: str) -> tuple[np.ndarray, np.
     return tuple(np.array([(row["images"], error(row[f"{metric}_{method}"], metric)) for row in rows]).T)
 
 
+def best_so_far(images: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the points after which the error had been lower before."""
+    low = errors <= np.minimum.accumulate(errors)
+    return images[low], errors[low]
+
+
 def predictions(published: Published) -> list[Fields]:
     """The last point of each curve, beside what a power law through the curve's first half predicts."""
     found = []
@@ -89,14 +95,14 @@ def missed(published: Published) -> str:
 
 
 def more(published: Published, row: Fields, metric: str, wanted: float) -> str:
-    """Images until the wanted score, by a power law through the later half of the model's curve."""
+    """Images until the wanted score, by a power law through the later half of the curve's best points."""
     model, sharp = f"{row['pair']}{REALISM}", row["kind"] == "realism"
     file = f"{model}/training.json" if sharp else f"curves/{row['pair']}.json"
     if not (published.folder / file).is_file():
         return "no curve was recorded"
     rows = published.read(file)["curve" if sharp else "rows"]
-    images, errors = curve(rows[len(rows) // 2:], metric, row["method"])
-    b, seen = power_law(images, errors, images[-1])["exponent"], images[-1]
+    images, errors = (lows[len(lows) // 2:] for lows in best_so_far(*curve(rows, metric, row["method"])))
+    b, seen = power_law(images, errors, images[-1])["exponent"], rows[-1]["images"]
     if sharp:  # it may have gone on after the curve
         made = [stage["recipe"] for stage in published.sharper[model]["stages"]]
         seen = sum(recipe.images_seen for recipe in made if recipe.realism)

@@ -2,11 +2,13 @@
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from studies.published import BOTH, Published
 from studies.tables import FROM, section
 
 COLOURS = {"paper": "#1a1a1a", "ours": "#0072b2", "realism": "#009e73", "linear": "#d55e00"}
+MARKERS = {"": "o", FROM["float32"]: "o", FROM["8bit"]: "s"}
 FIDS = [1, 2, 5, 10, 20, 40, 80, 150, 300]  # ticks
 Points = dict[tuple[str, str], list[tuple[float, float]]]  # whose, from what: RMSE and FID of each method
 
@@ -29,27 +31,23 @@ def draw(published: Published, path: Path) -> None:
     rows = published.cases()
     figure = Figure(figsize=(5, 2.2 * len(rows)), layout="constrained")
     figure.suptitle("left: nearer to the originals, down: looks more real\n"
-                    "hollow: direct, filled: Algorithm 2, square: linear", fontsize=11)
+                    "hollow: direct, or linear; filled: Algorithm 2", fontsize=11)
     for axes, (pair, variant, title) in zip(figure.subplots(len(rows)), rows):
-        shown = sorted(points(published, pair, variant).items(), key=lambda one: max(one[1])[1])
-        for (whose, _), ends in shown:
-            style = {"color": COLOURS[whose], "zorder": 3}
-            axes.plot(*zip(*ends), "-", **style)
-            axes.plot(*ends[-1], "o", **style)
-            axes.plot(*ends[0], "s" if whose == "linear" else "o", markerfacecolor="white", **style)
+        for (whose, precision), ends in points(published, pair, variant).items():
+            style = {"color": COLOURS[whose], "marker": MARKERS[precision], "linestyle": "none", "zorder": 3}
+            axes.plot(*zip(*ends), color=COLOURS[whose])
+            axes.plot(*ends[-1], **style)
+            axes.plot(*ends[0], markerfacecolor="white", **style)
         axes.set(title=title, yscale="log", xlabel="RMSE", ylabel="FID")
         axes.margins(0.1, 0.15)
         axes.minorticks_off()
         axes.locator_params(axis="x", nbins=4)
         low, high = axes.get_ylim()
         axes.set_yticks(*zip(*((fid, str(fid)) for fid in FIDS if low <= fid <= high)))
-        height = -0.1
-        for name, ends in shown:  # labels stand beside the panel, each above the one before
-            x, y = axes.transAxes.inverted().transform(axes.transData.transform(max(ends)))
-            height = max(y, height + 0.13)
-            axes.annotate(" ".join(name), (x, y), (1.03, height), "axes fraction", va="center",
-                          color=COLOURS[name[0]], arrowprops={"arrowstyle": "-", "alpha": 0.4,
-                                                              "color": COLOURS[name[0]]})
+    lines = [Line2D([], [], color=colour, marker=MARKERS[precision], label=f"{whose} {precision}")
+             for whose, colour in COLOURS.items()
+             for precision in ([""] if whose == "paper" else FROM.values())]
+    figure.legend(handles=lines, loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=110)
 
 

@@ -23,7 +23,7 @@ def reliability(published: Published) -> str:
             "survived {kills_survived:,} kills and {faults_injected:,} faults in "
             "{trainings_equal_bit_for_bit} tiny trainings. Each ended equal to an uninterrupted one, bit for "
             "bit. {cases_fuzzed:,} cases of odd input at {doors} doors gave a valid result or one clear "
-            "line. [By kind](reliability.json). The tests that need a GPU: {passed} passed on "
+            "line. [By kind](reliability.json). {passed} tests that need a GPU passed on "
             "{cuda_tests[device]}, PyTorch {cuda_tests[torch]}.").format(
                 **soak, doors=len(soak["cases"]), passed=len(soak["cuda_tests"]["passed"]))
 
