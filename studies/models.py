@@ -79,7 +79,6 @@ def card(published: Published, name: str) -> str:
         "name": name, "pair": pair, "title": PAIRS[pair], "made": model["recipe"], "steps": steps(model),
         "wanted": ", ".join(f'"{part}"' for part in name.split("-")), "share": published.share(name),
         "channels": channels(model["recipe"].dataset), "command": command,
-        "goes_on": name != pair and model["stages"][0] in published.models[pair]["stages"],
         "scores": card_scores(published, pair, name, model)})
 
 

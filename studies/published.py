@@ -45,7 +45,10 @@ class Published:
 
     @cached_property
     def models(self) -> dict[str, Fields]:
-        """Metadata of the shipped weights by name, their `parameters`, and that of all their `stages`."""
+        """Metadata of the shipped weights by name, their `parameters`, and that of all their `stages`.
+
+        `goes_on`: the first stages are those of the model made for RMSE.
+        """
         return {name: self.model(name) for pair in PAIRS for name in (pair, f"{pair}-8bit")
                 if name in shipped_models()}
 
@@ -63,9 +66,9 @@ class Published:
         own = [*stages, metadata]
         for stage in own:
             stage["recipe"] = Recipe.from_dict(stage["recipe"])
-        if own[0]["init"] and begun:
-            own = begun + own
-        return metadata | {"parameters": sum(trained), "stages": own}
+        goes_on = bool(begun and own[0]["init"])
+        stages = [*(begun or []), *own] if goes_on else own
+        return metadata | {"parameters": sum(trained), "stages": stages, "goes_on": goes_on}
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""

@@ -117,5 +117,5 @@ def further(published: Published) -> str:
         scores = {name: " / ".join(f"{row[of][f'{key}_direct']:{digits}}" for of in ("shipped", "scores"))
                   for name, (key, digits) in FURTHER.items()}
         lines.append({"pair": PAIRS[row["pair"]], "training": row["training"],
-                      "images, last stage": f"{row['images_seen']:,}", "shipped": row["beside"]} | scores)
+                      "images, last stage": f"{row['images_seen']:,}", "beside": row["beside"]} | scores)
     return f"{record['n']:,} validation images, {record['device']}; shipped / this one.\n\n{table(lines)}"

@@ -166,3 +166,13 @@ def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     state_dict = {key: tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
                   for key, tensor in tensors.items()}
     return state_dict, metadata
+
+
+def load_adam(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load Adam's state from any device, in the memory layout of the weights: fused Adam does not compare."""
+    groups = [saved | {"fused": group["fused"]}
+              for saved, group in zip(state["param_groups"], optimizer.param_groups, strict=True)]
+    optimizer.load_state_dict(state | {"param_groups": groups})
+    for weight, kept in optimizer.state.items():
+        for name in ("exp_avg", "exp_avg_sq"):
+            kept[name] = torch.empty_like(weight).copy_(kept[name])

@@ -1,4 +1,4 @@
-"""A step recorded once as a CUDA graph, then replayed: its thousand small operations become one launch."""
+"""A step recorded once as a CUDA graph, then replayed: its many small operations become one launch."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-WARM_UP = 3  # calls before the recording, as PyTorch asks: they also choose algorithms and allocate
+WARM_UP = 3  # calls before the recording: they choose algorithms and allocate
 
 
 class Replayed:
-    """Calls a function of CUDA tensors; from the fourth call on it replays what the fourth one did.
+    """Calls a function of CUDA tensors, records it at the fourth call, and replays it from then on.
 
     The function may change tensors in place, such as weights. It must not wait for the GPU, and must get
     tensors of the same shapes each time. What it returns is overwritten by the next call.
@@ -20,11 +20,12 @@ class Replayed:
         optimizers: those that step in the function; a learning rate that changes must be a tensor.
 
     Raises:
-        ValueError: from the fourth call: the function cannot be recorded.
+        ValueError: at the fourth call: the function cannot be recorded.
     """
 
     def __init__(self, function: Callable[..., Tensor], optimizers: list[Any]):
         self.function, self.optimizers, self.calls = function, optimizers, 0
+        self.beside = torch.cuda.Stream()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         self.calls += 1
@@ -38,27 +39,28 @@ class Replayed:
         return self.output
 
     def warm_up(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Call the function on a stream beside the usual one."""
-        usual, beside = torch.cuda.current_stream(), torch.cuda.Stream()
-        beside.wait_stream(usual)
-        with torch.cuda.stream(beside):
+        """Call the function on a stream beside the usual one, as PyTorch asks."""
+        usual = torch.cuda.current_stream()
+        self.beside.wait_stream(usual)
+        with torch.cuda.stream(self.beside):
             output = self.function(*inputs)
-        usual.wait_stream(beside)
+        usual.wait_stream(self.beside)
         return output
 
     def record(self, inputs: tuple[Tensor, ...]) -> None:
         """Note what the function does, without doing it."""
-        self.inputs, self.graph = [given.clone() for given in inputs], torch.cuda.CUDAGraph()
+        self.inputs, self.graph = [torch.empty_like(given) for given in inputs], torch.cuda.CUDAGraph()
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         for group in groups:
             group["capturable"] = True  # Adam asks for it
         try:
             with torch.cuda.graph(self.graph):
                 self.output = self.function(*self.inputs)
-        except torch.cuda.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            for cause in (error, error.__context__):
+                if isinstance(cause, torch.cuda.OutOfMemoryError):
+                    raise cause from None
             raise ValueError("the step cannot be recorded, perhaps since the network waits for the GPU: "
-                             "set cuda_graph = False") from error
+                             "set cuda_graph = False, in a new process") from error
         for group in groups:
             group["capturable"] = False  # or it would warn where it steps without a graph

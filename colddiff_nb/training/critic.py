@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colddiff_nb.storage.checkpoint import load_adam
 
-class Conv2d(nn.Conv2d):
-    """A convolution that a GPU computes as a product of matrices: cuDNN is slow at second derivatives."""
+
+class MatmulConv2d(nn.Conv2d):
+    """A square convolution that a GPU computes as a matrix product: cuDNN is slow at second derivatives."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x (B, C, H, W): (B, outputs, H', W')."""
@@ -36,14 +38,15 @@ class Critic:
         self.bfloat16, self.penalty = bfloat16, penalty
         widths = (64, 128, 256)
         halve = [layer for inputs, outputs in zip(widths, widths[1:])
-                 for layer in (Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
+                 for layer in (MatmulConv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(0.2))]
         score = nn.Linear(widths[-1] * (size // 8) ** 2, 1)
-        first = Conv2d(4 * channels, widths[0], 3, padding=1)  # on 16 x 16: a quarter of the pixels
+        first = MatmulConv2d(4 * channels, widths[0], 3, padding=1)  # on 16 x 16: a quarter of the pixels
         self.network = nn.Sequential(nn.PixelUnshuffle(2), first, nn.LeakyReLU(0.2), *halve,
                                      nn.Flatten(), score).to(device)
         if device.type == "cuda":
             self.network.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99), fused=True)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), 2e-4, betas=(0.0, 0.99),
+                                          fused=device.type == "cuda")
 
     def scores(self, images: Tensor) -> Tensor:
         """Score images (B, C, size, size): (B,)."""
@@ -75,4 +78,4 @@ class Critic:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_adam(self.optimizer, state["optimizer"])

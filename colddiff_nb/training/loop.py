@@ -109,7 +109,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
                 run.critic.learn(predicted, x0)
             return predicted
 
-        # On a GPU, launch all of that at once. A scaler would wait for the GPU.
+        # On one GPU, record that once and replay it. Not with fp16, whose scaler waits for the GPU.
         replays = (recipe.cuda_graph and device.type == "cuda" and accelerator.num_processes == 1
                    and not accelerator.scaler)
         optimizers = [part.optimizer for part in (run, run.critic) if part]

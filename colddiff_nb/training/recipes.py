@@ -48,7 +48,7 @@ class Recipe:
     ema_half_life: float = 0.03  # of every-step: share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"  # auto: bf16 where safe and fast
-    cuda_graph: bool = False  # on a GPU, launch a step as one CUDA graph: small batches gain most
+    cuda_graph: bool = False  # on one GPU, replay a step as one CUDA graph; not with fp16
     compile: bool = False  # compile the network first (torch.compile): a minute's wait, then faster on a GPU
     seed: int = 0
     evaluate_every: int = 200  # steps between scores on the fixed validation images

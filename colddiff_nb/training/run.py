@@ -103,8 +103,10 @@ class Run:
         step, state, folder = max(found, key=lambda item: item[0])
         self.check_same_training(folder, state)
         with usable(folder):
+            checkpoint.load_adam(self.optimizer, state["optimizer"])
             for name, part in self.parts.items():
-                part.load_state_dict(state[name])
+                if part is not self.optimizer:
+                    part.load_state_dict(state[name])
             self.loss_sum.copy_(state["loss_sum"])
             self.step, self.loss_count, self.rows = step, state["loss_count"], state["rows"]
             self.began -= state["seconds"]

@@ -16,7 +16,7 @@ from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe, recipe, train
-from colddiff_nb.training.critic import Conv2d, Critic
+from colddiff_nb.training.critic import Critic, MatmulConv2d
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
 from colddiff_nb.training.rollout import Rollout
 from colddiff_nb.training.run import Run
@@ -284,10 +284,32 @@ def test_a_training_with_a_critic_goes_on_bit_for_bit(digits, tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters()))
 
 
+def test_a_cpu_goes_on_bit_for_bit_from_what_a_gpu_saves(digits, tmp_path, monkeypatch):
+    """A GPU lays weights out in another order, holds its learning rate in a tensor, and replays its step."""
+    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "evaluate_every": 8, "realism": 0.1})
+    whole = train(choice, tmp_path / "whole", images=digits)
+    train(choice, tmp_path / "parts", images=digits, until=4)
+    newest = checkpoint.newest
+
+    def of_a_gpu(*arguments, **options):
+        step, state = newest(*arguments, **options)
+        state["identity"]["recipe"]["cuda_graph"] = True
+        for optimizer in (state["optimizer"], state["critic"]["optimizer"]):
+            optimizer["param_groups"][0] |= {"fused": True, "lr": torch.tensor(1e-3)}
+            for kept in optimizer["state"].values():
+                kept |= {name: moment.to(memory_format=torch.channels_last) for name, moment in kept.items() if moment.ndim == 4}
+        state["critic"]["optimizer"]["param_groups"][0]["lr"] = 2e-4
+        return step, state
+
+    monkeypatch.setattr(checkpoint, "newest", of_a_gpu)
+    parts = train(choice, tmp_path / "parts", images=digits)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters()))
+
+
 @pytest.mark.parametrize("options", [{"kernel_size": 3, "padding": 1}, {"kernel_size": 4, "stride": 2, "padding": 1}])
 def test_a_gpus_way_to_convolve_gives_the_same_outputs_and_second_derivatives(options):
     torch.manual_seed(0)
-    layer, x = Conv2d(3, 5, **options), torch.randn(2, 3, 8, 8, requires_grad=True)
+    layer, x = MatmulConv2d(3, 5, **options), torch.randn(2, 3, 8, 8, requires_grad=True)
 
     def outputs_and_derivatives(convolve):
         outputs = convolve(x)
