@@ -67,8 +67,8 @@ class Published:
         for stage in own:
             stage["recipe"] = Recipe.from_dict(stage["recipe"])
         goes_on = bool(begun and own[0]["init"])
-        stages = [*(begun or []), *own] if goes_on else own
-        return metadata | {"parameters": sum(trained), "stages": stages, "goes_on": goes_on}
+        return metadata | {"parameters": sum(trained), "stages": begun + own if goes_on else own,
+                           "goes_on": goes_on}
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""

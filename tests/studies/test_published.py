@@ -47,6 +47,18 @@ def test_what_the_pages_say_in_words_is_so():
         for method in BOTH:
             sharp = RESULTS.best(pair, method, "8bit", metric="fid", kind="realism")
             assert sharp["fid"] < RESULTS.printed(pair, method)["FID"], "with a critic they are ahead of the paper, by both methods"
+    wide = RESULTS.read("superres-mnist-realism/training.json")["curve"]
+    assert [round(row["fid_direct"]) for row in wide] == [62, 22, 20, 52, 18, 16, 12], "a new critic upsets the network"
+    *by_l1, _, penalty, _ = RESULTS.read("further.json")["rows"]
+    for row in by_l1:
+        for key, sign in {"rmse": -1, "ssim": 1, "fid": -1, "frechet": -1}.items():
+            better = sign * row["scores"][f"{key}_direct"] > sign * row["shipped"][f"{key}_direct"]
+            assert better == (key in ("fid", "frechet")), "more images by L1 harm, but for FID and the Frechet distance"
+    assert [round(max(row["fid_direct"] for row in penalty["curve"])), penalty["images_seen"]] == [194, 6_848 * 256]
+    rates = RESULTS.read("bench-cuda.json")["answers"]["throughput"]["found"]
+    gained = [rates[f"training the small network, batch {batch}"]["value"]
+              / rates[f"training the small network without a CUDA graph, batch {batch}"]["value"] for batch in (64, 1_024)]
+    assert [round(times, 1) for times in gained] == [7.9, 2.1], "what a CUDA graph gains"
     assert RESULTS.sharper["inpaint-cifar10-realism"]["recipe"].images_seen == 1_024_000
     assert {len(RESULTS.read(f"curves/{pair}.json")["rows"]) for pair in PAIRS} == {8}, "the last point has sixteen times the images of the fourth"
 
