@@ -66,9 +66,8 @@ class Published:
         own = [*stages, metadata]
         for stage in own:
             stage["recipe"] = Recipe.from_dict(stage["recipe"])
-        goes_on = bool(begun and own[0]["init"])
-        return metadata | {"parameters": sum(trained), "stages": begun + own if goes_on else own,
-                           "goes_on": goes_on}
+        first = begun if begun and own[0]["init"] else []
+        return metadata | {"parameters": sum(trained), "stages": [*first, *own], "goes_on": bool(first)}
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""
