@@ -8,9 +8,11 @@ from colddiff_nb.metrics.scores import (
     similarities,
     squared_errors,
     ssim,
+    structural_similarity,
     to_unit,
 )
 
 __all__ = [
     "RESIZES", "Inception", "bootstrap", "features_of", "frechet_contributions", "frechet_distance",
-    "gain_contributions", "rmse", "similarities", "squared_errors", "ssim", "to_unit"]
+    "gain_contributions", "rmse", "similarities", "squared_errors", "ssim", "structural_similarity",
+    "to_unit"]

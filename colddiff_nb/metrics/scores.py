@@ -30,10 +30,11 @@ def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
     return (restored - originals).square().flatten(1).mean(1).cpu().double()
 
 
-def similarities(restored: Tensor, originals: Tensor) -> Tensor:
-    """Return the SSIM of each image; arguments, result and errors as of `squared_errors`.
+def structural_similarity(restored: Tensor, originals: Tensor) -> Tensor:
+    """Return the SSIM of each image, float32 (B,) on their device, with a gradient.
 
-    torchmetrics averages over a reflected border too; only windows that lie inside the image count here.
+    Arguments and errors are those of `squared_errors`. torchmetrics averages over a reflected border too;
+    only windows that lie inside the image count here.
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -46,7 +47,12 @@ def similarities(restored: Tensor, originals: Tensor) -> Tensor:
             restored, originals, sigma=1.5, kernel_size=WINDOW, data_range=1.0,
             reduction="none", return_full_image=True)
     border = WINDOW // 2
-    return full[..., border:-border, border:-border].flatten(1).mean(1).cpu().double()
+    return full[..., border:-border, border:-border].flatten(1).mean(1)
+
+
+def similarities(restored: Tensor, originals: Tensor) -> Tensor:
+    """Return the SSIM of each image; arguments, result and errors as of `squared_errors`."""
+    return structural_similarity(restored, originals).detach().cpu().double()
 
 
 def rmse(restored: Tensor, originals: Tensor) -> float:

@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colddiff_nb.data import Images, load, to_float
+from colddiff_nb.data import Images, load
 from colddiff_nb.degradations import Degradation, measure
+from colddiff_nb.metrics import structural_similarity
 from colddiff_nb.storage import runtime
 from colddiff_nb.storage.cuda_graph import Replayed
 from colddiff_nb.storage.lock import lock
@@ -94,6 +95,9 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
                 with nullcontext() if part is parts[-1] else accelerator.no_sync(network):
                     x0_hat = network(x_t[part].float(), t[part], start[part]).float()
                     loss = LOSSES[recipe.loss](x0_hat, x0[part])
+                    if recipe.ssim:
+                        similarity = structural_similarity(x0_hat, x0[part]).mean()
+                        loss = loss + recipe.ssim * (1 - similarity)
                     if run.critic:
                         loss = loss + recipe.realism * run.critic.doubt(x0_hat, x0[part])
                     loss = loss / recipe.accumulate
@@ -122,8 +126,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
             torch.manual_seed((step_seed(recipe, step) * 64 + accelerator.process_index) % 2 ** 32)  # dropout
             batch = draw_batch(recipe, run.degrade, len(images), step).to(device)
             run.rollout.join(batch)
-            x0 = to_float(pixels[batch.index])  # (B, C, size, size)
-            x0 = torch.where(batch.flip.view(-1, 1, 1, 1), x0.flip(-1), x0)
+            x0 = batch.originals(pixels)  # (B, C, size, size)
             x_t = run.rollout.inputs(batch, measured(recipe, batch.drawn(x0, batch.t)))
 
             # Predict x0, and descend on the error.
@@ -189,7 +192,9 @@ def draw_batch(recipe: Recipe, degrade: Degradation, n_images: int, step: int) -
         kind = torch.rand(size, generator=generator)
         rising = (T * torch.rand(size, generator=generator).sqrt()).ceil().long().clamp(1, T)
         t = torch.where(kind < 0.2, t, torch.where(kind < 0.4, rising, T))
-    return Batch(index, flip, t, t.clone(), degrade.draw(size, generator))
+    drawn = degrade.draw(size, generator)
+    shift = torch.randint(-recipe.shift, recipe.shift + 1, (size, 2), generator=generator)
+    return Batch(index, flip, shift, t, t.clone(), drawn)
 
 
 def measured(recipe: Recipe, x_t: Tensor) -> Tensor:

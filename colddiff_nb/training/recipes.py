@@ -36,6 +36,7 @@ class Recipe:
     batch: int = 64  # images of one micro-batch, over all processes
     accumulate: int = 1  # micro-batches of one optimiser step
     loss: Literal["l1", "l2"] = "l1"  # l1 (the paper's), or l2: less RMSE where much is unknown, and blurrier
+    ssim: float = 0.0  # weight of 1 - SSIM beside that: more SSIM, and hardly more RMSE
     realism: float = 0.0  # weight of a critic, see critic.py: sharper images, more RMSE; 0 for none
     critic_penalty: float = 1.0  # of the critic's slope: with less, it judges more sharply and less calmly
     learning_rate: float = 1.5e-3  # of Adam
@@ -47,6 +48,7 @@ class Recipe:
     ema: Literal["every-step", "paper"] = "every-step"  # paper: 0.995 every 10 steps, from step 2,000
     ema_half_life: float = 0.03  # of every-step: share of the steps so far
     flip: bool | None = None  # mirror images at random; by default for colour data sets only
+    shift: int = 0  # move images at random by up to so many pixels, their edge mirrored
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"  # auto: bf16 where safe and fast
     cuda_graph: bool = False  # on one GPU, replay a step as one CUDA graph; not with fp16
     compile: bool = False  # compile the network first (torch.compile): a minute's wait, then faster on a GPU
@@ -126,8 +128,8 @@ class Recipe:
 COUNTS = "steps", "batch", "accumulate", "evaluate_every", "save_every"
 LIMITS: dict[str, tuple[float, float]] = dict.fromkeys(COUNTS, (1, 2 ** 32 - 1)) | {
     "seed": (0, 2 ** 25 - 1),  # above, draws would repeat
-    "learning_rate": (1e-12, 1e3), "clip": (0.0, 1e30), "realism": (0.0, 1e30),
-    "critic_penalty": (0.0, 1e30), "ema_half_life": (1e-9, 1.0), "rollout": (0.0, 1.0)}
+    "learning_rate": (1e-12, 1e3), "clip": (0.0, 1e30), "ssim": (0.0, 1e30), "realism": (0.0, 1e30),
+    "critic_penalty": (0.0, 1e30), "shift": (0, 15), "ema_half_life": (1e-9, 1.0), "rollout": (0.0, 1.0)}
 
 
 PAPER = {"network": "paper", "batch": 32, "accumulate": 2, "learning_rate": 2e-5, "schedule": "constant",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from colddiff_nb.data import to_float
 from colddiff_nb.degradations import Degradation, DrawnDegradation
 
 
@@ -21,6 +22,7 @@ class Batch:
 
     index: Tensor  # (B,) which images
     flip: Tensor  # (B,) bool
+    shift: Tensor  # (B, 2) pixels, up and to the left
     t: Tensor  # (B,) severities
     start: Tensor  # (B,) severities that were measured: t itself but in a rollout on its way
     drawn: DrawnDegradation  # D with its randomness fixed
@@ -29,8 +31,24 @@ class Batch:
         """Return the batch on a device, which nobody waits for."""
         def move(values: Tensor) -> Tensor:
             return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+        index, flip, shift = move(self.index), move(self.flip), move(self.shift)
         drawn = replace(self.drawn, randomness=move(self.drawn.randomness))
-        return Batch(move(self.index), move(self.flip), move(self.t), move(self.start), drawn)
+        return Batch(index, flip, shift, move(self.t), move(self.start), drawn)
+
+    def originals(self, pixels: Tensor) -> Tensor:
+        """Return x0 (B, C, size, size), in [-1, 1]: of uint8 pixels (N, C, size, size) on the same device."""
+        C, size = pixels.shape[1:3]
+        places = torch.arange(size, device=pixels.device)
+        rows, columns = (reflected(places + by, size) for by in self.shift.split(1, dim=1))  # (B, size)
+        columns = torch.where(self.flip[:, None], size - 1 - columns, columns)
+        return to_float(pixels[self.index.view(-1, 1, 1, 1), places[:C, None, None],
+                               rows[:, None, :, None], columns[:, None, None]])
+
+
+def reflected(places: Tensor, size: int) -> Tensor:
+    """Return which of the places 0..size-1 those beyond them show, as in a mirror at the edge."""
+    last = size - 1
+    return last - (last - places.abs()).abs()
 
 
 class Rollout:
@@ -40,7 +58,8 @@ class Rollout:
         zeros = torch.zeros(n, dtype=torch.long, device=device)
         x_s = torch.zeros(n, channels, degrade.size, degrade.size, dtype=torch.float64, device=device)
         self.n = n
-        self.state = {"index": zeros, "flip": zeros.bool(), "start": zeros, "s": zeros, "x_s": x_s,
+        self.state = {"index": zeros, "flip": zeros.bool(), "shift": zeros.new_zeros(n, 2),
+                      "start": zeros, "s": zeros, "x_s": x_s,
                       "randomness": degrade.draw(n, torch.Generator()).randomness.to(device)}
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -48,13 +67,13 @@ class Rollout:
         return self.state
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from what a checkpoint kept."""
-        self.state = {name: state[name].to(values.device) for name, values in self.state.items()}
+        """Go on from what a checkpoint kept; older ones know no shift."""
+        self.state = {name: state.get(name, values).to(values.device) for name, values in self.state.items()}
 
     def places(self, batch: Batch) -> dict[str, Tensor]:
         """Return the first n places of a batch, by their names in the state."""
-        parts = {"index": batch.index, "flip": batch.flip, "start": batch.start, "s": batch.t,
-                 "randomness": batch.drawn.randomness}
+        parts = {"index": batch.index, "flip": batch.flip, "shift": batch.shift, "start": batch.start,
+                 "s": batch.t, "randomness": batch.drawn.randomness}
         return {name: part[:self.n] for name, part in parts.items()}
 
     def join(self, batch: Batch) -> None:

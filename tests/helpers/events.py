@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from colddiff_nb.storage import checkpoint
-from colddiff_nb.training import loop
+from colddiff_nb.training import loop, rollout
 
 KILLS = ("at any time", "before a save", "after a save", "in a half-written file", "before fsync", "after fsync", "before a rename",
          "after a rename", "before a deletion", "between optimiser and EMA")
@@ -92,7 +92,7 @@ def arm(event: str, chance: random.Random, folder: Path, tell: Callable) -> None
         "folder gone": lambda: at_call(loop, "draw_batch", 2 * moment, before=unmount),
         "Ctrl-C": lambda: at_call(loop, "draw_batch", 2 * moment, before=send(signal.SIGINT)),
         "SIGTERM": lambda: at_call(loop, "draw_batch", 2 * moment, before=send(signal.SIGTERM)),
-        "not a number": lambda: at_call(loop, "to_float", 2 * moment, after=poison),
+        "not a number": lambda: at_call(rollout, "to_float", 2 * moment, after=poison),
     }
     actions.get(event, lambda: None)()
 

@@ -128,7 +128,7 @@ def test_a_training_step_waits_for_nothing_between_two_looks(digits, tmp_path, m
     assert waits(10) == waits(30)
 
 
-@pytest.mark.parametrize("changes", [{}, {"realism": 0.1}, {"accumulate": 2, "precision": "bf16"}, {"compile": True}])
+@pytest.mark.parametrize("changes", [{}, {"realism": 0.1}, {"ssim": 0.3, "shift": 2}, {"accumulate": 2, "precision": "bf16"}, {"compile": True}])
 def test_a_recorded_step_trains_as_an_unrecorded_one_and_goes_on_from_its_checkpoint(changes, digits, tmp_path):
     def trained(name, graph, until=None):
         choice = recipe("smoke", "superres", "mnist5k", **TINY | changes | {"cuda_graph": graph})

@@ -20,7 +20,7 @@ from colddiff_nb.data.own_image import open_image
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.files import CheckpointError
 from colddiff_nb.storage.lock import lock
-from colddiff_nb.training import loop, recipe, train
+from colddiff_nb.training import loop, recipe, rollout, train
 
 ROOT = Path(__file__).parents[2]
 CHOICE = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "save_every": 2, "evaluate_every": 2, "precision": "float32"})
@@ -162,9 +162,9 @@ def test_a_smaller_micro_batch_is_the_same_training(tmp_path):
 @pytest.mark.parametrize("poison", ["image", "gradient", "learning rate"])
 def test_what_is_not_finite_reaches_neither_ema_nor_checkpoint(tmp_path, monkeypatch, poison, save_every):
     choice, real, averaged, calls = replace(CHOICE, save_every=save_every, clip=0.0), {}, [], []
-    for name in ("to_float", "learning_rate", "update_ema"):
+    for name in ("learning_rate", "update_ema"):
         real[name] = getattr(loop, name)
-    real["l1"] = loop.LOSSES["l1"]
+    real |= {"to_float": rollout.to_float, "l1": loop.LOSSES["l1"]}
 
     def at_step_six(value, bad):
         calls.append(1)
@@ -175,7 +175,7 @@ def test_what_is_not_finite_reaches_neither_ema_nor_checkpoint(tmp_path, monkeyp
         return at_step_six(loss, loss + (loss - loss.detach()).sqrt())
 
     if poison == "image":  # of a step: the call at the start fits the preconditioner elsewhere
-        monkeypatch.setattr(loop, "to_float", lambda x: at_step_six(real["to_float"](x), torch.full((4, 1, 32, 32), torch.nan)))
+        monkeypatch.setattr(rollout, "to_float", lambda x: at_step_six(real["to_float"](x), torch.full((4, 1, 32, 32), torch.nan)))
     elif poison == "gradient":
         monkeypatch.setitem(loop.LOSSES, "l1", infinite_slope)
     else:

@@ -12,13 +12,14 @@ import torch.nn.functional as F
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import measure
-from colddiff_nb.sampling import algorithm2
+from colddiff_nb.metrics import ssim
+from colddiff_nb.sampling import algorithm2, direct
 from colddiff_nb.storage import checkpoint
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.critic import Critic, MatmulConv2d
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
-from colddiff_nb.training.rollout import Rollout
+from colddiff_nb.training.rollout import Batch, Rollout
 from colddiff_nb.training.run import Run
 from colddiff_nb.weights import load_model, load_pretrained
 
@@ -95,16 +96,42 @@ def test_accumulating_equals_one_larger_batch(digits, tmp_path):
 
 
 def test_the_loss_is_the_recipes(digits, tmp_path):
-    for name, loss in (("l1", torch.nn.functional.l1_loss), ("l2", torch.nn.functional.mse_loss)):
-        choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 1, "evaluate_every": 1, "rollout": 0.0, "loss": name})
-        train(choice, tmp_path / name, images=digits, log=quiet)
+    for name, weight, loss in (("l1", 0.0, torch.nn.functional.l1_loss), ("l2", 0.0, torch.nn.functional.mse_loss),
+                               ("l2", 0.5, lambda x, y: torch.nn.functional.mse_loss(x, y) + 0.5 * (1 - ssim(x, y)))):
+        changes = TINY | {"steps": 1, "evaluate_every": 1, "rollout": 0.0, "loss": name, "ssim": weight}
+        choice, folder = recipe("smoke", "superres", "mnist5k", **changes), tmp_path / f"{name} {weight}"
+        train(choice, folder, images=digits, log=quiet)
         torch.manual_seed(choice.seed)
         network = choice.build(degrade := choice.degradation())
         network.precondition.fit(degrade, to_float(digits.pixels[:1_000]))
         batch = draw_batch(choice, degrade, len(digits), 1)
         x0 = to_float(digits.pixels[batch.index])
         expected = loss(network(batch.drawn(x0, batch.t), batch.t), x0).item()
-        assert float(curve(tmp_path / name)[0]["loss"]) == pytest.approx(expected, rel=1e-4)
+        assert float(curve(folder)[0]["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_training_by_ssim_raises_it(digits, tmp_path):
+    def after(weight):
+        choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 40, "rollout": 0.0, "loss": "l2", "ssim": weight})
+        network, degrade, x0 = train(choice, tmp_path / str(weight), images=digits, log=quiet), choice.degradation(), to_float(digits.pixels[:200])
+        return ssim(direct(network, degrade.draw(200), degrade.draw(200)(x0, degrade.T)), x0)
+    assert after(1.0) > after(0.0) + 0.01
+
+
+def test_images_are_mirrored_and_moved_and_their_edge_is_mirrored():
+    pixels = torch.arange(2 * 2 * 4 * 4, dtype=torch.uint8).view(2, 2, 4, 4)
+    index, flip, shift = torch.tensor([1, 0, 1]), torch.tensor([False, True, False]), torch.tensor([[0, 0], [0, 0], [1, -2]])
+    batch = Batch(index, flip, shift, index, index, recipe("smoke", "superres", "mnist5k").degradation().draw(3))
+    as_it_is, mirrored, moved = batch.originals(pixels)
+    assert torch.equal(as_it_is, to_float(pixels[1])) and torch.equal(mirrored, to_float(pixels[0].flip(-1)))
+    assert torch.equal(moved, to_float(pixels[1][:, [1, 2, 3, 2]][:, :, [2, 1, 0, 1]]))
+
+
+def test_every_shift_is_drawn_and_none_where_none_is_asked_for(digits):
+    for most in (0, 2):
+        choice = recipe("smoke", "superres", "mnist5k", batch=400, shift=most)
+        shift = draw_batch(choice, choice.degradation(), len(digits), 1).shift
+        assert {tuple(pair) for pair in shift.tolist()} == {(a, b) for a in range(-most, most + 1) for b in range(-most, most + 1)}
 
 
 def test_two_precisions_in_one_process(digits, tmp_path):
@@ -196,7 +223,7 @@ def test_severities_cover_the_range_as_the_recipe_says():
 @pytest.mark.parametrize("task, data_consistency", [("inpaint", "state"), ("superres", "state"), ("superres", "measurement")])
 def test_a_rollout_goes_where_algorithm_2_goes(digits, task, data_consistency):
     """Each walker's states, from its start to s = 0, are those of the sampler for its own image and draw."""
-    choice = recipe("smoke", task, "mnist5k", batch=8, T=3, data_consistency=data_consistency)
+    choice = recipe("smoke", task, "mnist5k", batch=8, T=3, data_consistency=data_consistency, shift=2)
     degrade = choice.degradation()
     rollout, network = Rollout(4, degrade, 1, torch.device("cpu")), choice.build(degrade).eval()
     torch.nn.init.normal_(network.head.weight, std=0.01)
@@ -205,7 +232,7 @@ def test_a_rollout_goes_where_algorithm_2_goes(digits, task, data_consistency):
         batch = draw_batch(choice, degrade, len(digits), step)
         fresh = (rollout.state["s"] == 0).tolist()
         rollout.join(batch)
-        x0 = to_float(digits.pixels[batch.index])
+        x0 = batch.originals(digits.pixels)
         x_t = rollout.inputs(batch, batch.drawn(x0, batch.t))
         assert torch.equal(x_t[4:], batch.drawn(x0, batch.t)[4:].double())  # only walkers have states of their own
         for i in range(4):
