@@ -221,8 +221,9 @@ table.round(3)
 
 # %% [markdown]
 # **What you saw.** More steps need not give a lower RMSE. The network was trained to come close to the original at once, and RMSE sees nothing
-# else. Its loss was the absolute error (L1) of each pixel. So its first guess is near the *median* of all images that fit the measurement. That is
-# smoother than any of them (notebook 04). For pixelation Algorithms 1 and 2 tie (section 3). Notebook 04 also scores how real images look (FID).
+# else. Most of ours learnt by the absolute error (L1) of each pixel. So their first guess is near the *median* of all images that fit the measurement.
+# (The one for pixelated digits ended with the squared error and SSIM, and is nearer to the mean.) Both are smoother than any of these images
+# (notebook 04). For pixelation Algorithms 1 and 2 tie (section 3). Notebook 04 also scores how real images look (FID).
 # ## 5 · An image of your own
 # Use the upload button of the explorer, or give a path above. Any picture is cut to its central square and reduced to 32 x 32. Without a path, here
 # is a face. No digit network has ever seen one.

@@ -194,7 +194,7 @@ print("ok: the mean has the lowest RMSE, the median the lowest L1, a real digit 
 # %% [markdown]
 # **What you saw.** The mean is a cloud, the median has firmer strokes, and only the real digit looks real. Yet it has the highest RMSE. Its squared
 # error is $0.231^2 / 0.178^2 = 1.7$ times that of the mean. Twice is the average over all 100 digits, and this one digit lies nearer to the mean
-# than the average. A network trained by L1 aims at the median.
+# than the average. A network trained by L1 aims at the median, one trained by the squared error at the mean.
 # ## 4 · Can one method win both?
 # Now we pixelate all test digits, and restore them in three ways. *Direct* is one call of the network. *Algorithm 2* makes three. The **look-up**
 # takes the training digit with the nearest blocks, so it always shows a real digit. **Predict.** Which is best in RMSE, which in Frechet distance?
@@ -221,7 +221,7 @@ axes.set(title="Pixelated digits, restored: left is nearer to the originals, dow
 show(figure, "RMSE against Frechet distance: direct is leftmost, the look-up lowest and rightmost.")
 print("What you saw: RMSE", ", ".join(f"{x:.3f} ({name})" for name, (x, _) in plane.items()))
 once, iterated, real = (distance for _, distance in plane.values())
-assert settings.smoke or real < 0.7 * iterated < 0.5 * once
+assert settings.smoke or real < 0.3 * iterated < 0.3 * once
 
 # %% tags=["nbval-check-output"]
 assert plane["look-up"][0] > 1.4 * plane["direct"][0]
@@ -274,7 +274,7 @@ print("ok: SSIM is higher if windows over the black border count")
 # image, and SSIM windows over the edge, where they see a mirrored black border. A number needs its *protocol*: which images, how many, from float32
 # or 8 bits, which scale, windows and resize. Compare two numbers only if their protocols agree
 # ([what each changes](../results/details.md#how-fid-depends-on-how-it-is-taken)). Never score training images: a network may know them. Other
-# images move a score, too. For direct on 10,000 pixelated digits, RMSE is 0.1101 ± 0.0009. This is a 95 % interval by *bootstrap*: draw as many
+# images move a score, too. For direct on 10,000 pixelated digits, RMSE is 0.1074 ± 0.0009. This is a 95 % interval by *bootstrap*: draw as many
 # images again, with repeats, many times; score each draw. So score two methods on the same images, and draw for their *difference*. A gap is real
 # if its interval leaves out 0. (This says nothing of other trainings.)
 # ## Exercises

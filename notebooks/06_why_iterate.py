@@ -265,7 +265,7 @@ for r, s in half.items():
 # nothing is painted yet. But a stroke that is continued can still be wrong.
 # ## 5 · So, why iterate?
 # **Here not for a lower error, at times for realism.** On all test digits, from float32, direct and Algorithm 2 have RMSE 0.132 and 0.140 (blur, T =
-# 40), 0.110 and 0.113 (pixelation), 0.050 and 0.060 (holes). FID falls for pixelation, from 20.12 to 18.08. For the others it ties
+# 40), 0.107 and 0.109 (pixelation), 0.050 and 0.060 (holes). FID falls for pixelation, from 24.31 to 20.37. For the others it ties
 # ([results](../results/README.md)). Iterating is useless where late guesses are neither nearer nor more real than the first. What to ask:
 # - **D**: are the shares spread over the steps (masks), or nearly all in one (blur)?
 # - **The network**: are late guesses better, though the states hold the errors of earlier ones? (Ours learnt from such states.)

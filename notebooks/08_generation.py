@@ -157,9 +157,9 @@ assert torch.allclose(D(made["clamped"][0], D.T), starts["clamped"][0], atol=1e-
 print("ok: the draw decides 16 numbers, exactly; the network makes the other 1,008")
 
 # %% [markdown]
-# **What you saw.** The network is the same in all rows. What differs is the draw. The Frechet distance falls from 243 (one Gaussian) to 163 (clamped)
-# and 63 (ten). Real block means reach 27. The gap from 63 to 27 comes from the draw: real ones do not follow a Gaussian. (Not from memory: the
-# network never saw these.) The gap from 27 to real digits (19) comes from the network.
+# **What you saw.** The network is the same in all rows. What differs is the draw. The Frechet distance falls from 262 (one Gaussian) to 186 (clamped)
+# and 88 (ten). Real block means reach 51. The gap from 88 to 51 comes from the draw: real ones do not follow a Gaussian. (Not from memory: the
+# network never saw these.) The gap from 51 to real digits (19) comes from the network: it was trained for a low error, and draws smooth strokes.
 #
 # Ten Gaussians also let you choose. **Predict.** What share of all digits is then read as the digit that it was drawn as?
 

@@ -13,10 +13,13 @@ from colddiff_nb.degradations import TASKS
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Published
+from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Published, papers_precision
 from studies.study import DATASETS, Study, each, severities
-from studies.tables import FROM, MISSING, numbers, render, section, table
+from studies.tables import FROM, MISSING, numbers, render, section, table, titled
 
+WHOLE = ("rmse", "ssim", "fid", "frechet", "class_accuracy")  # scores of the whole split
+WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
+       "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
 CHANGE_NO_WEIGHTS = "evaluate_every", "save_every", "cuda_graph"  # fields of a recipe
 
 
@@ -60,8 +63,58 @@ def models(published: Published) -> str:
             "images seen: steps x batch": f"{steps(model)} = {model['images_seen']:,}",
             "share of the paper's": published.share(name), "rollout": f"{made.rollout:.0%}",
             "consistent with": "–" if made.task == "inpaint" else made.data_consistency,
-            "loss": made.loss.upper()})
+            "loss": losses(model)})
     return table(lines)
+
+
+@section
+def realism_table(published: Published) -> str:
+    """Direct reconstruction and Algorithm 2 by the models of each pair, on the full test split."""
+    lines = []
+    for pair in PAIRS:
+        for row in published.find(pair=pair, kind="realism"):
+            variant, precision, method = (row[key] for key in ("variant", "measurement_precision", "method"))
+            usual = published.best(pair, method, precision, variant, "fid")
+            lines += [{"pair": titled(pair, variant), "from": FROM[precision], "method": METHODS[method],
+                       "made for": made_for, **numbers(scored, WHOLE)}
+                      for made_for, scored in (("RMSE", usual), ("realism", row))]
+    return table(lines)
+
+
+@section
+def realism_finding(published: Published) -> str:
+    """FID and RMSE of direct reconstruction by both models, as the paper measures or else from 8 bits."""
+    said = []
+    for name in published.sharper:
+        pair = name.removesuffix(REALISM)
+        ways = [[numbers(published.best(pair, "direct", precision, metric="fid", kind=kind), WHOLE)
+                 for kind in ("RMSE", "realism")] for precision in (papers_precision(pair), "8bit")]
+        before, after = next((way for way in ways if way[1]["FID"] != MISSING), ways[0])
+        said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}: FID from "
+                    f"{before['FID']} to {after['FID']} (paper {published.printed(pair, 'direct')['FID']}), "
+                    f"RMSE from {before['RMSE']} to {after['RMSE']}.")
+    return "\n".join(said)
+
+
+@section
+def realism_curve(published: Published) -> str:
+    """The course of the trainings on validation images; some were trained without looking."""
+    lines, machines = [], set()
+    for name in published.sharper:
+        if (published.folder / f"{name}/training.json").is_file():
+            record = published.read(f"{name}/training.json")
+            machines.add(f"{record['n']:,} validation images, {record['device']}")
+            lines += [{"pair": PAIRS[name.removesuffix(REALISM)], "images seen": f"{row['images']:,.0f}"}
+                      | {head: f"{row[f'{key}_direct']:{digits}}" for head, (key, digits) in WAY.items()}
+                      for row in record["curve"]]
+    return f"{'; '.join(sorted(machines))}; direct.\n\n{table(lines)}"
+
+
+def losses(model: Fields) -> str:
+    """Those of all stages in their order."""
+    named = (stage["recipe"].loss.upper() + " and SSIM" * bool(stage["recipe"].ssim)
+             + " and a critic" * bool(stage["recipe"].realism) for stage in model["stages"])
+    return ", then ".join(dict.fromkeys(named))
 
 
 def option(value: object) -> str:
@@ -79,6 +132,7 @@ def card(published: Published, name: str) -> str:
         "name": name, "pair": pair, "title": PAIRS[pair], "made": model["recipe"], "steps": steps(model),
         "wanted": ", ".join(f'"{part}"' for part in name.split("-")), "share": published.share(name),
         "channels": channels(model["recipe"].dataset), "command": command,
+        "losses": losses(model), "machine": machine(model),
         "scores": card_scores(published, pair, name, model)})
 
 
@@ -99,6 +153,19 @@ def card_scores(published: Published, pair: str, name: str, model: Fields) -> st
         if line["RMSE"] != MISSING:
             lines.append(line)
     return table(lines)
+
+
+def machine(model: Fields) -> str:
+    """" of" and what all stages were trained on; nothing where they differ or do not say."""
+    found = {device(stage) for stage in model["stages"]}
+    return f" of {found.pop()}" if len(found) == 1 and "" not in found else ""
+
+
+def device(stage: Fields) -> str:
+    """Older weights do not name it: those recorded as a CUDA graph were trained on an H100."""
+    if name := stage.get("device"):
+        return "a CPU core" if name == "cpu" else f"an {name}"
+    return "an H100" if stage["recipe"].cuda_graph else "" if stage["recipe"].realism else "a CPU core"
 
 
 def command(stage: Fields) -> str:

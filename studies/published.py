@@ -1,5 +1,6 @@
 """Reads results/: every scored row, the paper's table, and the models that are shipped."""
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +48,7 @@ class Published:
     def models(self) -> dict[str, Fields]:
         """Metadata of the shipped weights by name, their `parameters`, and that of all their `stages`.
 
-        `goes_on`: the first stages are those of the model made for RMSE.
+        `goes_on`: its first stages are all those of the model made for RMSE.
         """
         return {name: self.model(name) for pair in PAIRS for name in (pair, f"{pair}-8bit")
                 if name in shipped_models()}
@@ -58,7 +59,7 @@ class Published:
         return {name: self.model(name, self.models[pair]["stages"]) for pair in PAIRS
                 if (name := f"{pair}{REALISM}") in shipped_models()}
 
-    def model(self, name: str, begun: list[Fields] | None = None) -> Fields:
+    def model(self, name: str, begun: Sequence[Fields] = ()) -> Fields:
         weights, metadata = load_weights(weights_file(name))
         trained = (tensor.numel() for key, tensor in weights.items() if not key.startswith("precondition."))
         earlier = f"earlier/{name}.json"
@@ -66,8 +67,11 @@ class Published:
         own = [*stages, metadata]
         for stage in own:
             stage["recipe"] = Recipe.from_dict(stage["recipe"])
-        first = begun if begun and own[0]["init"] else []
-        return metadata | {"parameters": sum(trained), "stages": [*first, *own], "goes_on": bool(first)}
+        # By images, since a stage may begin with a shortened copy, which has a checksum of its own.
+        before = own[0]["init"]["images_seen"] if own[0]["init"] else 0
+        first = [stage for stage in begun if stage["images_seen"] <= before]
+        return metadata | {"parameters": sum(trained), "stages": [*first, *own],
+                           "goes_on": bool(first) and len(first) == len(begun)}
 
     def share(self, name: str) -> str:
         """Images that a model has seen, of the paper's."""

@@ -81,12 +81,11 @@ def train_for(seconds: float, made: Recipe, folder: Path, scores: Callable,
     training(made, folder, **options, on_evaluate=lambda step, network: (
         scores(network) if step // part in POINTS else {}))
     curve = pd.read_csv(folder / "curve.csv").dropna()
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return {"images_seen": made.images_seen, "seconds": round(time.monotonic() - began, 1),
-            "device": device, "curve": curve.to_dict("records")}
+            "device": runtime.device_name(), "curve": curve.to_dict("records")}
 
 
-def scorer(made: Recipe, images: Images, cache: Path, n: int, precision: str = "float32") -> Callable:
+def scorer(made: Recipe, images: Images, cache: Path, n: int) -> Callable:
     """FID, Frechet distance, RMSE, SSIM and sharpness of n images, by both of the paper's ways."""
     device = runtime.device()
     judges = Judges(shipped_classifier(made.dataset).to(device), inception("bfloat16"), cache)
@@ -102,7 +101,7 @@ def scorer(made: Recipe, images: Images, cache: Path, n: int, precision: str = "
                 return restored
             return sampler
         cells = evaluate((network, degrade, {}), images, methods={name: weighed(name) for name in BOTH}, n=n,
-                         batch=250, measurement_precision=precision, judges=judges)["cells"]
+                         batch=250, judges=judges)["cells"]
         return in_one_row(cells, "fid", "frechet", "rmse", "ssim") | power
     return scores
 

@@ -41,6 +41,7 @@ class Inception:
     Raises:
         ValueError: unknown resize.
         OSError: the weights cannot be had, or their file is damaged.
+        MemoryError: there is too little memory.
     """
 
     def __init__(self, resize: str = RESIZES[0], device: str | torch.device = "cpu",
@@ -53,6 +54,8 @@ class Inception:
         weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
         try:
             network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
+        except MemoryError:  # which is not the file's fault
+            raise
         except Exception as error:  # there is no internet, or the file is cut short or foreign
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
             mend = (f"delete {weights}, they are downloaded anew" if weights.is_file()

@@ -31,7 +31,7 @@ def squared_errors(restored: Tensor, originals: Tensor) -> Tensor:
 
 
 def structural_similarity(restored: Tensor, originals: Tensor) -> Tensor:
-    """Return the SSIM of each image, float32 (B,) on their device, with a gradient.
+    """Return the SSIM of each image, float32 (B,) on their device, with a gradient inside [-1, 1].
 
     Arguments and errors are those of `squared_errors`. torchmetrics averages over a reflected border too;
     only windows that lie inside the image count here.

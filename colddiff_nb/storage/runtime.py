@@ -24,6 +24,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_name() -> str:
+    """Return the GPU's name, or "cpu"."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
 def mixed_precision(precision: str, network: str) -> str:
     """Return Accelerate's name for a recipe's precision.
 

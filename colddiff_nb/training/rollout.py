@@ -68,7 +68,8 @@ class Rollout:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from what a checkpoint kept; older ones know no shift."""
-        self.state = {name: state.get(name, values).to(values.device) for name, values in self.state.items()}
+        state = {"shift": self.state["shift"]} | state
+        self.state = {name: state[name].to(values.device) for name, values in self.state.items()}
 
     def places(self, batch: Batch) -> dict[str, Tensor]:
         """Return the first n places of a batch, by their names in the state."""

@@ -144,7 +144,7 @@ class Run:
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: all that the next step depends on."""
         return {"identity": self.identity(), "rows": self.rows, "seconds": time.monotonic() - self.began,
-                "loss_sum": self.loss_sum, "loss_count": self.loss_count,
+                "device": runtime.device_name(), "loss_sum": self.loss_sum, "loss_count": self.loss_count,
                 **{name: part.state_dict() for name, part in self.parts.items()}}
 
     def save(self) -> None:
@@ -177,7 +177,8 @@ def export(path: Path, step: int, state: dict[str, Any]) -> None:
     images_seen = step * recipe.images_per_step + (init["images_seen"] if init else 0)
     metadata = state["identity"] | {
         "step": step, "images_seen": images_seen, "size": recipe.size,
-        "last_row": state["rows"][-1] if state["rows"] else {}, "seconds": state["seconds"]}
+        "last_row": state["rows"][-1] if state["rows"] else {}, "seconds": state["seconds"],
+        "device": state.get("device")}  # which older checkpoints do not name
     checkpoint.export_weights(path, state["ema"], metadata, keep=("precondition.",))
 
 

@@ -304,6 +304,17 @@ def test_damaged_inception_weights_are_named(content, monkeypatch, tmp_path):
     assert str(file) in str(error.value) and "\n" not in str(error.value)
 
 
+def test_too_little_memory_for_inception_does_not_blame_its_weights(monkeypatch):
+    import torchmetrics.image.fid as module
+
+    def starve(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(module, "NoTrainInceptionV3", starve)
+    with pytest.raises(MemoryError):
+        metrics.Inception()
+
+
 def test_inception_that_cannot_be_had_says_why(monkeypatch, tmp_path):
     from urllib.error import URLError
 

@@ -32,8 +32,10 @@ def test_it_can_be_built_before_anything_is_scored(tmp_path):
 def test_what_the_pages_say_in_words_is_so():
     """Sentences that are typed, not built: they stand on records that are final."""
     models = RESULTS.models.values()
-    assert {f"{model['recipe'].rollout:.0%}" for model in models} == {"25%", "50%"}
-    assert {model["recipe"].learning_rate for model in models} == {0.0005, 0.001, 0.0015}
+    stages = [stage["recipe"] for model in models for stage in model["stages"]]
+    assert {f"{stage.rollout:.0%}" for stage in stages} == {"25%", "50%"}
+    assert sorted({stage.learning_rate for stage in stages}) == [0.0005, 0.0007, 0.001, 0.0015]
+    assert {pair for pair in PAIRS if any(stage["recipe"].ssim for stage in RESULTS.models[pair]["stages"])} == {"superres-mnist"}
     assert {f"{model['parameters'] / 1e6:.2f}" for model in models} == {"1.01", "1.02"}
     moved = [abs(after - before) for row in RESULTS.read("refit.json")["rows"] for before, after in [row["rmse"]]]
     assert round(max(moved), 4) == 0.0005
@@ -49,12 +51,23 @@ def test_what_the_pages_say_in_words_is_so():
             assert sharp["fid"] < RESULTS.printed(pair, method)["FID"], "with a critic they are ahead of the paper, by both methods"
     wide = RESULTS.read("superres-mnist-realism/training.json")["curve"]
     assert [round(row["fid_direct"]) for row in wide] == [62, 22, 20, 52, 18, 16, 12], "a new critic upsets the network"
-    *by_l1, _, penalty, _ = RESULTS.read("further.json")["rows"]
-    for row in by_l1:
+    tried = {(row["pair"], row["training"]): row for row in RESULTS.read("further.json")["rows"]}
+    penalty = tried["superres-mnist", "that, further with weight 0.3 and penalty 0.3"]
+    for row in (tried[pair, "L1, many more images"] for pair in ("superres-mnist", "superres-cifar10")):
         for key, sign in {"rmse": -1, "ssim": 1, "fid": -1, "frechet": -1}.items():
             better = sign * row["scores"][f"{key}_direct"] > sign * row["shipped"][f"{key}_direct"]
             assert better == (key in ("fid", "frechet")), "more images by L1 harm, but for FID and the Frechet distance"
     assert [round(max(row["fid_direct"] for row in penalty["curve"])), penalty["images_seen"]] == [194, 6_848 * 256]
+    still, shifted = (tried["superres-cifar10", name] for name in ("L2 and SSIM, weight 0.3", "L2, SSIM and shifts"))
+    by_heart = [row["on_training_images"]["scores"]["ssim_direct"] - row["scores"]["ssim_direct"] for row in (still, shifted)]
+    assert [round(gap, 3) for gap in by_heart] == [0.022, 0.006], "shifts keep a network from learning its images by heart"
+    assert [round(shifted[of]["rmse_direct"], 4) for of in ("scores", "shipped")] == [0.1252, 0.1246]
+    before, = RESULTS.find(kind="earlier", pair="superres-mnist", method="direct", measurement_precision="float32")
+    after = RESULTS.best("superres-mnist", "direct", metric="fid")
+    assert [round(row["fid"], 2) for row in (before, after)] == [20.24, 24.31], "what SSIM and L2 cost in realism"
+    assert [round(row["frechet"], 1) for row in (before, after)] == [15.4, 39.5]
+    stages = RESULTS.models["superres-mnist"]["stages"]
+    assert stages[-1]["images_seen"] - stages[0]["images_seen"] == 256_000
     rates = RESULTS.read("bench-cuda.json")["answers"]["throughput"]["found"]
     gained = [rates[f"training the small network, batch {batch}"]["value"]
               / rates[f"training the small network without a CUDA graph, batch {batch}"]["value"] for batch in (64, 1_024)]
@@ -128,7 +141,7 @@ def test_verdicts_know_ties_and_stand_at_both_precisions(tmp_path):
     assert "| *the paper*, direct | – | 0.114 | 0.823 | 4.05 | as they are |" in text
     for line in ("| direct | float32 | **0.1110 ± 0.0010** |", "| direct | 8 bits | 0.1135 ± 0.0010 (tie) |", "| Algorithm 2 | float32 | 0.1185 ± 0.0010 |"):
         assert line in text
-    assert "| – | **0.111**, 0.114 / 0.114 | 0.118, not run / 0.115 |" in paper.summary(published).replace("1.71%", "–")
+    assert "| – | **0.111**, 0.114 / 0.114 | 0.118, not run / 0.115 |" in paper.summary(published).replace(RESULTS.share("superres-mnist"), "–")
 
 
 def test_a_set_scored_twice_has_two_rows_and_the_best_is_by_the_papers_protocol(tmp_path):

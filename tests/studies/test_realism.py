@@ -1,6 +1,6 @@
 """A training for so many seconds is scored at its points, and a study of choices trains each as it says."""
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -8,8 +8,12 @@ import torch
 from colddiff_nb import data, make
 from colddiff_nb.degradations import check_degradation
 from colddiff_nb.metrics import rmse
-from colddiff_nb.training import recipe
-from studies import realism, realism_choices
+from colddiff_nb.storage import runtime
+from colddiff_nb.training import recipe, train
+from colddiff_nb.weights.pretrained import weights_file
+from studies import further, realism, realism_choices
+from studies.published import Published
+from studies.study import RESULTS
 
 
 class FakeInception:
@@ -65,6 +69,48 @@ def test_of_original_images_nothing_is_missing(monkeypatch, tmp_path):
     x0 = data.to_float(test.pixels)
     found = realism.scorer(recipe("smoke", "superres", "mnist5k"), test, tmp_path, n=20)(lambda x_s, s, start: x0)
     assert found["rmse_direct"] == rmse(x0, x0) == 0 and abs(found["fid_direct"]) < 1e-6 and found["sharpness_direct"] == 1
+
+
+@pytest.mark.slow
+def test_a_further_training_is_scored_on_the_device_it_trains_on(monkeypatch, tmp_path):
+    digits = data.load("mnist5k", "train")
+    monkeypatch.setattr(realism, "inception", lambda precision: FakeInception())
+    monkeypatch.setattr(further, "TRAININGS", {("superres-mnist", "two steps"): {"steps": 2, "batch": 8}})
+    monkeypatch.setattr(further, "load", lambda *arguments: digits)
+    monkeypatch.setattr(further, "train", lambda made, folder, data_root, init: (
+        train(replace(made, dataset="mnist5k"), folder, images=digits, init=init, log=lambda line: None)))
+    further.Further(runs=tmp_path, results=tmp_path, n=20).run()
+    row, = json.loads((tmp_path / "further.json").read_text())["rows"]
+    assert row["device"] == runtime.device_name() and row["shipped"].keys() == row["scores"].keys() >= {"fid_direct", "ssim_algorithm2"}
+
+
+def test_every_further_training_can_be_made_and_is_the_one_that_was_recorded():
+    recorded = {(row["beside"], row["training"]): row["changes"] for row in Published(RESULTS).read("further.json")["rows"]}
+    for (beside, name), changes in further.TRAININGS.items():
+        task, dataset, *_ = beside.split("-")
+        after = changes.get("after")
+        assert after is None or (beside, after) in further.TRAININGS
+        made = asdict(recipe("small", task, dataset, **{field: value for field, value in changes.items() if field != "after"}))
+        for field, value in recorded.get((beside, name), {}).items():
+            assert field == "after" or made[field] in (value, tuple(value) if isinstance(value, list) else None), (beside, name, field)
+
+
+def test_a_further_training_goes_on_from_shipped_weights_or_from_another_one_and_is_scored_beside_the_shipped_model(monkeypatch, tmp_path):
+    mine = {("superres-mnist-realism", "first"): {"steps": 3}, ("superres-mnist-realism", "second"): {"steps": 4, "after": "first"},
+            ("superres-cifar10", "new"): {"steps": 5, "after": None}}
+    monkeypatch.setattr(further, "TRAININGS", mine)
+    monkeypatch.setattr(further, "scorer", lambda made, images, cache, n: lambda network: {"ssim_direct": 0.5 if network == "trained" else 0.25})
+    monkeypatch.setattr(further, "load", lambda *arguments: None)
+    begun = []
+    monkeypatch.setattr(further, "train", lambda made, folder, data_root, init: begun.append((made.steps, folder.name, init)) or "trained")
+    further.Further(runs=tmp_path, results=tmp_path, only=("superres-mnist-realism",)).run()
+    first = tmp_path / "further/superres-mnist-realism/first/weights.safetensors"
+    assert begun == [(3, "first", weights_file("superres-mnist-realism")), (4, "second", first)]
+    record = json.loads((tmp_path / "further.json").read_text())
+    assert [(row["pair"], row["training"], row["images_seen"], row["shipped"]["ssim_direct"], row["scores"]["ssim_direct"])
+            for row in record["rows"]] == [("superres-mnist", "first", 192, 0.25, 0.5), ("superres-mnist", "second", 256, 0.25, 0.5)]
+    further.Further(runs=tmp_path, results=tmp_path).run()
+    assert begun[2:] == [(5, "new", None)], "what is recorded is not trained again"
 
 
 @pytest.mark.slow

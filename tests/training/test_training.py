@@ -14,13 +14,13 @@ from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import measure
 from colddiff_nb.metrics import ssim
 from colddiff_nb.sampling import algorithm2, direct
-from colddiff_nb.storage import checkpoint
+from colddiff_nb.storage import checkpoint, runtime
 from colddiff_nb.storage.checkpoint import load_weights
 from colddiff_nb.training import Recipe, recipe, train
 from colddiff_nb.training.critic import Critic, MatmulConv2d
 from colddiff_nb.training.loop import draw_batch, learning_rate, measured, update_ema
 from colddiff_nb.training.rollout import Batch, Rollout
-from colddiff_nb.training.run import Run
+from colddiff_nb.training.run import Run, export
 from colddiff_nb.weights import load_model, load_pretrained
 
 TINY = {"steps": 20, "batch": 8, "widths": (8, 8, 8), "evaluate_every": 5, "save_every": 4, "rollout": 0.5, "precision": "float32"}
@@ -79,6 +79,7 @@ def test_the_loss_falls_and_the_exported_weights_restore_like_the_network(digits
     x_T, t = degrade(to_float(digits.pixels[:4]), 3), torch.full((4,), 3)
     assert torch.allclose(network(x_T, t), ema(x_T, t), atol=2e-2)  # float16
     assert metadata["images_seen"] == 1_600 and metadata["data"] == digits.provenance and metadata["recipe"]["task"] == "superres"
+    assert metadata["device"] == runtime.device_name()
 
 
 def test_scores_of_any_number_type_are_kept_as_plain_numbers(digits, tmp_path):
@@ -120,11 +121,13 @@ def test_training_by_ssim_raises_it(digits, tmp_path):
 
 def test_images_are_mirrored_and_moved_and_their_edge_is_mirrored():
     pixels = torch.arange(2 * 2 * 4 * 4, dtype=torch.uint8).view(2, 2, 4, 4)
-    index, flip, shift = torch.tensor([1, 0, 1]), torch.tensor([False, True, False]), torch.tensor([[0, 0], [0, 0], [1, -2]])
-    batch = Batch(index, flip, shift, index, index, recipe("smoke", "superres", "mnist5k").degradation().draw(3))
-    as_it_is, mirrored, moved = batch.originals(pixels)
+    index, flip = torch.tensor([1, 0, 1, 1]), torch.tensor([False, True, False, True])
+    shift = torch.tensor([[0, 0], [0, 0], [1, -2], [1, -2]])
+    batch = Batch(index, flip, shift, index, index, recipe("smoke", "superres", "mnist5k").degradation().draw(4))
+    as_it_is, mirrored, moved, both = batch.originals(pixels)
     assert torch.equal(as_it_is, to_float(pixels[1])) and torch.equal(mirrored, to_float(pixels[0].flip(-1)))
     assert torch.equal(moved, to_float(pixels[1][:, [1, 2, 3, 2]][:, :, [2, 1, 0, 1]]))
+    assert torch.equal(both, to_float(pixels[1].flip(-1)[:, [1, 2, 3, 2]][:, :, [2, 1, 0, 1]])), "mirrored first"
 
 
 def test_every_shift_is_drawn_and_none_where_none_is_asked_for(digits):
@@ -283,7 +286,7 @@ def test_a_training_with_older_names_and_fewer_settings_goes_on(digits, tmp_path
     def older(*arguments, **options):
         step, state = newest(*arguments, **options)
         old = state["identity"]["recipe"]
-        del old["ema_half_life"], old["data_consistency"]
+        del old["ema_half_life"], old["data_consistency"], old["ssim"], old["shift"], state["rollout"]["shift"], state["device"]
         old |= {"measurement": old.pop("measurement_precision"), "sampler_states": old.pop("rollout")}
         return step, state
 
@@ -291,7 +294,11 @@ def test_a_training_with_older_names_and_fewer_settings_goes_on(digits, tmp_path
     with pytest.raises(ValueError, match="ema_half_life: 0.03 there, 0.1 here"):
         train(replace(choice, ema_half_life=0.1), tmp_path, images=digits, log=quiet)
     train(choice, tmp_path, images=digits, log=quiet)
-    assert (tmp_path / "weights.safetensors").is_file()
+    assert load_weights(tmp_path / "weights.safetensors")[1]["device"] == runtime.device_name()
+    monkeypatch.setattr(checkpoint, "newest", newest)
+    step, state = newest(tmp_path)
+    export(tmp_path / "elsewhere.safetensors", step, state | {"device": "another"})
+    assert load_weights(tmp_path / "elsewhere.safetensors")[1]["device"] == "another", "where it was trained, not where it is exported"
 
 
 def test_a_run_goes_on_with_the_loss_scale_of_fp16(digits, tmp_path):
@@ -303,8 +310,9 @@ def test_a_run_goes_on_with_the_loss_scale_of_fp16(digits, tmp_path):
     assert run(2.0).parts["scaler"].get_scale() == 8.0
 
 
-def test_a_training_with_a_critic_goes_on_bit_for_bit(digits, tmp_path):
-    choice = recipe("smoke", "superres", "mnist5k", **TINY | {"steps": 8, "evaluate_every": 8, "realism": 0.1})
+@pytest.mark.parametrize("changes", [{"realism": 0.1}, {"ssim": 0.3, "shift": 2, "flip": True}])
+def test_a_training_with_a_critic_or_with_shifts_goes_on_bit_for_bit(changes, digits, tmp_path):
+    choice = recipe("smoke", "inpaint", "mnist5k", **TINY | {"steps": 8, "evaluate_every": 8} | changes)
     whole = train(choice, tmp_path / "whole", images=digits)
     train(choice, tmp_path / "parts", images=digits, until=4)
     parts = train(choice, tmp_path / "parts", images=digits)
