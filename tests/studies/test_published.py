@@ -66,6 +66,12 @@ def test_what_the_pages_say_in_words_is_so():
     after = RESULTS.best("superres-mnist", "direct", metric="fid")
     assert [round(row["fid"], 2) for row in (before, after)] == [20.24, 24.31], "what SSIM and L2 cost in realism"
     assert [round(row["frechet"], 1) for row in (before, after)] == [15.4, 39.5]
+    iterated = RESULTS.best("superres-mnist", "algorithm2", metric="fid")
+    assert round(iterated["fid"], 2) == 20.37 and round(tried["superres-mnist", "that, then without shifts: shipped now"]["scores"]["rmse_direct"], 4) == 0.1078
+    notebooks = {name: (HOME / f"notebooks/{name}.py").read_text() for name in ("04_metrics", "06_why_iterate")}
+    assert f"RMSE is {after['rmse']:.4f} ± {half(after, 'rmse'):.4f}" in notebooks["04_metrics"]
+    assert f"{after['rmse']:.3f} and {iterated['rmse']:.3f} (pixelation)" in notebooks["06_why_iterate"]
+    assert f"from {after['fid']:.2f} to {iterated['fid']:.2f}" in notebooks["06_why_iterate"]
     stages = RESULTS.models["superres-mnist"]["stages"]
     assert stages[-1]["images_seen"] - stages[0]["images_seen"] == 256_000
     rates = RESULTS.read("bench-cuda.json")["answers"]["throughput"]["found"]
