@@ -20,7 +20,7 @@ from studies.tables import FROM, MISSING, numbers, render, section, table, title
 WHOLE = ("rmse", "ssim", "fid", "frechet", "class_accuracy")  # scores of the whole split
 WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
        "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
-CHANGE_NO_WEIGHTS = "evaluate_every", "save_every", "cuda_graph"  # fields of a recipe
+CHANGE_NO_WEIGHTS = "evaluate_every", "save_every", "cuda_graph", "compile"  # fields of a recipe
 
 
 @dataclass

@@ -49,7 +49,7 @@ def test_what_the_pages_say_in_words_is_so():
         for method in BOTH:
             sharp = RESULTS.best(pair, method, "8bit", metric="fid", kind="realism")
             assert sharp["fid"] < RESULTS.printed(pair, method)["FID"], "with a critic they are ahead of the paper, by both methods"
-    wide = RESULTS.read("superres-mnist-realism/training.json")["curve"]
+    wide = RESULTS.read("earlier/superres-mnist-realism.json")["stages"][-1]["training"]["curve"]
     assert [round(row["fid_direct"]) for row in wide] == [62, 22, 20, 52, 18, 16, 12], "a new critic upsets the network"
     tried = {(row["pair"], row["training"]): row for row in RESULTS.read("further.json")["rows"]}
     penalty = tried["superres-mnist", "that, further with weight 0.3 and penalty 0.3"]
@@ -58,6 +58,18 @@ def test_what_the_pages_say_in_words_is_so():
             better = sign * row["scores"][f"{key}_direct"] > sign * row["shipped"][f"{key}_direct"]
             assert better == (key in ("fid", "frechet")), "more images by L1 harm, but for FID and the Frechet distance"
     assert [round(max(row["fid_direct"] for row in penalty["curve"])), penalty["images_seen"]] == [194, 6_848 * 256]
+    calm = tried["superres-mnist", "four times longer, without rollouts: shipped now"]
+    assert round(max(row["fid_direct"] for row in calm["curve"])) == 17 and [round(calm[of]["fid_direct"], 1) for of in ("shipped", "scores")] == [11.9, 9.8]
+    assert [round(row["frechet_direct"], 1) for row in calm["curve"][-2:]] == [3.2, 5.1] and round(calm["scores"]["fid_algorithm2"], 1) == 8.7
+    assert [round(calm[of]["rmse_direct"], 3) for of in ("shipped", "scores")] == [0.121, 0.132]
+    assert [round(calm["on_training_images"][of]["rmse_direct"], 3) for of in ("shipped", "scores")] == [0.089, 0.048]
+    read = [RESULTS.best("superres-mnist", method, metric="fid", kind="realism") for method in BOTH]
+    assert [round(row["class_accuracy"], 3) for row in read] == [0.891, 0.889]
+    blurred, before = tried["deblur-mnist", "that, four times longer: shipped now"], tried["deblur-mnist", "twice as wide, L1, then a critic, weight 0.3"]
+    assert [round(row["scores"]["fid_direct"], 1) for row in (before, blurred)] == [16.7, 9.1]
+    overdone = tried["superres-cifar10", "twice as wide, L2, SSIM and shifts"]["curve"]
+    assert [(row["images"], round(row["ssim_direct"], 4), round(row["rmse_direct"], 4)) for row in overdone[-2:]] == [
+        (3_563_520, 0.4254, 0.1243), (7_015_680, 0.4168, 0.1263)]
     still, shifted = (tried["superres-cifar10", name] for name in ("L2 and SSIM, weight 0.3", "L2, SSIM and shifts"))
     by_heart = [row["on_training_images"]["scores"]["ssim_direct"] - row["scores"]["ssim_direct"] for row in (still, shifted)]
     assert [round(gap, 3) for gap in by_heart] == [0.022, 0.006], "shifts keep a network from learning its images by heart"
