@@ -83,8 +83,7 @@ def tables(results: Path) -> str:
     parts = []
     for path in sorted(results.glob("bench-c*.json")):
         machine, answers = json.loads(path.read_text()).values()
-        loads = (answers[name]["load_average"][0] for name in answers if name != "precision")  # of times
-        load = max(load for load in loads if load is not None)
+        load = max(answers[name]["load_average"][0] or 0 for name in answers if name != "precision")  # of times
         rows = [row(what, found) for answer in answers.values() for what, found in answer["found"].items()
                 if found["unit"] != "seconds"]
         parts.append(f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; "

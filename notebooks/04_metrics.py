@@ -239,8 +239,8 @@ print("ok: in the paper Algorithm 2 has more RMSE than direct in 6 pairs of 6, m
 #
 # A caution before you compare with the paper: our best scores start from float32, which no PNG or JPEG holds. A blur makes fine differences tiny.
 # Rounding to 8 bits erases them, float32 keeps them, and a network can learn to read them. Blurred digits (T = 20) have RMSE 0.189 from 8 bits,
-# 0.123 from float32, and 0.142 in the paper. From float32, digits restored from blur or pixelation have a lower RMSE than the paper's, but several
-# times its FID. [Our table beside the paper's](../results/details.md#against-the-paper).
+# 0.123 from float32, and 0.142 in the paper. From float32, digits that these networks restore from blur or pixelation have a lower RMSE than the
+# paper's, but several times its FID. [Our table beside the paper's](../results/details.md#against-the-paper).
 # ## 5 · What else moves a number?
 # **Predict.** Two sets of *original* digits are perfectly real. How large is their Frechet distance with 50 images each? Then score the pixelated
 # digits by other rules: on [-1, 1], a root for each image, or SSIM windows that reach over the edge. Which rules flatter them?

@@ -80,16 +80,17 @@ def missed(published: Published) -> str:
         cells = [("ssim", [method]) for method in BOTH] + [("fid", BOTH)]
         for metric, methods in cells:
             sign, precision = SIGNS[metric], papers_precision(pair)
-            theirs = max((published.printed(pair, method)[metric.upper()] for method in methods),
-                         key=lambda score: sign * score)
+            theirs, by = max(((published.printed(pair, method)[metric.upper()], method) for method in methods),
+                             key=lambda score: sign * score[0])
             found = [row for method in methods for kind in ("RMSE", "realism")
                      if (row := published.best(pair, method, precision, None, metric, kind))]
             ours = max(found, key=lambda row: sign * row[metric], default=None)
             if not ours or sign * (ours[metric] - theirs) >= 0:
                 continue
-            lines.append({"pair": title, "score": METRICS[metric][0], "of": METHODS[ours["method"]],
-                          "the paper": f"{theirs:.{2 if metric == 'fid' else 3}f}",
-                          "ours": number(ours, metric), "made for": ours["kind"],
+            lines.append({"pair": title, "score": METRICS[metric][0],
+                          "the paper": f"{theirs:.{2 if metric == 'fid' else 3}f}, {METHODS[by]}",
+                          "ours": f"{number(ours, metric)}, {METHODS[ours['method']]}",
+                          "made for": ours["kind"],
                           "images, by the power law": more(published, ours, metric, theirs)})
     return table(lines)
 
@@ -100,11 +101,15 @@ def more(published: Published, row: Fields, metric: str, wanted: float) -> str:
     file = f"{model}/training.json" if sharp else f"curves/{row['pair']}.json"
     if not (published.folder / file).is_file():
         return "no curve was recorded"
-    rows = published.read(file)["curve" if sharp else "rows"]
-    images, errors = (lows[len(lows) // 2:] for lows in best_so_far(*curve(rows, metric, row["method"])))
-    b, seen = power_law(images, errors, images[-1])["exponent"], rows[-1]["images"]
+    record = published.read(file)
+    rows = record["curve" if sharp else "rows"]
+    images, errors = best_so_far(*curve(rows, metric, row["method"]))
+    images = images + record.get("images_before", 0)  # beside a critic
+    half = len(images) // 2
+    b, seen = power_law(images[half:], errors[half:], images[-1])["exponent"], rows[-1]["images"]
     if sharp:  # it may have gone on after the curve
-        made = [stage["recipe"] for stage in published.sharper[model]["stages"]]
-        seen = sum(recipe.images_seen for recipe in made if recipe.realism)
+        stages = published.sharper[model]["stages"]
+        seen = sum(stage["step"] * stage["recipe"].images_per_step
+                   for stage in stages if stage["recipe"].realism)
     needed = seen * (error(row[metric], metric) / error(wanted, metric)) ** (1 / b)
     return f"{needed / 1e6:,.1f} million" if b > 0 and needed < 1e9 else "over a billion"

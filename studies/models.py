@@ -20,7 +20,7 @@ from studies.tables import FROM, MISSING, numbers, render, section, table, title
 WHOLE = ("rmse", "ssim", "fid", "frechet", "class_accuracy")  # scores of the whole split
 WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
        "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
-CHANGE_NO_WEIGHTS = "evaluate_every", "save_every", "cuda_graph", "compile"  # fields of a recipe
+SPEED_AND_RECORDS = "evaluate_every", "save_every", "cuda_graph", "compile"  # fields of a recipe
 
 
 @dataclass
@@ -72,7 +72,8 @@ def realism_table(published: Published) -> str:
     """Direct reconstruction and Algorithm 2 by the models of each pair, on the full test split."""
     lines = []
     for pair in PAIRS:
-        for row in published.find(pair=pair, kind="realism"):
+        for row in sorted(published.find(pair=pair, kind="realism"), key=lambda row: (
+                list(FROM).index(row["measurement_precision"]), BOTH.index(row["method"]))):
             variant, precision, method = (row[key] for key in ("variant", "measurement_precision", "method"))
             usual = published.best(pair, method, precision, variant, "fid")
             lines += [{"pair": titled(pair, variant), "from": FROM[precision], "method": METHODS[method],
@@ -91,7 +92,7 @@ def realism_finding(published: Published) -> str:
                  for kind in ("RMSE", "realism")] for precision in (papers_precision(pair), "8bit")]
         before, after = next((way for way in ways if way[1]["FID"] != MISSING), ways[0])
         said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}: FID from "
-                    f"{before['FID']} to {after['FID']} (paper {published.printed(pair, 'direct')['FID']}), "
+                    f"{before['FID']} to {after['FID']} (paper {published.printed(pair, 'direct')['FID']:.2f}), "
                     f"RMSE from {before['RMSE']} to {after['RMSE']}.")
     return "\n".join(said)
 
@@ -169,11 +170,11 @@ def device(stage: Fields) -> str:
 
 
 def command(stage: Fields) -> str:
-    """What trained a stage: every field that differs from `small` and changes weights."""
+    """What trained a stage: every field that differs from `small` and changes more than speed."""
     made = asdict(stage["recipe"])
     usual = asdict(recipe("small", made["task"], made["dataset"]))
     changed = "".join(f" --{name.replace('_', '-')} {option(made[name])}" for name in usual
-                      if name not in CHANGE_NO_WEIGHTS and made[name] != usual[name])
+                      if name not in SPEED_AND_RECORDS and made[name] != usual[name])
     begun = " --init EARLIER.safetensors" if stage["init"] else ""
     pair = f"--task {made['task']} --dataset {made['dataset']}"
     return f"python -m colddiff_nb train small {pair}{changed}{begun}"

@@ -55,7 +55,7 @@ class Published:
 
     @cached_property
     def sharper(self) -> dict[str, Fields]:
-        """The same of the models made for realism; most go on from those made for RMSE."""
+        """The same of the models made for realism; some go on from those made for RMSE."""
         return {name: self.model(name, self.models[pair]["stages"]) for pair in PAIRS
                 if (name := f"{pair}{REALISM}") in shipped_models()}
 

@@ -68,8 +68,8 @@ def load_pretrained(task: str, dataset: str, made_for: str = "float32") -> Model
 
     Args:
         dataset: "mnist5k" takes MNIST's model, "photos" CIFAR-10's.
-        made_for: x_T in "float32" or "8bit" (only deblurring has a model for each), or "realism": a critic
-            taught that model to look real, from both.
+        made_for: x_T in "float32" or "8bit" (only deblurring has a model for each), or "realism": trained
+            beside a critic to look real; for blur from float32 only.
 
     Raises:
         FileNotFoundError: none is shipped; it names what is there.

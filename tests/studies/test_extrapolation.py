@@ -45,4 +45,4 @@ def test_only_what_both_models_miss_is_listed(published, monkeypatch):
         return {"pair": pair, "kind": kind, "method": method, "images": "test, 10,000", metric: scores[kind][metric]}
     monkeypatch.setattr(Published, "best", best)
     line, = extrapolation.missed(published).splitlines()[2:]
-    assert "Super-resolution, CIFAR-10 | FID" in line and "152.76 | 900.00 | realism" in line
+    assert "Super-resolution, CIFAR-10 | FID" in line and "152.76, Algorithm 2 | 900.00, direct | realism" in line

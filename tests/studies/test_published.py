@@ -58,18 +58,27 @@ def test_what_the_pages_say_in_words_is_so():
             better = sign * row["scores"][f"{key}_direct"] > sign * row["shipped"][f"{key}_direct"]
             assert better == (key in ("fid", "frechet")), "more images by L1 harm, but for FID and the Frechet distance"
     assert [round(max(row["fid_direct"] for row in penalty["curve"])), penalty["images_seen"]] == [194, 6_848 * 256]
-    calm = tried["superres-mnist", "four times longer, without rollouts: shipped now"]
-    assert round(max(row["fid_direct"] for row in calm["curve"])) == 17 and [round(calm[of]["fid_direct"], 1) for of in ("shipped", "scores")] == [11.9, 9.8]
-    assert [round(row["frechet_direct"], 1) for row in calm["curve"][-2:]] == [3.2, 5.1] and round(calm["scores"]["fid_algorithm2"], 1) == 8.7
-    assert [round(calm[of]["rmse_direct"], 3) for of in ("shipped", "scores")] == [0.121, 0.132]
-    assert [round(calm["on_training_images"][of]["rmse_direct"], 3) for of in ("shipped", "scores")] == [0.089, 0.048]
-    read = [RESULTS.best("superres-mnist", method, metric="fid", kind="realism") for method in BOTH]
-    assert [round(row["class_accuracy"], 3) for row in read] == [0.891, 0.889]
-    blurred, before = tried["deblur-mnist", "that, four times longer: shipped now"], tried["deblur-mnist", "twice as wide, L1, then a critic, weight 0.3"]
-    assert [round(row["scores"]["fid_direct"], 1) for row in (before, blurred)] == [16.7, 9.1]
+    calm = tried["superres-mnist", "wide, four times longer, without rollouts: shipped now"]
+    assert [[round(calm[of][f"fid_{method}"], 1) for of in ("shipped", "scores")] for method in BOTH] == [[11.9, 9.8], [13.4, 8.7]]
+    assert [[round(scored[of]["rmse_direct"], 3) for of in ("shipped", "scores")] for scored in (calm["on_training_images"], calm)] == [
+        [0.089, 0.048], [0.121, 0.132]]
+    replaced = {pair: RESULTS.read(f"earlier/{pair}-realism.json") for pair in ("superres-mnist", "deblur-mnist")}
+    was = {"superres-mnist": replaced["superres-mnist"]["stages"][-1]["test_scores"], "deblur-mnist": replaced["deblur-mnist"]["replaced"]["test_scores"]}
+    for pair, rmse in {"superres-mnist": [0.1218, 0.1323], "deblur-mnist": [0.1166, 0.1223]}.items():
+        then, = [row for row in was[pair] if (row["method"], row["measurement_precision"]) == ("direct", "float32")]
+        now = RESULTS.best(pair, "direct", metric="fid", kind="realism")
+        assert [round(row["rmse"], 4) for row in (then, now)] == rmse, "what realism cost"
+        assert pair != "superres-mnist" or [round(row["class_accuracy"], 3) for row in (then, now)] == [0.903, 0.891]
+    best = [min(RESULTS.best(pair, method, metric="fid", kind="realism")["fid"] for method in BOTH) for pair in was]
+    assert [round(fid, 2) for fid in best] == [4.65, 5.08]
+    blurred, wide_blur = tried["deblur-mnist", "that, four times longer: shipped now"], tried["deblur-mnist", "twice as wide, L1, then a critic, weight 0.3"]
+    assert [round(row["scores"]["fid_direct"], 1) for row in (wide_blur, blurred)] == [16.7, 9.1]
+    assert [(row["step"], round(row["fid_direct"])) for row in (calm["curve"][0], blurred["curve"][0])] == [(832, 17), (850, 24)]
     overdone = tried["superres-cifar10", "twice as wide, L2, SSIM and shifts"]["curve"]
     assert [(row["images"], round(row["ssim_direct"], 4), round(row["rmse_direct"], 4)) for row in overdone[-2:]] == [
         (3_563_520, 0.4254, 0.1243), (7_015_680, 0.4168, 0.1263)]
+    late = tried["superres-cifar10", "that, then shifts by six"]["scores"]
+    assert (round(late["ssim_direct"], 4), round(late["rmse_direct"], 4)) == (0.4212, 0.1268)
     still, shifted = (tried["superres-cifar10", name] for name in ("L2 and SSIM, weight 0.3", "L2, SSIM and shifts"))
     by_heart = [row["on_training_images"]["scores"]["ssim_direct"] - row["scores"]["ssim_direct"] for row in (still, shifted)]
     assert [round(gap, 3) for gap in by_heart] == [0.022, 0.006], "shifts keep a network from learning its images by heart"
