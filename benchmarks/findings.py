@@ -83,7 +83,7 @@ def tables(results: Path) -> str:
     parts = []
     for path in sorted(results.glob("bench-c*.json")):
         machine, answers = json.loads(path.read_text()).values()
-        load = max(answers[name]["load_average"][0] or 0 for name in answers if name != "precision")  # of times
+        load = max(answer["load_average"][0] or 0 for name, answer in answers.items() if name != "precision")
         rows = [row(what, found) for answer in answers.values() for what, found in answer["found"].items()
                 if found["unit"] != "seconds"]
         parts.append(f"On {machine['processor']}, {machine['threads']} threads, torch {machine['torch']}; "

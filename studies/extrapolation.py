@@ -80,8 +80,8 @@ def missed(published: Published) -> str:
         cells = [("ssim", [method]) for method in BOTH] + [("fid", BOTH)]
         for metric, methods in cells:
             sign, precision = SIGNS[metric], papers_precision(pair)
-            theirs, by = max(((published.printed(pair, method)[metric.upper()], method) for method in methods),
-                             key=lambda score: sign * score[0])
+            printed = {method: published.printed(pair, method)[metric.upper()] for method in methods}
+            by, theirs = max(printed.items(), key=lambda score: sign * score[1])
             found = [row for method in methods for kind in ("RMSE", "realism")
                      if (row := published.best(pair, method, precision, None, metric, kind))]
             ours = max(found, key=lambda row: sign * row[metric], default=None)

@@ -46,7 +46,8 @@ TRAININGS: dict[tuple[str, str], Fields] = {  # by shipped model and name: what 
         "after": "twice as wide, L2, SSIM and shifts", "widths": WIDE["widths"], "shift": 6, "rollout": 0.0,
         "learning_rate": 1e-3, "steps": 2_000},
     ("superres-cifar10", "twice as wide, a third of the steps"): SIMILAR | WIDE | LATER | {"steps": 9_000},
-    ("superres-cifar10", "L2, SSIM and shifts, many more images"): SIMILAR | LATER | {"batch": 256, "steps": 24_000},
+    ("superres-cifar10", "L2, SSIM and shifts, many more images"):
+        SIMILAR | LATER | {"batch": 256, "steps": 24_000},
     ("superres-mnist-realism", "wide, four times longer, without rollouts: shipped now"):
         WIDE | CRITIC | BOTH_PRECISIONS | {"rollout": 0.0, "steps": 26_624},
     ("deblur-mnist-realism", "twice as wide, L1"):

@@ -91,8 +91,9 @@ def realism_finding(published: Published) -> str:
         ways = [[numbers(published.best(pair, "direct", precision, metric="fid", kind=kind), WHOLE)
                  for kind in ("RMSE", "realism")] for precision in (papers_precision(pair), "8bit")]
         before, after = next((way for way in ways if way[1]["FID"] != MISSING), ways[0])
+        papers = published.printed(pair, "direct")["FID"]
         said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}: FID from "
-                    f"{before['FID']} to {after['FID']} (paper {published.printed(pair, 'direct')['FID']:.2f}), "
+                    f"{before['FID']} to {after['FID']} (paper {papers:.2f}), "
                     f"RMSE from {before['RMSE']} to {after['RMSE']}.")
     return "\n".join(said)
 
