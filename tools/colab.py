@@ -44,6 +44,11 @@ def call(*command: str | Path, folder: Path = HOME, **variables: str) -> str:
     return done.stdout
 
 
+def runs(python: str) -> bool:
+    """Whether it does: pyenv leaves a command for each version it knows, and not all of them are active."""
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
+
+
 def new_runtime(folder: Path, python: str | Path, *behind: Path) -> Path:
     """Make an environment that also finds the packages in the folders behind. Returns its Python."""
     call(python, "-m", "venv", "--without-pip", folder)
@@ -67,7 +72,8 @@ def build_replica(torch: str) -> None:
     if ready.exists() and ready.read_text() == wanted:
         return
     shutil.rmtree(REPLICA, ignore_errors=True)
-    python = shutil.which("python3.13") or shutil.which("python3.12") or shutil.which("python3.11")
+    found = filter(None, map(shutil.which, ("python3.13", "python3.12", "python3.11")))
+    python = next(filter(runs, found), None)
     if python is None:
         sys.exit("no Python from 3.11 to 3.13 was found: Colab's packages need one, install python3.13")
     print(f"building a replica of Colab with {python}: some minutes, once", flush=True)

@@ -54,9 +54,9 @@ class Inception:
         weights = Path(torch.hub.get_dir(), "checkpoints", Path(URL_INCEPTION_V3).name)
         try:
             network = NoTrainInceptionV3("inception-v3-compat", ["2048"])
-        except MemoryError:  # which is not the file's fault
-            raise
         except Exception as error:  # there is no internet, or the file is cut short or foreign
+            if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch's own words
+                raise
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
             mend = (f"delete {weights}, they are downloaded anew" if weights.is_file()
                     else "connect to the internet, or leave out FID")

@@ -304,15 +304,17 @@ def test_damaged_inception_weights_are_named(content, monkeypatch, tmp_path):
     assert str(file) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_too_little_memory_for_inception_does_not_blame_its_weights(monkeypatch):
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 95542320 bytes.")])
+def test_too_little_memory_for_inception_does_not_blame_its_weights(error, monkeypatch):
     import torchmetrics.image.fid as module
 
     def starve(*arguments):
-        raise MemoryError
+        raise error
 
     monkeypatch.setattr(module, "NoTrainInceptionV3", starve)
-    with pytest.raises(MemoryError):
+    with pytest.raises(type(error)) as raised:
         metrics.Inception()
+    assert raised.value is error
 
 
 def test_inception_that_cannot_be_had_says_why(monkeypatch, tmp_path):
