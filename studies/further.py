@@ -24,7 +24,6 @@ BOTH_PRECISIONS: Fields = {"measurement_precision": "both"}
 LONG: Fields = BOTH_PRECISIONS | {"batch": 512, "learning_rate": 1e-3}
 DIGITS = SIMILAR | BOTH_PRECISIONS
 WIDE: Fields = {"widths": (96, 160, 320), "batch": 256}
-LATER: Fields = {"after": None, "shift": 2, "learning_rate": 1.5e-3, "compile": True}
 CRITIC: Fields = {"realism": 0.3, "learning_rate": 3e-4}
 BLUR = WIDE | {"T": 20}
 BLURRED = "twice as wide, L1, then a critic, weight 0.3"
@@ -41,13 +40,13 @@ TRAININGS: dict[tuple[str, str], Fields] = {  # by shipped model and name: what 
     ("superres-cifar10", "L2 and SSIM, weight 0.05"): SIMILAR | {"ssim": 0.05, "learning_rate": 5e-4},
     ("superres-cifar10", "L2 and SSIM, weight 0.3"): SIMILAR,
     ("superres-cifar10", "L2, SSIM and shifts"): SIMILAR | {"shift": 4, "steps": 2_500},
-    ("superres-cifar10", "twice as wide, L2, SSIM and shifts"): SIMILAR | WIDE | LATER | {"steps": 27_840},
+    ("superres-cifar10", "that, on many more images"):
+        SIMILAR | {"after": "L2, SSIM and shifts", "shift": 2, "learning_rate": 1e-3, "steps": 24_000},
+    ("superres-cifar10", "twice as wide, L2, SSIM and shifts"): SIMILAR | WIDE | {
+        "after": None, "shift": 2, "learning_rate": 1.5e-3, "compile": True, "steps": 27_840},
     ("superres-cifar10", "that, then shifts by six"): SIMILAR | {
         "after": "twice as wide, L2, SSIM and shifts", "widths": WIDE["widths"], "shift": 6, "rollout": 0.0,
         "learning_rate": 1e-3, "steps": 2_000},
-    ("superres-cifar10", "twice as wide, a third of the steps"): SIMILAR | WIDE | LATER | {"steps": 9_000},
-    ("superres-cifar10", "L2, SSIM and shifts, many more images"):
-        SIMILAR | LATER | {"batch": 256, "steps": 24_000},
     ("superres-mnist-realism", "wide, four times longer, without rollouts: shipped now"):
         WIDE | CRITIC | BOTH_PRECISIONS | {"rollout": 0.0, "steps": 26_624},
     ("superres-mnist-realism", "that, half as long again"):
