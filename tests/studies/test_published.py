@@ -74,8 +74,9 @@ def test_what_the_pages_say_in_words_is_so():
     blurred, wide_blur = tried["deblur-mnist", "that, four times longer: shipped now"], tried["deblur-mnist", "twice as wide, L1, then a critic, weight 0.3"]
     assert [round(row["scores"]["fid_direct"], 1) for row in (wide_blur, blurred)] == [16.7, 9.1]
     assert [(row["step"], round(row["fid_direct"])) for row in (calm["curve"][0], blurred["curve"][0])] == [(832, 17), (850, 24)]
-    longer = tried["superres-cifar10", "that, on many more images"]["scores"]
-    assert (round(longer["ssim_direct"], 4), round(longer["rmse_direct"], 4)) == (0.4232, 0.1242)
+    longer = tried["superres-cifar10", "that, on many more images"]
+    assert (round(longer["scores"]["ssim_direct"], 4), round(longer["scores"]["rmse_direct"], 4)) == (0.4232, 0.1242)
+    assert [round(longer["test_scores"][0][metric], digits) for metric, digits in (("ssim", 4), ("rmse", 4), ("fid", 1))] == [0.4201, 0.1251, 141.3]
     overdone = tried["superres-cifar10", "twice as wide, L2, SSIM and shifts"]["curve"]
     assert [(row["images"], round(row["ssim_direct"], 4), round(row["rmse_direct"], 4)) for row in overdone[-2:]] == [
         (3_563_520, 0.4254, 0.1243), (7_015_680, 0.4168, 0.1263)]
