@@ -3,7 +3,7 @@
 Each is scored on the same validation images as the shipped model beside it. Minutes each on a GPU. On a CPU
 core FID alone takes minutes; the published rows trained there have none. What is run now goes on from the
 weights that are shipped now: the published rows on digits went on from, or stand beside, those before.
-Trainings without a published row are to be run next.
+Of those without a published row, "twice as wide, L1" was not scored; the others are to be run next.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
