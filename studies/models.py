@@ -164,10 +164,9 @@ def machine(model: Fields) -> str:
 
 
 def device(stage: Fields) -> str:
-    """Older weights do not name it: those recorded as a CUDA graph were trained on an H100."""
-    if name := stage.get("device"):
-        return "a CPU core" if name == "cpu" else f"an {name}"
-    return "an H100" if stage["recipe"].cuda_graph else "" if stage["recipe"].realism else "a CPU core"
+    """Older weights do not name it: a CPU trained those without a critic."""
+    name = stage.get("device", "" if stage["recipe"].realism else "cpu")
+    return "a CPU core" if name == "cpu" else name and f"an {name}"
 
 
 def command(stage: Fields) -> str:

@@ -71,6 +71,9 @@ def test_what_the_pages_say_in_words_is_so():
         assert pair != "superres-mnist" or [round(row["class_accuracy"], 3) for row in (then, now)] == [0.903, 0.891]
     best = [min(RESULTS.best(pair, method, metric="fid", kind="realism")["fid"] for method in BOTH) for pair in was]
     assert [round(fid, 2) for fid in best] == [4.65, 5.08]
+    lowest = [min(RESULTS.printed(pair, method)["FID"] for method in BOTH) for pair in was]
+    digits, blur = (f"{ours:.2f} for {theirs:.2f}" for ours, theirs in zip(best, lowest))
+    assert f"come near it ({blur}, and {digits})" in " ".join((HOME / "README.md").read_text().split())
     blurred, wide_blur = tried["deblur-mnist", "that, four times longer: shipped now"], tried["deblur-mnist", "twice as wide, L1, then a critic, weight 0.3"]
     assert [round(row["scores"]["fid_direct"], 1) for row in (wide_blur, blurred)] == [16.7, 9.1]
     assert [(row["step"], round(row["fid_direct"])) for row in (calm["curve"][0], blurred["curve"][0])] == [(832, 17), (850, 24)]
@@ -98,10 +101,14 @@ def test_what_the_pages_say_in_words_is_so():
     assert f"from {after['fid']:.2f} to {iterated['fid']:.2f}" in notebooks["06_why_iterate"]
     stages = RESULTS.models["superres-mnist"]["stages"]
     assert stages[-1]["images_seen"] - stages[0]["images_seen"] == 256_000
-    rates = RESULTS.read("bench-cuda.json")["answers"]["throughput"]["found"]
+    benchmarks = {name: answer["found"] for name, answer in RESULTS.read("bench-cuda.json")["answers"].items()}
+    rates = benchmarks["throughput"]
     gained = [rates[f"training the small network, batch {batch}"]["value"]
               / rates[f"training the small network without a CUDA graph, batch {batch}"]["value"] for batch in (64, 1_024)]
     assert [round(times, 1) for times in gained] == [7.9, 2.1], "what a CUDA graph gains"
+    shares = [benchmarks[name][f"training the paper's MNIST network{of}, of the float32 matmul rate"]["value"]
+              for name, of in (("training-mnist", ""), ("more-throughput", ", float32, batch 64"))]
+    assert [f"{share:.1%}" for share in shares] == ["5.5%", "41.7%"]
     assert RESULTS.sharper["inpaint-cifar10-realism"]["recipe"].images_seen == 1_024_000
     assert {len(RESULTS.read(f"curves/{pair}.json")["rows"]) for pair in PAIRS} == {8}, "the last point has sixteen times the images of the fourth"
 
