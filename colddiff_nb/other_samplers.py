@@ -37,10 +37,12 @@ def mixed(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajecto
 def ddim(restore: Restore, degrade: Any, x_T: Tensor, T: Steps = None, trajectory: bool = False) -> Any:
     """Estimate the noise anew in each step: x_{s-1} = D(x0_hat, s - 1) with the noise that explains x_s.
 
-    degrade: one that has `estimate`, such as the task "noise".
+    degrade: one that has `estimate`, such as the task "noise", or a draw of it, whose noise is not used.
     """
+    D = getattr(degrade, "degrade", degrade)
+
     def update(x_s: Tensor, x0_hat: Tensor, s: int, s_next: int) -> Tensor:
-        return degrade.estimate(x_s, x0_hat, s)(x0_hat, s_next)
+        return D.estimate(x_s, x0_hat, s)(x0_hat, s_next)
     return iterate(update, restore, x_T, severities(degrade, T), trajectory)
 
 

@@ -62,7 +62,8 @@ def severities(degrade: Any, T: Steps) -> list[int]:
     """Return the severities to visit; raise ValueError unless they fall within degrade.T..1."""
     asked = degrade.T if T is None else T
     with suppress(TypeError):  # of what is no whole number
-        visited = [*map(index, asked)] if isinstance(asked, Sequence) else [*range(index(asked), 0, -1)]
+        visited = ([*map(index, asked)] if isinstance(asked, Sequence)
+                   else [*range(min(index(asked), degrade.T + 1), 0, -1)])
         if visited and all(a > b for a, b in pairwise([degrade.T + 1, *visited, 0])):
             return visited
     raise ValueError(f"T = {T!r}: give a severity in 1..{degrade.T}, or falling ones: [{degrade.T}, 1]")

@@ -52,7 +52,7 @@ PAGES = settings.choose(12, 4)  # positions that a slider has, where there are t
 # pixels are black.) One blur replaces each pixel by a weighted mean of its neighbours, $x_{t+1} = k * x_t$ with weights $k$ that add up to 1. *With
 # numbers:* with the weights 1/4, 1/2, 1/4 along a row, the pixels -1, 1, -1 give $-1/4 + 1/2 - 1/4 = 0$ in the middle. The paper's degradation
 # $D(x_0, t)$ for digits blurs $t$ times, with an 11 x 11 kernel. The number $t$ is the **severity**, and $T$ is its largest value. (A sampler's
-# severity, $s$, comes in notebook 03.) **Predict.** Here are two digits, blurred 20 and 40 times. A screen shows even squares. Now the contrast is
+# severity, $s$, does not occur here.) **Predict.** Here are two digits, blurred 20 and 40 times. A screen shows even squares. Now the contrast is
 # stretched: the darkest pixel becomes black, the brightest white. What appears? And what if $x_T$ was first rounded to a lower precision?
 # - float32 has 24 bits of precision,
 # - bfloat16 has 8 bits. It is the number format of fast training,
@@ -144,10 +144,10 @@ print("ok: one matrix restores more from float32 than from 8 bits, and something
 # ## 3 · How many numbers are left?
 # Blur and pixelation are linear. One matrix acts on the columns of an image and on its rows: $D(x, t) = A_t\, x\, A_t^\top$. With the singular value
 # decomposition $A_T = U S V^\top$, the image becomes a sum of 32 x 32 = 1,024 patterns. Pattern $(i, j)$ is multiplied by its **gain** $S_i S_j$ and
-# mixes with no other. For our degradations gain 1 leaves a pattern as it was, since $U = V$. Gain 0 erases it. A pattern with gain 0.000001 is still
-# there, but only in a number format with enough precision. Rounding drops what lies below half a step of the number format. For example, 8 bits have
-# steps of 2/255 between -1 and 1. A rule of thumb: a pattern is safe if its gain is above half a step, 1/255.
-# **Predict.** Of the 1,024 patterns of a digit blurred 40 times, how many have a gain above 1/255? And how many are left by pixelation?
+# mixes with no other. For pixelation and blurred digits $U = V$: gain 1 leaves a pattern as it was. (Photos are blurred with mirrored borders, and
+# there $U$ and $V$ differ a little.) Gain 0 erases it. A pattern with gain 0.000001 is still there, but only in a number format with enough
+# precision. Rounding drops what lies below half a step of the format. For example, 8 bits have steps of 2/255 between -1 and 1. A rule of thumb: a
+# pattern is safe if its gain is above half a step, 1/255. **Predict.** How many patterns of a digit are safe after 40 blurs? And after pixelation?
 
 # %%
 PAIRS = {"digits, blur, T = 20": make("deblur", DATA["mnist"], T=20),
@@ -183,10 +183,10 @@ assert above["pixelation"] == [16, 16, 16] and above["digits, blur, T = 40"][2] 
 print("ok: pixelation leaves 4 x 4 = 16 numbers in any format; 8 bits leave one of a blurred digit")
 
 # %% [markdown]
-# **What you saw.** Pixelation keeps 16 numbers whole, in any format, and erases the rest. Blur erases nothing, but makes most patterns tiny. So
-# **blur can be undone in exact arithmetic, pixelation cannot**. In float32 only nine patterns of a digit survive 40 blurs, in 8 bits only the mean.
-# (Why did section 1 count 1,001 values? A sum of nine patterns differs from pixel to pixel.) **Predict.** Keep only the $n$ strongest patterns of the
-# blur, and drop the rest. How many does it take until you can read a digit?
+# **What you saw.** Pixelation keeps 16 numbers at full strength, so every format holds them, and erases the rest. Blur erases nothing, but makes
+# most patterns tiny. So **blur can be undone in exact arithmetic, pixelation cannot**. In float32 only nine patterns of a digit survive 40 blurs,
+# in 8 bits only the mean. (Why did section 1 count 1,001 values? A sum of nine patterns differs from pixel to pixel.) **Predict.** Keep only the $n$
+# strongest patterns of the blur, and drop the rest. How many does it take until you can read a digit?
 
 # %%
 U, S, Vh = torch.linalg.svd(PAIRS["digits, blur, T = 20"].matrices[20])
@@ -206,7 +206,7 @@ show(grid(columns, title="Digits drawn with the n strongest patterns of blur"),
 # **What you saw.** Nine or thirteen patterns draw a cloud. To restore a digit from them, a network needs what it learnt from other digits. The few
 # numbers only narrow down which digit it can be. All else is invented, and may be wrong.
 # ## 4 · All degradations under a slider
-# `make(task, dataset)` makes a degradation. Three tasks of the paper are trained here, each for digits and for photos. *Deblur* has $T = 40$ for digits, 50 for
+# `make(task, dataset)` makes a degradation. Our trained networks know three tasks, for digits and photos. *Deblur* has $T = 40$ for digits, 50 for
 # photos. *Superres* is pixelation, $T = 3$. At $t = 1, 2, 3$ it has 16 x 16, 8 x 8 and 4 x 4 blocks. *Inpaint* is a hole with a soft edge, $T = 50$.
 # At $r$ pixels from its centre it keeps $\prod_{i=1}^{t} (1 - e^{-r^2 / 2\sigma_i^2})$ of $x_0$, with $\sigma_i = 1.1, 1.2, \dots$ There are
 # five more: *noise* (hot diffusion), *mean* (blur down to the mean), *line* (a straight way to the pixelated image), *snow*, and *decolour* for
@@ -342,7 +342,7 @@ print(check_curtain())
 # %% [markdown]
 # ## What you learnt
 # - A grey square can hold a digit. What is left of it depends on the blur *and* on the number format.
-# - Pixelation leaves 16 whole numbers. Blur leaves 1,024, most of them too weak for a number format.
+# - Pixelation leaves 16 numbers at full strength. Blur leaves 1,024, most of them too weak for a number format.
 # - What the numbers do not tell, a network invents from other images.
 #
 # **Next:** `02_train`, an appendix, trains the networks. `03_sampling` restores step by step, and `05_inpainting` looks at holes. **References.**

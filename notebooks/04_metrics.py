@@ -16,7 +16,7 @@
 # - say why the lowest RMSE belongs to a blurry image, and the lowest FID to a sharp one that may be wrong,
 # - find out whether two published numbers may be compared.
 #
-# ($T$ is the largest severity. $t$ and $s$ do not occur.) You need notebook 03. Running takes two minutes on a CPU, reading about thirteen.
+# ($T$ is the largest severity.) You need notebook 03, and mean and covariance. Running takes two minutes on a CPU, reading about thirteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -196,7 +196,7 @@ print("ok: the mean has the lowest RMSE, the median the lowest L1, a real digit 
 # error is $0.231^2 / 0.178^2 = 1.7$ times that of the mean. Twice is the average over all 100 digits, and this one digit lies nearer to the mean
 # than the average. A network trained by L1 aims at the median, one trained by the squared error at the mean.
 # ## 4 · Can one method win both?
-# Now we pixelate all test digits, and restore them in three ways. *Direct* is one call of the network. *Algorithm 2* makes three. The **look-up**
+# Now we pixelate the digits of section 2, and restore them in three ways. *Direct* calls the network once, *Algorithm 2* three times. The **look-up**
 # takes the training digit with the nearest blocks, so it always shows a real digit. **Predict.** Which is best in RMSE, which in Frechet distance?
 
 # %%

@@ -182,8 +182,8 @@ print(f"ok: each of the {T} steps adds its guess times the difference of two nei
 # **What you saw.** The difference is a ring. Each ring is written by a guess that has already seen the rings outside it. The ten steps from
 # $s = 50$ fill the hole from radius 13.5 to radius 11.0. Where both masks are 1, nothing is ever added.
 # ## 4 · Why can a restored image be worse than the image with the hole?
-# In that student's files, digits with a hole have an SSIM of 0.916, restored ones 0.592 (higher is better;
-# [all its numbers](../results/details.md#the-course-reports-own-rows)). We repeat the mistake on a small scale: 300 steps, one seed, RMSE in place
+# In that student's files, digits with a hole have an SSIM of 0.916, restored ones 0.592. (SSIM compares local structure; 1 means equal.
+# [All the numbers](../results/details.md#the-course-reports-own-rows)) We repeat the mistake on a small scale: 300 steps, one seed, RMSE in place
 # of SSIM. One small network is trained twice, equally long. The first time all digits have the same mask, the widest, in the middle. The second
 # time masks are drawn for each digit. **Predict.** Which is better under that one mask? And will the first one help with a *narrow* hole?
 

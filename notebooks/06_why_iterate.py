@@ -14,7 +14,7 @@
 # - say what the paper's proof of Algorithm 2 shows, and what it does not,
 # - calculate how much of a guess's error one step lets through.
 #
-# ($T$ is the largest severity, $s$ that where the sampler stands.) You need notebook 03. Running takes two minutes on a CPU, reading about fifteen.
+# ($T$: largest severity, $s$: the sampler's.) You need notebook 03 and Fourier series. Running takes two minutes on a CPU, reading about fifteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -255,9 +255,9 @@ assert late > 1000 and shares["deblur"].min() < -0.1  # from D alone, at any siz
 
 # %% tags=["nbval-check-output"]
 mask = models["inpaint"].degrade.table  # (T + 1, squared distance from the centre): its gains
-half = {r: int((1 - mask[:, r * r] < (1 - mask[-1, r * r]) / 2).sum()) for r in (10, 8, 5, 2)}
-for r, s in half.items():
-    print(f"ok: {r} pixels from the centre half of a pixel has returned at s = {s}")
+for r in (10, 8, 5, 2):
+    s = int((mask[:, r * r] > (1 + mask[-1, r * r]) / 2).sum())  # all severities below take less than half
+    print(f"ok: {r} pixels from the centre the guess at s = {s} brings half of a pixel back")
 
 # %% [markdown]
 # "Half of a pixel" means half of what the mask took. The guess *at* that $s$ writes it, so the state at $s - 1$ is the first to hold it. The rim
@@ -265,8 +265,8 @@ for r, s in half.items():
 # nothing is painted yet. But a stroke that is continued can still be wrong.
 # ## 5 · So, why iterate?
 # **Here not for a lower error, at times for realism.** On all test digits, from float32, direct and Algorithm 2 have RMSE 0.132 and 0.140 (blur, T =
-# 40), 0.107 and 0.109 (pixelation), 0.050 and 0.060 (holes). FID falls for pixelation, from 24.31 to 20.37. For the others it ties
-# ([results](../results/README.md)). Iterating is useless where late guesses are neither nearer nor more real than the first. What to ask:
+# 40), 0.107 and 0.109 (pixelation), 0.050 and 0.060 (holes). FID (realism, lower is better) falls for pixelation, from 24.31 to 20.37. Elsewhere
+# it ties ([results](../results/README.md)). Iterating is useless where late guesses are neither nearer nor more real than the first. What to ask:
 # - **D**: are the shares spread over the steps (masks), or nearly all in one (blur)?
 # - **The network**: are late guesses better, though the states hold the errors of earlier ones? (Ours learnt from such states.)
 # - **The score**: RMSE likes the one smooth guess, realism often the iteration ([numbers](../results/details.md#all-rows)).

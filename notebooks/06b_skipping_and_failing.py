@@ -12,7 +12,7 @@
 # - name three assumptions of a restoration, and show what happens when each breaks,
 # - tell whether a chain of degradations has the one basis that notebook 06 needs.
 #
-# ($T$ is the largest severity, $s$ that where the sampler stands.) You need notebook 06. Running takes five minutes on a CPU, reading about fifteen.
+# ($T$: largest severity, $s$: the sampler's.) You need notebook 06. Running takes five minutes on a CPU, reading about fifteen.
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["setup"]
 #@title Set up: find the project, or fetch it
@@ -237,15 +237,15 @@ show(figure, "RMSE of the three ways under each fault, on one scale for the thre
 
 # %% [markdown]
 # **What you saw.**
-# - *Noise, 8 bits.* Blur divides the lowest wave above the mean by 1,600, and undoing it multiplies the noise, too. The network does not follow that
-#   far: its images stay in the range of greys. So direct's RMSE is 5.1 times as high, Algorithm 2's 4.8 times. No way of sampling helps. A soft mask
-#   only dims most pixels, and R amplifies what is left. Rounding harms it less, as the R for masks learnt from rounded images, too
-#   ([counted](../results/details.md#what-masks-let-through)). Pixelation divides nothing: its 16 means stay whole. The remedy is in the training.
+# - *Noise, 8 bits.* Blur divides the lowest wave above the mean by 1,600, so undoing it multiplies the noise there by 1,600. The network does not go
+#   that far: its images stay in the range of greys. Noise of 1/255 multiplies direct's RMSE by 5.1, Algorithm 2's by 4.8. None of the three ways
+#   helps. A soft mask only dims most pixels, and R amplifies what is left. Rounding harms inpainting less, as its R learnt from rounded images, too
+#   ([counted](../results/details.md#what-masks-let-through)). Pixelation divides nothing: its 16 means keep gain 1. The remedy is in the training.
 # - *Hole off by one.* Direct does not use D at all, so it cannot suffer. Algorithm 2 keeps the state, and with it the seam between the two masks.
 # - *T off.* R undoes blur that is not there. In inpainting the RMSE falls, because the smaller hole hides less.
 # ## 4 · A D without one basis
 # Notebook 06 needs one basis (its patterns) in which all $A_s$ are diagonal. That requires that all $A_s$ commute: $A_s A_r = A_r A_s$. Blur has such
-# a basis (waves), and so have pixelation (bands) and masks (pixels). **Predict.** Has blur followed by a mask, in each step?
+# a basis (waves), and so have pixelation (bands) and masks (pixels). **Predict.** Does blur followed by a mask, in each step, have one?
 
 # %% tags=["nbval-check-output"]
 eye = torch.eye(32, dtype=torch.float64)
@@ -302,7 +302,7 @@ print(check_schedule())
 # %% [markdown]
 # ### 2 · Is there one basis?
 # A degradation is given by its steps: $A_s$ is the product of the first s of them, the latest on the left. Return True where all $A_s$ commute.
-# (For symmetric matrices they then have one basis.)
+# (Symmetric matrices that commute share one basis.)
 
 # %% tags=["exercise:one_basis"]
 def one_basis(steps):

@@ -27,9 +27,10 @@ PLAINER = {  # what Python and tyro say of a value, and what it means
 
 def parse(arguments: Sequence[str]) -> Callable[[], None]:
     """Return the command that was asked for; raise ValueError with one line where there is none."""
-    for option, path in pairwise([*arguments, ""]):
+    for word, following in pairwise([*arguments, ""]):
+        option, equals, path = word.partition("=")
         if option == "--plugin":
-            load_plugin(Path(path))
+            load_plugin(Path(path if equals else following))
     said = io.StringIO()
     try:
         with redirect_stderr(said):

@@ -16,6 +16,7 @@ from colddiff_nb.data import channels, load, short_name, to_float
 from colddiff_nb.data.own_digit import in_colour, is_digit
 from colddiff_nb.data.own_image import open_image
 from colddiff_nb.degradations import measure
+from colddiff_nb.degradations.tasks import IN_WORDS
 from colddiff_nb.metrics import rmse
 from colddiff_nb.sampling import SAMPLERS
 from colddiff_nb.storage.runtime import true_float32
@@ -23,7 +24,6 @@ from colddiff_nb.training.recipes import Recipe
 from colddiff_nb.weights.pretrained import Model, load_model, load_pretrained
 
 Method = Literal["direct", "algorithm1", "algorithm2"]
-HARM = {"deblur": "blur", "superres": "pixelation", "inpaint": "masks"}
 
 
 @dataclass
@@ -153,17 +153,20 @@ class Restore(Shared):
             ways = {way.replace("algorithm", "Algorithm "):
                     SAMPLERS[way](network, D, x_T, T, trajectory=True).x for way in self.methods}
         results = {way: states[-1] for way, states in ways.items()}
-        if self.measured:  # what D makes of a result should be the measurement
+        scores: dict[str, float] = {}
+        if self.measured and not degrade.random:  # what D makes of a result should be the measurement
             scores = {way: rmse(D(x_0.clamp(-1, 1), T), x_T) for way, x_0 in results.items()}
-        else:
+        elif not self.measured:
             given = {**given, "degraded": x_T}
             scores = {way: rmse(x_0, x) for way, x_0 in {"degraded": x_T, **results}.items()}
 
-        title = (f"Restored from {HARM.get(degrade.task, degrade.task)} in "
+        title = (f"Restored from {IN_WORDS.get(degrade.task, degrade.task)} in "
                  f"{precision.replace('8bit', '8 bits')}, severity {T} of {degrade.T}")
         by = self.weights or f"the shipped weights of {metadata['recipe']['dataset']}"
-        said = ", ".join(f"{way} {score:.3f}" for way, score in scores.items())
-        print(f"\n{what}\n  {title}, by {by}\n  RMSE{' of D(result) and the file' * self.measured}: {said}")
+        print(f"\n{what}\n  {title}, by {by}")
+        if scores:
+            said = ", ".join(f"{way} {score:.3f}" for way, score in scores.items())
+            print(f"  RMSE{' of D(result) and the file' * self.measured}: {said}")
         if degrade.task == "deblur" and precision == "float32":
             print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
         frames = film(given, ways, title, None if self.measured else x)

@@ -128,12 +128,17 @@ class DrawnDegradation:
     def __getitem__(self, images: slice) -> DrawnDegradation:
         return DrawnDegradation(self.degrade, self.randomness[images])
 
+    def check(self, x: Tensor, t: int | Tensor) -> Tensor:
+        """Return t as a LongTensor (n,) on x's device; raise ValueError unless x are n fitting images."""
+        severity = self.degrade.check(x, t).to(x.device)
+        if len(x) != len(self):
+            raise ValueError(f"{len(x)} images meet a draw for {len(self)}: "
+                             "slice the draw as you slice the images, drawn[a:b]")
+        return severity
+
     def __call__(self, x0: Tensor, t: int | Tensor) -> Tensor:
         """Degrade x0 with severity t: see `Degradation.forward`."""
-        severity = self.degrade.check(x0, t).to(x0.device)
-        if len(x0) != len(self):
-            raise ValueError(f"{len(x0)} images meet a draw for {len(self)}: "
-                             "slice the draw as you slice the images, drawn[a:b]")
+        severity = self.check(x0, t)
         if len(x0) == 0 or isinstance(t, int) and t == 0:
             return x0
         with torch.autocast(x0.device.type, enabled=False):  # autocast would turn D into bfloat16
@@ -154,10 +159,12 @@ class DrawnDegradation:
             measurement_precision: how x_T was rounded, one of PRECISIONS.
 
         Raises:
-            ValueError: D tells nothing for certain (noise, snow).
+            ValueError: D tells nothing for certain (noise, snow), or the images do not fit.
         """
         check_choice("measurement_precision", measurement_precision, PRECISIONS)
-        severity = self.degrade.check(x_T, self.T if t is None else t).to(x_T.device)
+        severity = self.check(x_T, self.T if t is None else t)
+        if x0_hat.shape != x_T.shape:
+            raise ValueError(f"x0_hat is {tuple(x0_hat.shape)}, x_T {tuple(x_T.shape)}: give both alike")
         with torch.autocast(x_T.device.type, enabled=False):
             return self.degrade.project_at(x0_hat.float(), x_T.float(), severity,
                                            self.randomness.to(x_T.device), measurement_precision)

@@ -52,6 +52,9 @@ class Noise(Degradation):
         return self.signal_level[t].view(-1, 1, 1, 1) * x0
 
     def apply_at(self, x0: Tensor, t: Tensor, randomness: Tensor) -> Tensor:
+        if x0.shape[1] != self.channels:
+            raise ValueError(f"images have {x0.shape[1]} channels, the noise {self.channels}: "
+                             f"make({self.task!r}, dataset) with a data set like them")
         return self.signal(x0, t) + self.noise_level[t].view(-1, 1, 1, 1) * randomness
 
     def estimate(self, x_s: Tensor, x0_hat: Tensor, s: int) -> DrawnDegradation:

@@ -19,6 +19,7 @@ from colddiff_nb.degradations.contract import PRECISIONS, Degradation
 from colddiff_nb.degradations.others import Decolour, Line, Noise, Snow, blur_to_the_mean
 
 TASKS = ("deblur", "superres", "inpaint")  # the paper's, with tables and shipped weights
+IN_WORDS = {"superres": "pixelation", "inpaint": "masks", "deblur": "blur"}  # in the order of the demo
 
 
 class Masks(Linear):

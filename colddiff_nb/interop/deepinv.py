@@ -38,7 +38,7 @@ class ColdReconstructor(Reconstructor):
             if len(drawn) == 1:  # for all images
                 drawn = replace(drawn, randomness=drawn.randomness.repeat_interleave(len(y), 0))
         elif self.degrade:
-            drawn, t, white = self.degrade.undrawn(y), self.t or self.degrade.T, torch.ones_like(y)
+            drawn, t, white = self.degrade.undrawn(y), self.t, torch.ones_like(y)
         else:
             raise ValueError(f"{type(physics).__name__} is no ColdPhysics: name what made y, "
                              "ColdReconstructor(restore, degrade)")
@@ -49,7 +49,7 @@ class PhysicsDegradation(Degradation):
     """Degrade by a list of deepinv's operators, mild to severe: D(x, t) applies the t-th, without its noise.
 
     Where an operator changes the shape, as downsampling does, its pseudo-inverse brings the image back.
-    As a task: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs), T=4).
+    As a task: register("motion", lambda size, options, T: PhysicsDegradation(size, options, blurs[:T]), T=4).
     """
 
     def __init__(self, size: int, options: dict[str, Any], physics: Sequence[Physics]):

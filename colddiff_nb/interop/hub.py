@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard, ModelCardData, PyTorchModelHubMixin, hf_h
 from torch import Tensor, nn
 
 from colddiff_nb.storage.checkpoint import load_weights
-from colddiff_nb.weights.pretrained import load_model
+from colddiff_nb.weights.pretrained import load_model, weights_file
 
 FILE = "weights.safetensors"
 DATA = {"mnist": "ylecun/mnist", "mnist5k": "ylecun/mnist", "cifar10": "uoft-cs/cifar10"}  # on the Hub
@@ -51,8 +51,8 @@ class ColdModel(nn.Module, PyTorchModelHubMixin, library_name="colddiff_nb", lic
 
     def __init__(self, path: str | Path):
         super().__init__()
-        self.path = Path(path)
-        self.network, self.degrade, self.metadata = load_model(path)
+        self.path = weights_file(path)
+        self.network, self.degrade, self.metadata = load_model(self.path)
         self._hub_mixin_config = self.metadata  # what config.json says: recipe, data, checksum
 
     def forward(self, x_s: Tensor, s: Tensor, start: Tensor | None = None) -> Tensor:

@@ -109,7 +109,7 @@ def evaluate(model: Model, images: Images, folder: str | Path | None = None, *,
             with bar:
                 scores = score(name, samplers[name], bar)
             cell = {"task": degrade.task, "data": images.name, "split": images.split,
-                    "variant": _variant(degrade.options), **where, **scores, "provenance": provenance,
+                    "variant": _variant(degrade), **where, **scores, "provenance": provenance,
                     "environment": {"device": str(degrade.device), "torch": torch.__version__}}
             if folder is not None:
                 record(folder, cell)
@@ -191,14 +191,15 @@ def _scorer(model: Model, images: Images, measurement_precision: str, judges: Ju
     return score
 
 
-def _variant(options: Mapping[str, Any]) -> str:
+def _variant(degrade: Degradation) -> str:
     """T, and the options that are not the paper's."""
+    options = degrade.options
     usual = dict(options)
     if options["task"] in MAKERS:
         own = {name: options[name] for name in ("task", "dataset", "size", "T")}
         usual |= make(**own).options | {"size": 32}
     others = [f"{key} {value}" for key, value in options.items() if usual[key] != value]
-    return ", ".join([f"T = {options['T']}", *others])
+    return ", ".join([f"T = {degrade.T}", *others])
 
 
 def degraded_rows(root: str | Path | None = None, names: Sequence[str] = ("mnist", "cifar10"),

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from colddiff_nb.data.names import check_choice
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.networks.convnext import ConvNextUNet
 from colddiff_nb.networks.inputs import check_images
@@ -24,8 +25,9 @@ def build(name: str, degrade: Degradation, channels: int, **options: Any) -> nn.
         **options: of SmallUNet; the others have none.
 
     Raises:
-        ValueError: it cannot take images of D's size.
+        ValueError: there is no such network, or it cannot take images of D's size.
     """
+    check_choice("network", name, ("small", "paper", *OWN_NETWORKS))
     size = degrade.size
     check_images(torch.empty(0, channels, size, size), channels, 8)
     network: Any

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colddiff_nb.data.names import check_choice
 from colddiff_nb.degradations import Degradation
 from colddiff_nb.networks.inputs import check_images, severity_embedding
-from colddiff_nb.networks.preconditioner import Preconditioner
+from colddiff_nb.networks.preconditioner import NOISE, Preconditioner
 
 
 class Block(nn.Module):
@@ -52,6 +53,8 @@ class SmallUNet(nn.Module):
         top, middle, bottom = widths
         embedding = 2 * top
         self.channels, self.top, self.time, self.skips = channels, top, time, skips
+        check_choice("data_consistency", data_consistency, ("state", "measurement"))
+        check_choice("measurement_precision", measurement_precision, NOISE)
         self.data_consistency = data_consistency
         self.precondition = Preconditioner(degrade, channels, measurement_precision)
         self.only_size = degrade.size if self.precondition.inverts else None

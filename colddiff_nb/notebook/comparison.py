@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colddiff_nb.degradations.contract import Degradation
+from colddiff_nb.degradations.contract import DrawnDegradation
 from colddiff_nb.metrics import squared_errors
 from colddiff_nb.sampling import Restore, Trajectory, algorithm1, algorithm2
 
@@ -68,7 +68,7 @@ class Comparison:
         return found | {"direct": found["algorithm2 prediction"][:1] * (self.steps + 1)}
 
 
-def compare(restore: Restore, degrade: Degradation, x0: Tensor, title: str) -> Comparison:
+def compare(restore: Restore, degrade: DrawnDegradation, x0: Tensor, title: str) -> Comparison:
     """Degrade x0 (1, C, H, W) in [-1, 1] by a drawn `degrade`, and restore it in all three ways."""
     x_T = degrade(x0, degrade.T)
     second, first = (sampler(restore, degrade, x_T, trajectory=True) for sampler in (algorithm2, algorithm1))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from colddiff_nb.data.loading import load
 from colddiff_nb.data.pixels import to_float
+from colddiff_nb.degradations.tasks import IN_WORDS
 from colddiff_nb.metrics.classifier import Classifier, train_classifier
 from colddiff_nb.metrics.evaluation import Judges, evaluate
 from colddiff_nb.metrics.records import markdown, plain, table
@@ -18,8 +19,6 @@ from colddiff_nb.training.loop import train
 from colddiff_nb.training.recipes import Recipe, recipe
 from colddiff_nb.training.validation import validation_scores
 from colddiff_nb.weights.pretrained import load_model
-
-TITLES = {"superres": "pixelation", "inpaint": "masks", "deblur": "blur"}  # in the order they are trained
 
 
 def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Image:
@@ -33,18 +32,18 @@ def run_task(chosen: Recipe, folder: Path, classifier: Classifier) -> Image.Imag
     columns = {"degraded": D(x0, D.T)}
     for name, sampler in SAMPLERS.items():
         columns[name.replace("algorithm", "Algorithm ")] = sampler(network, D, columns["degraded"])
-    return grid(columns | {"original": x0}, 2, title=f"Restored from {TITLES[chosen.task]}")
+    return grid(columns | {"original": x0}, 2, title=f"Restored from {IN_WORDS[chosen.task]}")
 
 
 def main(runs: str | Path = "runs", recipe_name: str = "quick") -> None:
     """Restore the offline digits from three degradations; some five minutes on two CPU cores."""
-    recipes = [recipe(recipe_name, task, "mnist5k") for task in TITLES]
+    recipes = [recipe(recipe_name, task, "mnist5k") for task in IN_WORDS]
     print("A classifier learns the 4,000 training digits, to read the restored ones ...", flush=True)
     classifier, test = train_classifier(load("mnist5k", "train")), load("mnist5k", "test")
     accuracy = (classifier(to_float(test.pixels)).argmax(1) == test.labels).float().mean()
     pictures = {}
     for chosen in recipes:
-        print(f"\nRestoring digits from {TITLES[chosen.task]}: training", flush=True)
+        print(f"\nRestoring digits from {IN_WORDS[chosen.task]}: training", flush=True)
         folder = Path(runs, f"{recipe_name}-{chosen.task}-mnist5k")
         pictures[folder] = np.asarray(run_task(chosen, folder, classifier))
     picture, text, scores = Path(runs, "restored.png"), Path(runs, "table.md"), table(*pictures)

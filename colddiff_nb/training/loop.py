@@ -138,7 +138,7 @@ def train(recipe: Recipe, folder: str | Path, *, images: Images | None = None,
                     f"batch = {recipe.batch} does not fit into the GPU's memory: with a smaller batch, "
                     "and a larger accumulate in turn, it is the same training") from error
 
-            # What is not finite reaches neither average, rollout nor checkpoint.
+            # What is not finite reaches no checkpoint. On a GPU the error comes up to LOOK_EVERY steps late.
             scoring = step % recipe.evaluate_every == 0 or step == recipe.steps
             saving = step % recipe.save_every == 0 or step == last
             looking = device.type == "cpu" or step % LOOK_EVERY == 0 or scoring or saving

@@ -141,6 +141,13 @@ def test_a_measurement_is_restored_as_it_is(task, options, enlarged, tmp_path, c
     assert (tmp_path / f"measured-{task}-restored.gif").exists()
 
 
+def test_a_measured_hole_whose_place_is_not_known_has_no_score(tmp_path, capsys):
+    picture(make("inpaint", "cifar10", center=(10, 20))(UPRIGHT, 30)[0]).save(tmp_path / "hole.png")
+    restore(tmp_path / "hole.png", "--measured", "--task", "inpaint", "--severity", "30", "--method", "direct")
+    said = capsys.readouterr().out
+    assert "severity 30 of" in said and "RMSE of" not in said and (tmp_path / "hole-inpaint-restored.gif").exists()
+
+
 def test_a_small_severity_and_eight_bits_are_obeyed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     errors = []

@@ -77,6 +77,7 @@ WRONG = [  # a command, and part of what it says
     ("train smoke --resume-from nowhere", "there is no checkpoint in nowhere: check the path"),
     ("train smoke --until end", "--until: 'end' is no whole number"),
     ("train smoke --tracker paper", "Unsupported logging capability: paper. Choose between"),
+    ("train smoke --plugin=mine.py", "--plugin mine.py fails: FileNotFoundError"),
     ("train smoke --plugin mine.py", "--plugin mine.py fails: FileNotFoundError"),
     ("train smoke --plugin notes.txt", "--plugin notes.txt fails: NameError: name 'milk' is not defined"),
     ("train smoke --plugin broken.py", "--plugin broken.py fails: ZeroDivisionError: division by zero"),
@@ -146,7 +147,7 @@ def test_a_plugin_of_ones_own_trains_evaluates_and_restores(tmp_path, monkeypatc
     assert f"wrote {weights}\nnext: {PROGRAM} evaluate {weights} --plugin mine.py\n" in capsys.readouterr().out
     assert main(["evaluate", weights, "--n", "4", *plugin]) == 0
     assert "T = 2: give 1..4, and only for deblur" in refused(["evaluate", weights, "--T", "2", *plugin], capsys)
-    assert main(["restore", "--weights", weights, "--n", "2", *plugin]) == 0
+    assert main(["restore", "--weights", weights, "--n", "2", "--plugin=mine.py"]) == 0
     assert (tmp_path / "mnist5k-fade-away-restored.gif").exists()
 
 

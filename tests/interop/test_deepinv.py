@@ -15,7 +15,7 @@ from deepinv.physics import Blur, Downsampling, GaussianNoise, Inpainting
 from deepinv.physics.forward import adjoint_function
 from deepinv.physics.generator import MotionBlurGenerator
 
-from colddiff_nb import load_pretrained
+from colddiff_nb import evaluate, load_pretrained
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import check_degradation, make, register
 from colddiff_nb.degradations.tasks import MAKERS
@@ -96,6 +96,8 @@ def test_masks_of_an_operator_reach_the_sampler():
 def test_an_operator_that_is_not_ours_must_be_named():
     with pytest.raises(ValueError, match="Inpainting is no ColdPhysics"):
         ColdReconstructor(lambda x_s, s, start: x_s)(torch.rand(1, 1, 32, 32), Inpainting((1, 32, 32), mask=0.5))
+    with pytest.raises(ValueError, match="T = 0: give a severity in 1..3"):
+        ColdReconstructor(lambda x_s, s, start: x_s, make("superres"), t=0)(torch.rand(1, 1, 32, 32), Inpainting((1, 32, 32), mask=0.5))
 
 
 def test_ddrm_of_deepinv_runs_on_every_one_of_our_bases():
@@ -131,6 +133,8 @@ def test_operators_of_deepinv_are_a_degradation_of_ours(name):
     assert torch.allclose(mixed[0], at_2[0], atol=1e-5) and torch.equal(mixed[1], x0[1])
     if name != "downsampling":
         assert torch.allclose((at_2 + 1) / 2, degrade.physics[1].A((x0 + 1) / 2), atol=1e-6)
+    cell, = evaluate((lambda x_s, s, start: x_s, degrade, {}), load("mnist5k", "test"), methods=("direct",), n=4, log=lambda line: None)["cells"]
+    assert cell["variant"] == f"T = {degrade.T}"
 
 
 def test_motion_blur_of_deepinv_trains_in_our_loop_and_restores_in_its(tmp_path: Path, monkeypatch):

@@ -16,7 +16,6 @@ from colddiff_nb.interop.hub import ColdModel
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.storage.files import CheckpointError
 from colddiff_nb.weights import shipped_models
-from colddiff_nb.weights.pretrained import pretrained_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +27,7 @@ def x0() -> torch.Tensor:
 
 @pytest.fixture
 def model() -> ColdModel:
-    return ColdModel(pretrained_file("superres", "mnist"))
+    return ColdModel("superres-mnist")
 
 
 def restored(restore, degrade, x0):

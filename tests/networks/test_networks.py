@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colddiff_nb.data import load, to_float
 from colddiff_nb.degradations import make, measure
-from colddiff_nb.networks import register
+from colddiff_nb.networks import SmallUNet, build, register
 from colddiff_nb.networks.building import OWN_NETWORKS
 from colddiff_nb.networks.preconditioner import Preconditioner
 from colddiff_nb.sampling import algorithm2
@@ -179,8 +179,11 @@ def test_named_recipes_are_the_papers():
     (lambda: recipe("quick", "deblur", "mnist", loss="l3"), "unknown loss 'l3': choose one of l1, l2"),
     (lambda: recipe("quick", "deblur", "mnist", steps=0), "steps = 0: it must lie in 1..4,294,967,295"),
     (lambda: recipe("quick", "deblur", "mnist", rollout=2.0), "rollout = 2.0"),
+    (lambda: build("smal", make("superres"), 1), "unknown network 'smal': choose one of small, paper"),
+    (lambda: SmallUNet(make("superres"), 1, data_consistency="x_T"), "unknown data_consistency 'x_T': choose one of state, measurement"),
+    (lambda: SmallUNet(make("superres"), 1, measurement_precision="16bit"), "unknown measurement_precision '16bit': choose one of float32, 8bit, both"),
 ])
-def test_bad_recipes_get_one_line(call, message):
+def test_bad_recipes_and_networks_get_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
