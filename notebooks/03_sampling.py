@@ -82,7 +82,7 @@ restore, degrade, label = model("inpaint", "mnist")
 # The hole lies somewhere else in each image. `degrade.draw` chooses the places once. The measurement and every later step then use the same `D`.
 # This matters: Algorithm 2 takes out $D(\hat x_0, s)$ and puts in $D(\hat x_0, s-1)$. Outside the hole the two cancel, but only if both have the
 # same hole. *With numbers:* a pixel far from the hole is 0.6, and the guess says 0.4. There D changes nothing. So Algorithm 2 gives
-# $0.6 - 0.4 + 0.4 = 0.6$, and Algorithm 1 gives 0.4. The paper's argument is more general. If $D(x, s)$ is near $x + s\,e$, then
+# $0.6 - 0.4 + 0.4 = 0.6$, and Algorithm 1 gives 0.4. The paper takes another D, near $x + s\,e$ with the same $e$ for every image. Then
 # $D(\hat x_0, s) - D(\hat x_0, s-1)$ is near $e$. The guess cancels, and so does its error. Notebook 06 gives the proof and its limits.
 #
 # The loop below is all of Algorithm 2. Its last line is the only difference from Algorithm 1, which has `x_s = D(x0_hat, s - 1)`. In code,
@@ -221,9 +221,9 @@ table.round(3)
 
 # %% [markdown]
 # **What you saw.** More steps need not give a lower RMSE. The network was trained to come close to the original at once, and RMSE sees nothing
-# else. Most of ours learnt by the absolute error (L1) of each pixel. So their first guess is near the *median* of all images that fit the measurement.
-# (The one for pixelated digits ended with the squared error and SSIM, and is nearer to the mean.) Both are smoother than any of these images
-# (notebook 04). For pixelation Algorithms 1 and 2 tie (section 3). Notebook 04 also scores how real images look (FID).
+# else. Most of ours learnt by the absolute error (L1) of each pixel. So their first guess is near the *median* of all images that fit $x_T$. (Those
+# for pixelation ended with the squared error and SSIM, a score of local structure: they are nearer to the mean.) Both are smoother than any of these
+# images (notebook 04). For pixelation Algorithms 1 and 2 tie (section 3). Notebook 04 also scores how real images look (FID).
 # ## 5 · An image of your own
 # Use the upload button of the explorer, or give a path above. Any picture is cut to its central square and reduced to 32 x 32. Without a path, here
 # is a face. No digit network has ever seen one.

@@ -42,6 +42,11 @@ TRAININGS: dict[tuple[str, str], Fields] = {  # by shipped model and name: what 
     ("superres-cifar10", "L2, SSIM and shifts"): SIMILAR | {"shift": 4, "steps": 2_500},
     ("superres-cifar10", "that, on many more images"):
         SIMILAR | {"after": "L2, SSIM and shifts", "shift": 2, "learning_rate": 1e-3, "steps": 24_000},
+    ("superres-cifar10", "L2, SSIM and shifts by two: shipped now"):
+        SIMILAR | {"shift": 2, "learning_rate": 1e-3, "compile": True, "steps": 22_500},
+    ("superres-cifar10", "that, then more SSIM"): SIMILAR | {
+        "after": "L2, SSIM and shifts by two: shipped now", "ssim": 0.6, "shift": 2, "learning_rate": 5e-4,
+        "compile": True, "steps": 2_600},
     ("superres-cifar10", "twice as wide, L2, SSIM and shifts"): SIMILAR | WIDE | {
         "after": None, "shift": 2, "learning_rate": 1.5e-3, "compile": True, "steps": 27_840},
     ("superres-cifar10", "that, then shifts by six"): SIMILAR | {

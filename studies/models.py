@@ -88,13 +88,15 @@ def realism_finding(published: Published) -> str:
     said = []
     for name in published.sharper:
         pair = name.removesuffix(REALISM)
-        ways = [[numbers(published.best(pair, "direct", precision, metric="fid", kind=kind), WHOLE)
-                 for kind in ("RMSE", "realism")] for precision in (papers_precision(pair), "8bit")]
-        before, after = next((way for way in ways if way[1]["FID"] != MISSING), ways[0])
+        ways = {precision: [
+            numbers(published.best(pair, "direct", precision, metric="fid", kind=kind), WHOLE)
+            for kind in ("RMSE", "realism")] for precision in (papers_precision(pair), "8bit")}
+        precision = next((way for way in ways if ways[way][1]["FID"] != MISSING), papers_precision(pair))
+        before, after = ways[precision]
         papers = published.printed(pair, "direct")["FID"]
-        said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}: FID from "
-                    f"{before['FID']} to {after['FID']} (paper {papers:.2f}), "
-                    f"RMSE from {before['RMSE']} to {after['RMSE']}.")
+        said.append(f"   - {titled(pair, published.paper['pairs'][pair]['variant'])}, "
+                    f"from {FROM[precision]}: FID {before['FID']} to {after['FID']} (paper {papers:.2f}), "
+                    f"RMSE {before['RMSE']} to {after['RMSE']}.")
     return "\n".join(said)
 
 
@@ -135,6 +137,7 @@ def card(published: Published, name: str) -> str:
         "wanted": ", ".join(f'"{part}"' for part in name.split("-")), "share": published.share(name),
         "channels": channels(model["recipe"].dataset), "command": command,
         "losses": losses(model), "machine": machine(model),
+        "stopped": any(stage["step"] < stage["recipe"].steps for stage in model["stages"]),
         "scores": card_scores(published, pair, name, model)})
 
 

@@ -48,11 +48,11 @@ def test_both_models_stand_below_each_other_for_what_the_second_was_scored_on(pu
 
 
 def test_the_finding_is_from_8_bits_where_fid_was_not_taken_as_the_paper_does(published):
-    said = "   - Super-resolution, MNIST, T = 3: FID from 24.00 to 8.10 (paper 4.05), RMSE from 0.1200 to 0.1251."
+    said = "   - Super-resolution, MNIST, T = 3, from 8 bits: FID 24.00 to 8.10 (paper 4.05), RMSE 0.1200 to 0.1251."
     assert said in models.realism_finding(published).splitlines()
     path = published.folder / "superres-mnist-realism/metrics.json"
     path.write_text(path.read_text().replace('"not run: it was not asked for"', "7.0"))
-    said = "   - Super-resolution, MNIST, T = 3: FID from 20.00 to 7.00 (paper 4.05), RMSE from 0.1100 to 0.1151."
+    said = "   - Super-resolution, MNIST, T = 3, from float32: FID 20.00 to 7.00 (paper 4.05), RMSE 0.1100 to 0.1151."
     assert said in models.realism_finding(Published(published.folder)).splitlines()
 
 
