@@ -33,12 +33,13 @@ class ColdReconstructor(Reconstructor):
 
     def forward(self, y: Tensor, physics: Physics, **kwargs: Any) -> Tensor:
         """Restore y = physics(x), (B, C, size, size), for x in [0, 1]: an image in about that range."""
+        t = self.t
         if isinstance(physics, ColdPhysics):
             drawn, t, white = physics.drawn, physics.t, physics.A(torch.ones_like(y))
             if len(drawn) == 1:  # for all images
                 drawn = replace(drawn, randomness=drawn.randomness.repeat_interleave(len(y), 0))
         elif self.degrade:
-            drawn, t, white = self.degrade.undrawn(y), self.t, torch.ones_like(y)
+            drawn, white = self.degrade.undrawn(y), torch.ones_like(y)
         else:
             raise ValueError(f"{type(physics).__name__} is no ColdPhysics: name what made y, "
                              "ColdReconstructor(restore, degrade)")
