@@ -256,7 +256,7 @@ assert late > 1000 and shares["deblur"].min() < -0.1  # from D alone, at any siz
 # %% tags=["nbval-check-output"]
 mask = models["inpaint"].degrade.table  # (T + 1, squared distance from the centre): its gains
 for r in (10, 8, 5, 2):
-    s = int((mask[:, r * r] > (1 + mask[-1, r * r]) / 2).sum())  # all severities below take less than half
+    s = int((mask[:, r * r] > (1 + mask[-1, r * r]) / 2).sum())  # 0..s-1 take less than half
     print(f"ok: {r} pixels from the centre the guess at s = {s} brings half of a pixel back")
 
 # %% [markdown]
