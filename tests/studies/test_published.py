@@ -125,10 +125,9 @@ def test_fids_and_ratios_in_sentences_are_those_of_the_rows():
 
     def ours(pair, method, precision="8bit", **options):
         return f"{RESULTS.best(pair, method, precision, metric='fid', **options)['fid']:.2f}"
-    holes = [(pair, method, kind, page) for pair, method, kind, page in (
-        ("inpaint-cifar10", "direct", "RMSE", readme), ("inpaint-mnist", "algorithm2", "RMSE", readme),
-        ("inpaint-cifar10", "direct", "realism", details), ("inpaint-cifar10", "algorithm2", "realism", details))]
-    for pair, method, kind, page in holes:
+    for pair, method, kind, page in (
+            ("inpaint-cifar10", "direct", "RMSE", readme), ("inpaint-mnist", "algorithm2", "RMSE", readme),
+            ("inpaint-cifar10", "direct", "realism", details), ("inpaint-cifar10", "algorithm2", "realism", details)):
         assert f"({ours(pair, method, kind=kind)} for {RESULTS.printed(pair, method)['FID']:.2f})" in page
     blurred = [ours("deblur-mnist", method, variant="T = 20") for method in ("algorithm2", "direct", "lmmse")]
     assert "far worse ({} for {}), and worse than least squares ({})".format(*blurred) in details
