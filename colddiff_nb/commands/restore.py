@@ -50,7 +50,7 @@ class Restore(Shared):
     mask_centre: tuple[int, int] | None = None
     """Row and column of a mask's centre; by default drawn by the seed."""
     size: int | None = None
-    """Pixels a side, by default those of the weights. Only --task inpaint takes others."""
+    """Pixels a side, by default those of the weights. Only inpaint takes others; masks stay as wide."""
     measurement_precision: Literal["auto", "float32", "8bit"] = "auto"
     """8bit rounds as an image file does; auto is what the weights were made for."""
     dataset: str | None = None
@@ -78,8 +78,7 @@ class Restore(Shared):
             self._restore_data_set()
         else:
             self._restore_pictures()
-        print("\nA picture is cut to its central square. RMSE runs from 0 (equal) to 1.\n"
-              "next: look at the .gif, then try another --task, or a smaller --severity")
+        print("\nnext: look at the .gif, then try another --task, or a smaller --severity")
 
     def _restore_pictures(self) -> None:
         """Restore files one by one; name those that fail."""
@@ -105,7 +104,7 @@ class Restore(Shared):
         model = _, degrade, metadata = self._load_model("mnist" if digit else "cifar10")
         _, size = shape = channels(metadata["recipe"]["dataset"]), degrade.size
         given = {"measured": measurement(image, *shape)} if self.measured else scaled(image, *shape, digit)
-        what = f"{path.name} at {size} x {size} pixels"
+        what = f"{path.name}{', its central square' * (not self.measured)} at {size} x {size} pixels"
         if self.model == "auto" and not self.weights:
             what += (", taken for a digit (for a photograph: --model cifar10)" if digit
                      else ", taken for a photograph (for a digit: --model mnist)")
@@ -116,7 +115,7 @@ class Restore(Shared):
         model = _, degrade, metadata = self._load_model(
             "cifar10" if self.dataset and channels(self.dataset) == 3 else "mnist")
         images = load(self.dataset or metadata["recipe"]["dataset"], "test", self.data, degrade.size)
-        name = f"{short_name(images.name, checksum=images.checksum)}-{degrade.task}"
+        name = f"{short_name(images.name, degrade.size)}-{degrade.task}"
         given = {"original": to_float(images.pixels[:self.n or 8])}
         self._restore(model, given, Path(name), f"the first test images of {images.name}")
 
@@ -166,7 +165,7 @@ class Restore(Shared):
         print(f"\n{what}\n  {title}, by {by}")
         if scores:
             said = ", ".join(f"{way} {score:.3f}" for way, score in scores.items())
-            print(f"  RMSE{' of D(result) and the file' * self.measured}: {said}")
+            print(f"  RMSE{' of D(result) and the file' * self.measured}, from 0 (equal) to 1: {said}")
         if degrade.task == "deblur" and precision == "float32":
             print("  An image file has 8 bits and loses much of this: try --measurement-precision 8bit")
         frames = film(given, ways, title, None if self.measured else x)

@@ -33,7 +33,7 @@ class Evaluate(Shared):
     T: int | None = None
     """Start from a lower severity than the network was trained for: deblur, superres and inpaint."""
     size: int | None = None
-    """By default that of the weights. Only networks for masks take another."""
+    """By default that of the weights. Only networks for masks take another; masks stay as wide."""
     methods: Annotated[tuple[Method, ...], tyro.conf.arg(aliases=["--method"])] = get_args(Method)
     """What is scored: the degraded images, and ways to restore them."""
     n: int | None = None

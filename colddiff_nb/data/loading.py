@@ -81,13 +81,13 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
     return Images(pixels, labels, name, split, sha256(pixels))
 
 
-def short_name(name: str, size: int = 32, checksum: str = "") -> str:
+def short_name(name: str, size: int = 32) -> str:
     """Return what run folders call a data set of a size: "mnist", "mnist-64", or "folder-1a2b3c4d".
 
-    checksum: of a folder's training images, which are loaded where it is not given.
+    That is the beginning of the checksum of a folder's training images, which are loaded for it.
     """
     if (name := data_set(name)).startswith(PREFIX):
-        name = f"folder-{(checksum or load(name, 'train', size=size).checksum)[:8]}"
+        name = f"folder-{load(name, 'train', size=size).checksum[:8]}"
     return name if size == 32 else f"{name}-{size}"
 
 

@@ -85,6 +85,7 @@ class Recipe:
                              "where a sampler started; set it to 'state'")
         if self.T is None and (self.name, self.task) == ("quick", "deblur") and channels(self.dataset) == 1:
             object.__setattr__(self, "T", 20)  # a minute is too short for the paper's 40
+        self.degradation()  # raises ValueError where the task cannot have this T or size
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Recipe:

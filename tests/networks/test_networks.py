@@ -179,6 +179,8 @@ def test_named_recipes_are_the_papers():
     (lambda: recipe("quick", "deblur", "mnist", loss="l3"), "unknown loss 'l3': choose one of l1, l2"),
     (lambda: recipe("quick", "deblur", "mnist", steps=0), "steps = 0: it must lie in 1..4,294,967,295"),
     (lambda: recipe("quick", "deblur", "mnist", rollout=2.0), "rollout = 2.0"),
+    (lambda: recipe("quick", "deblur", "mnist", T=1_001), "T = 1001: give the largest severity, 1 to 1,000"),
+    (lambda: recipe("quick", "superres", "mnist", T=9), "size = 32 cannot be halved T = 9 times"),
     (lambda: build("smal", make("superres"), 1), "unknown network 'smal': choose one of small, paper"),
     (lambda: SmallUNet(make("superres"), 1, data_consistency="x_T"), "unknown data_consistency 'x_T': choose one of state, measurement"),
     (lambda: SmallUNet(make("superres"), 1, measurement_precision="16bit"), "unknown measurement_precision '16bit': choose one of float32, 8bit, both"),

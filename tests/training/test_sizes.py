@@ -65,7 +65,7 @@ def test_train_and_evaluate_take_a_folder_of_pictures_at_64_from_the_command_lin
         assert f"T = 50, size {size}" in capsys.readouterr().out
     restore = ["restore", "mine/3.png", "--weights", str(weights), "--severity", "3", "--method", "direct"]
     assert main(restore) == 0
-    assert "3.png at 64 x 64 pixels" in capsys.readouterr().out and list(tmp_path.glob("mine/3-*.png"))
+    assert "3.png, its central square at 64 x 64 pixels" in capsys.readouterr().out and list(tmp_path.glob("mine/3-*.png"))
 
 
 @pytest.mark.parametrize("size", [0, -8, 8, 60, 136, 10 ** 9])
