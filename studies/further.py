@@ -47,6 +47,9 @@ TRAININGS: dict[tuple[str, str], Fields] = {  # by shipped model and name: what 
     ("superres-cifar10", "that, then more SSIM"): SIMILAR | {
         "after": "L2, SSIM and shifts by two: shipped now", "ssim": 0.6, "shift": 2, "learning_rate": 5e-4,
         "compile": True, "steps": 2_600},
+    ("superres-cifar10", "the one shipped now, on more images"): SIMILAR | {
+        "after": "L2, SSIM and shifts by two: shipped now", "shift": 2, "learning_rate": 8e-4,
+        "compile": True, "steps": 9_200},
     ("superres-cifar10", "twice as wide, L2, SSIM and shifts"): SIMILAR | WIDE | {
         "after": None, "shift": 2, "learning_rate": 1.5e-3, "compile": True, "steps": 27_840},
     ("superres-cifar10", "that, then shifts by six"): SIMILAR | {

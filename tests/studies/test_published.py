@@ -84,6 +84,10 @@ def test_what_the_pages_say_in_words_is_so():
         row = tried["superres-cifar10", name]["scores"]
         assert (round(row["ssim_direct"], 4), round(row["rmse_direct"], 4)) == expected
     assert RESULTS.models["superres-cifar10"]["stages"][-1]["recipe"].images_seen == 1_440_000
+    more = tried["superres-cifar10", "the one shipped now, on more images"]
+    assert [[round(more[of]["ssim_direct"], 4), round(more[of]["rmse_direct"], 4)] for of in ("scores", "mean_of_weights_with_the_one_before")] == [
+        [0.4216, 0.1245], [0.4226, 0.1244]]
+    assert [round(more["on_training_images"][of]["ssim_direct"], 3) for of in ("before", "scores")] == [0.442, 0.446]
     photographs = RESULTS.best("superres-cifar10", "direct")
     assert f"reconstruction is {photographs['ssim']:.4f}, a tie with the paper's 0.420" in report.build()["details.md"].replace("\n  ", " ")
     assert abs(photographs["ssim"] - RESULTS.printed("superres-cifar10", "direct")["SSIM"]) < half(photographs, "ssim")
@@ -139,6 +143,31 @@ def test_fids_and_ratios_in_sentences_are_those_of_the_rows():
               for pair in ("inpaint-mnist", "inpaint-cifar10")}
     assert [round(curves["inpaint-mnist"][images], 2) for images in (96_000, 384_000)] == [1.22, 1.22]
     assert [round(curves["inpaint-cifar10"][images], 2) for images in (224_000, 448_000)] == [1.31, 1.21]
+
+
+def test_ranges_in_sentences_are_those_of_the_records():
+    readme, details, speed = (" ".join((HOME / f"results/{page}").read_text().split()) for page in ("README.md", "details.md", "speed.md"))
+    study = {row["choice"]: row for row in RESULTS.read("realism.json")["rows"]}
+    seconds = [row["seconds"] for row in study.values()]
+    assert f"of {min(seconds):.0f} to {max(seconds):.0f} seconds each" in details
+    wide, usual = ({f"{row['images']:,.0f}": f"{row['frechet_direct']:.0f}" for row in study[name]["curve"]} for name in ("twice as wide", "the recipe"))
+    assert f"({wide['204,800']} after 204,800, the usual network {usual['311,296']} after 311,296)" in details
+    answers = RESULTS.read("bench-cpu.json")["answers"]
+    convolutions = [sum(found["value"] for what, found in answers[f"training-{dataset}"]["found"].items()
+                        if what.endswith(("in convolution_backward", "in mkldnn_convolution"))) for dataset in ("mnist", "cifar10")]
+    assert f"spend {100 * min(convolutions):.0f} to {100 * max(convolutions):.0f} % of a step in float32 convolutions" in speed
+    more = [(RESULTS.sharper | RESULTS.models)[f"{task}-mnist-realism"]["images_seen"] / RESULTS.models[f"{task}-mnist"]["images_seen"]
+            for task in ("deblur", "superres")]
+    assert "saw eight to ten times as many images" in readme and [round(ratio) for ratio in sorted(more)] == [8, 10]
+    rmse = {choice: [row[f"rmse_{method}"] for row in RESULTS.read("training_choices.json")["rows"] if row["task"] == "deblur" and row["choice"] == choice
+                     for method in ("direct", "algorithm2")] for choice in ("the recipe", "L2 for L1")}
+    worse = [sum(rmse["L2 for L1"][way::2]) / sum(rmse["the recipe"][way::2]) for way in (0, 1)]
+    assert "makes all scores a little worse, RMSE by at most 1 %" in details and 1 < min(worse) and max(worse) < 1.01
+    starts = {(row["degradation"], f"{row['rmse']:.3f}") for row in RESULTS.read("hot_and_cold.json")["rows"]
+              if row["job"] == "restoration" and row["sampler"] == "degraded" and row["degradation"] != "noise"}
+    notebook = (HOME / "notebooks/07_hot_and_cold.py").read_text()
+    assert {("pixelation", "0.230"), ("blur with noise", "0.283")} <= starts and {score for _, score in starts} <= {f"0.{n}" for n in range(230, 284)}
+    assert "between 0.230 (pixelation) and 0.283 (hybrid)" in notebook
 
 
 def test_rows_are_of_the_shipped_weights_but_where_the_page_says_otherwise():
