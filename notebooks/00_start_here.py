@@ -216,7 +216,7 @@ faded, clear = fade(x0[2:5], T), x0[2:5]
 bend = lambda x, t: x + t ** 2 * x ** 2  # from s to s - 1 it takes out (2 s - 1) times the square
 off = lambda s: (step_2(x0, x0.flip(0), s, bend) - x0 + (2 * s - 1) * x0.flip(0) ** 2).abs().max()
 if step_2(x0, x0, T, fade) is None:
-    print("todo: replace None by the line (two cells up), run that cell, then this one")
+    print("todo: replace None by the line (three cells up), run that cell, then this one")
 elif (error := rmse(sample(step_2, untrained, fade, faded)[-1], clear)) > 1e-5:
     print(f"not yet: RMSE {error:.3f} is left. Start from x_s, take out D at s, put in D at s - 1")
 elif max(map(off, (3, 2, 1))) > 1e-4:

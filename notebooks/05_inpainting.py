@@ -76,8 +76,8 @@ trained, T = models["mnist"].degrade, models["mnist"].degrade.T  # the masks of 
 masks = make("inpaint", DATA["mnist"], T=2 * T)  # the same formula, twice as far
 assert torch.equal(masks.table[:T + 1], trained.table)
 print(f"ok: up to s = {T} these are exactly the masks of training")
-def radius(s):
-    return float((masks.table[s] < 0.5).sum()) ** 0.5  # the mask lets half the light through
+def radius(s):  # table[s]: what mask s lets through, by the squared distance from its centre
+    return float((masks.table[s] < 0.5).sum()) ** 0.5  # up to here less than half the light
 print("radius:", ", ".join(f"{radius(s):.1f} pixels (s = {s})" for s in (1, 20, 40, T, 2 * T)))
 
 # %% [markdown]
@@ -249,10 +249,10 @@ hole = torch.zeros(32, 32, dtype=torch.bool)
 hole[HOLE[0]:HOLE[2] + 1, HOLE[1]:HOLE[3] + 1] = True
 assert 0 < hole.sum() < 1024, f"HOLE = {HOLE} erases nothing, or everything: change it"
 at = torch.cartesian_prod(torch.arange(32.0), torch.arange(32.0))  # (1024, 2)
-outside, inside = (torch.cdist(at, at[part.flatten()]).amin(1).view(32, 32)
-                   for part in (hole, ~hole))  # how far a pixel is from the hole, and from its rim
+to_hole, to_known = (torch.cdist(at, at[part.flatten()]).amin(1).view(32, 32)
+                   for part in (hole, ~hole))  # each pixel's distance from them
 lost = float((masks.table[T] < 1e-7).sum()) ** 0.5  # within this radius float32 holds nothing
-far = torch.where(hole, lost * (1 - inside / inside.max()), lost + outside)
+far = torch.where(hole, lost * (1 - to_known / to_known.max()), lost + to_hole)
 
 # %%
 class Own:
