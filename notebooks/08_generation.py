@@ -219,7 +219,7 @@ def generate(level, seed, precision="float32"):
 # it shows six greys at all its positions.)
 
 # %%
-broken, noisy, pages = {}, {}, {"float32": {}, "8bit": {}}
+generated, scored, pages = {}, {}, {"float32": {}, "8bit": {}}
 for precision, seeds in (("float32", SEEDS), ("8bit", 1)):
     for level in LEVELS:
         batches = [generate(level, seed, precision) for seed in range(seeds)]
@@ -228,11 +228,11 @@ for precision, seeds in (("float32", SEEDS), ("8bit", 1)):
         pages[precision][level] = png(grid(shown)), (
             f"Noise {level:g} / 10,000, x_T in {precision}: Frechet distance {mean.frechet:.0f}, "
             f"{mean.digits:.1f} digits in use, spread {mean.spread:.2f}.")
-        broken[precision, level], noisy[precision, level] = batches[0], mean
+        generated[precision, level], scored[precision, level] = batches[0], mean
 Flipbook(pages, ["precision of x_T", "noise in ten-thousandths"]).widget
 
 # %%
-show(grid({f"noise {level:g}": broken["float32", level][:6] for level in LEVELS},
+show(grid({f"noise {level:g}": generated["float32", level][:6] for level in LEVELS},
           title="Noise on x_T, in ten-thousandths (float32)"),
      "Six greys: alike digits without noise, other ones with a little, broken strokes with much.")
 print("\n".join(sentence for levels in pages.values() for _, sentence in levels.values()))
@@ -242,15 +242,15 @@ figure, panels = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
 titles = {"frechet": "Frechet distance", "digits": "digits in use", "spread": "spread"}
 for panel, (key, title) in zip(panels, titles.items()):
     for precision, marker, colour in (("float32", "o-", "#0072b2"), ("8bit", "s--", "#d55e00")):
-        panel.plot([noisy[precision, level][key] for level in LEVELS], marker, color=colour,
+        panel.plot([scored[precision, level][key] for level in LEVELS], marker, color=colour,
                    label=f"$x_T$ in {precision}")
     panel.axhline(score(real)[key], color="#666666", linestyle=":", label="test digits")
     panel.set(title=title, xlabel="noise in ten-thousandths", ylim=(0, None),
               xticks=range(len(LEVELS)), xticklabels=[f"{level:g}" for level in LEVELS])
 figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 show(figure, "Frechet distance, digits in use and spread against the noise, for both precisions.")
-worse = [noisy[key] for key in noisy if key[0] == "8bit" or key[1] in (0, 10)]
-best = noisy["float32", 1].frechet
+worse = [scored[key] for key in scored if key[0] == "8bit" or key[1] in (0, 10)]
+best = scored["float32", 1].frechet
 assert settings.smoke or best < 0.8 * min(one.frechet for one in worse)
 
 # %% tags=["nbval-check-output"]
