@@ -57,16 +57,16 @@ TRAININGS: dict[tuple[str, str], Fields] = {  # by shipped model and name: what 
         "learning_rate": 1e-3, "steps": 2_000},
     ("superres-mnist-realism", "wide, four times longer, without rollouts: shipped now"):
         WIDE | CRITIC | BOTH_PRECISIONS | {"rollout": 0.0, "steps": 26_624},
-    ("superres-mnist-realism", "that, half as long again"):
-        WIDE | CRITIC | BOTH_PRECISIONS | {"rollout": 0.0, "compile": True, "steps": 13_000},
+    ("superres-mnist-realism", "that, as long again"):
+        WIDE | CRITIC | BOTH_PRECISIONS | {"rollout": 0.0, "compile": True, "steps": 27_000},
     ("deblur-mnist-realism", "twice as wide, L1"):
         BLUR | {"after": None, "learning_rate": 1.5e-3, "steps": 6_080},
     ("deblur-mnist-realism", BLURRED): BLUR | CRITIC | {
         "after": "twice as wide, L1", "learning_rate": 5e-4, "steps": 6_464},
     ("deblur-mnist-realism", "that, four times longer: shipped now"): BLUR | CRITIC | {
         "after": BLURRED, "rollout": 0.125, "compile": True, "steps": 27_200},
-    ("deblur-mnist-realism", "that, half as long again"):
-        BLUR | CRITIC | {"rollout": 0.125, "compile": True, "steps": 13_000},
+    ("deblur-mnist-realism", "that, as long again"):
+        BLUR | CRITIC | {"rollout": 0.125, "compile": True, "steps": 27_000},
 }
 
 
