@@ -104,7 +104,8 @@ class Restore(Shared):
         model = _, degrade, metadata = self._load_model("mnist" if digit else "cifar10")
         _, size = shape = channels(metadata["recipe"]["dataset"]), degrade.size
         given = {"measured": measurement(image, *shape)} if self.measured else scaled(image, *shape, digit)
-        what = f"{path.name}{', its central square' * (not self.measured)} at {size} x {size} pixels"
+        square = ", its central square" * (not self.measured and not digit)
+        what = f"{path.name}{square} at {size} x {size} pixels"
         if self.model == "auto" and not self.weights:
             what += (", taken for a digit (for a photograph: --model cifar10)" if digit
                      else ", taken for a photograph (for a digit: --model mnist)")

@@ -84,7 +84,7 @@ def load(name: str, split: str, root: str | Path | None = None, size: int = 32) 
 def short_name(name: str, size: int = 32) -> str:
     """Return what run folders call a data set of a size: "mnist", "mnist-64", or "folder-1a2b3c4d".
 
-    That is the beginning of the checksum of a folder's training images, which are loaded for it.
+    A folder is named by the checksum of its training images, which are loaded for that.
     """
     if (name := data_set(name)).startswith(PREFIX):
         name = f"folder-{load(name, 'train', size=size).checksum[:8]}"
