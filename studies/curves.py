@@ -84,8 +84,11 @@ def curves(published: Published) -> str:
         lines = [{"images seen": f"{row['images']:,}"} | {
             f"{METRICS[metric][0]}, {METHODS[method]}": f"{row[f'{metric}_{method}']:.{METRICS[metric][1]}f}"
             for metric in SCORED if f"{metric}_direct" in row for method in LINES} for row in record["rows"]]
-        since = published.models[pair]["images_seen"] - record["rows"][-1]["images"]
-        further = f" The shipped model saw {since:,} images more, which no row shows." if since else ""
+        model = published.models[pair]
+        since = model["images_seen"] - record["rows"][-1]["images"]
+        wider = model["recipe"].widths != recipe("small", *pair.split("-")).widths
+        further = (" The shipped model is a wider network, which no row shows." if wider else
+                   f" The shipped model saw {since:,} images more, which no row shows." if since else "")
         parts[title] = (
             f"Made for {record['made_for']}, scored on {record['n']} validation images.{further}\n\n"
             f"{table(lines)}\n\n![{title}: scores of direct reconstruction and Algorithm 2 "

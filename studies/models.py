@@ -5,22 +5,32 @@ half an hour on a CPU core.
 """
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
-from colddiff_nb import load, recipe
+from torch import Tensor
+
+from colddiff_nb import algorithm2, load, recipe
 from colddiff_nb.data import channels
-from colddiff_nb.degradations import TASKS
-from colddiff_nb.sampling import SAMPLERS
+from colddiff_nb.degradations import TASKS, DrawnDegradation
+from colddiff_nb.sampling import SAMPLERS, Restore
 from colddiff_nb.weights import load_model
 from colddiff_nb.weights.pretrained import pretrained_file
-from studies.published import BOTH, METHODS, PAIRS, REALISM, SIGNS, Fields, Published, papers_precision
+from studies.published import BOTH, METHODS, OURS, PAIRS, REALISM, SIGNS, Fields, Published, papers_precision
 from studies.study import DATASETS, Study, each, severities
 from studies.tables import FROM, MISSING, numbers, render, section, table, titled
 
 WHOLE = ("rmse", "ssim", "fid", "frechet", "class_accuracy")  # scores of the whole split
-WAY = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
+COLUMNS = {"FID": ("fid", ".1f"), "Frechet": ("frechet", ".1f"), "RMSE": ("rmse", ".4f"),
        "SSIM": ("ssim", ".3f"), "fine detail": ("sharpness", ".2f")}
 SPEED_AND_RECORDS = "evaluate_every", "save_every", "cuda_graph", "compile"  # fields of a recipe
+
+
+def two_calls(restore: Restore, degrade: DrawnDegradation, x_T: Tensor) -> Any:
+    """Algorithm 2 that calls the network at T and at half of it, rounded up."""
+    return algorithm2(restore, degrade, x_T, [degrade.T, (degrade.T + 1) // 2])
+
+
+WAYS = SAMPLERS | {"two-calls": two_calls}
 
 
 @dataclass
@@ -36,7 +46,8 @@ class Scored(Study):
 
 @dataclass
 class Models(Scored):
-    methods: tuple[str, ...] = tuple(SAMPLERS)
+    methods: tuple[Literal["direct", "algorithm1", "two-calls", "algorithm2"], ...] = (
+        "direct", "algorithm1", "algorithm2")
     split: Literal["test", "validation"] = "test"
     n: int | None = None  # that many images, spread over the split; by default all
     realism: bool = False  # score the models made for realism
@@ -49,7 +60,8 @@ class Models(Scored):
             for T in (T for T in severities(task, dataset) if T <= most):
                 print(f"{path.stem}, T = {T}, {self.split}", flush=True)
                 self.score(path, images, self.results / path.stem, T, self.fid, self.rounded, n=self.n,
-                           methods=self.methods, measurement_precision=precision)
+                           methods={name: WAYS[name] for name in self.methods},
+                           measurement_precision=precision)
 
 
 @section
@@ -69,16 +81,16 @@ def models(published: Published) -> str:
 
 @section
 def realism_table(published: Published) -> str:
-    """Direct reconstruction and Algorithm 2 by the models of each pair, on the full test split."""
+    """Direct, two calls and Algorithm 2 by both models of each pair, on the full test split."""
     lines = []
     for pair in PAIRS:
         for row in sorted(published.find(pair=pair, kind="realism"), key=lambda row: (
-                list(FROM).index(row["measurement_precision"]), BOTH.index(row["method"]))):
+                list(FROM).index(row["measurement_precision"]), OURS.index(row["method"]))):
             variant, precision, method = (row[key] for key in ("variant", "measurement_precision", "method"))
             usual = published.best(pair, method, precision, variant, "fid")
             lines += [{"pair": titled(pair, variant), "from": FROM[precision], "method": METHODS[method],
                        "made for": made_for, **numbers(scored, WHOLE)}
-                      for made_for, scored in (("RMSE", usual), ("realism", row))]
+                      for made_for, scored in (("RMSE", usual), ("realism", row)) if scored or method in BOTH]
     return table(lines)
 
 
@@ -109,7 +121,7 @@ def realism_curve(published: Published) -> str:
             record = published.read(f"{name}/training.json")
             machines.add(f"{record['n']:,} validation images, {record['device']}")
             lines += [{"pair": PAIRS[name.removesuffix(REALISM)], "images seen": f"{row['images']:,.0f}"}
-                      | {head: f"{row[f'{key}_direct']:{digits}}" for head, (key, digits) in WAY.items()}
+                      | {head: f"{row[f'{key}_direct']:{digits}}" for head, (key, digits) in COLUMNS.items()}
                       for row in record["curve"]]
     return f"{'; '.join(sorted(machines))}; direct.\n\n{table(lines)}"
 
@@ -145,7 +157,7 @@ def card_scores(published: Published, pair: str, name: str, model: Fields) -> st
     """The model's rows; where another model is made for a measurement, the row of the study of samplers."""
     lines, kind = [], "realism" if name in published.sharper else "RMSE"
     variants = [variant for other, variant, _ in published.cases() if other == pair]
-    for variant, (precision, source), method in product(variants, FROM.items(), BOTH):
+    for variant, (precision, source), method in product(variants, FROM.items(), OURS):
         others = [row for row in published.find(folder=f"samplers/{name}", variant=variant, method=method,
                                                 measurement_precision=precision)
                   if row["provenance"]["weights"] in (model["checksum"], model.get("before_refit"))]

@@ -61,7 +61,7 @@ def summary(published: Published) -> str:
 
 @section
 def rows(published: Published) -> str:
-    """Every row beside the paper's, the full test split first, and those of the stage before the last."""
+    """Every row beside the paper's, the full test split first, and those of the model shipped before."""
     every = published.find(kind="RMSE") + published.find(kind="earlier")
     with_fid = [place(row) for row in every if "fid" in row]
     every = [row for row in every if "fid" in row or place(row) not in with_fid]
@@ -95,7 +95,7 @@ def score_row(published: Published, row: Fields) -> Fields:
         text = number(row, metric, True).removesuffix(f" ({row['images']})") + " (tie)" * (verdict == "tie")
         scores[name] = bold(text, verdict == "better")
     of = " (8-bit model)" * (row["folder"].endswith("-8bit") and row["method"] != "degraded")
-    of += ", stage before" * (row["kind"] == "earlier")
+    of += ", model before" * (row["kind"] == "earlier")
     return {"method": METHODS[row["method"]] + of, "from": FROM[row["measurement_precision"]],
             "FID taken of": row["protocol"] or "–", "images": row["images"], **scores}
 

@@ -31,13 +31,15 @@ def draw(published: Published, path: Path) -> None:
     rows = published.cases()
     figure = Figure(figsize=(5, 2.2 * len(rows)), layout="constrained")
     figure.suptitle("left: nearer to the originals, down: looks more real\n"
-                    "hollow: direct, or linear; filled: Algorithm 2", fontsize=11)
+                    "hollow: direct, or linear; filled: Algorithm 2; star: its two calls", fontsize=11)
     for axes, (pair, variant, title) in zip(figure.subplots(len(rows)), rows):
         for (whose, precision), ends in points(published, pair, variant).items():
             style = {"color": COLOURS[whose], "marker": MARKERS[precision], "linestyle": "none", "zorder": 3}
             axes.plot(*zip(*ends), color=COLOURS[whose])
             axes.plot(*ends[-1], **style)
             axes.plot(*ends[0], markerfacecolor="white", **style)
+        if row := published.best(pair, "two-calls", variant=variant, metric="fid", kind="realism"):
+            axes.plot(row["rmse"], row["fid"], "*", color=COLOURS["realism"], markersize=11, zorder=3)
         axes.set(title=title, yscale="log", xlabel="RMSE", ylabel="FID")
         axes.margins(0.1, 0.15)
         axes.minorticks_off()

@@ -17,8 +17,9 @@ PAIRS = {"deblur-mnist": "Deblurring, MNIST", "deblur-cifar10": "Deblurring, CIF
          "inpaint-mnist": "Inpainting, MNIST", "inpaint-cifar10": "Inpainting, CIFAR-10"}
 REALISM = "-realism"  # ends the name of a model made for realism
 METHODS = {"degraded": "degraded", "lmmse": "LMMSE", "direct": "direct",
-           "algorithm1": "Algorithm 1", "algorithm2": "Algorithm 2"}
+           "algorithm1": "Algorithm 1", "two-calls": "Algorithm 2, two calls", "algorithm2": "Algorithm 2"}
 BOTH = ("direct", "algorithm2")  # what the paper prints of restorations
+OURS = ("direct", "two-calls", "algorithm2")  # what is scored of the models made for realism
 KINDS = {"baselines": "RMSE", "earlier": "earlier", "samplers": "samplers"}  # of rows, by their folder
 SIGNS = {"rmse": -1, "ssim": 1, "fid": -1}  # of the paper's scores; +1: more is better
 METRICS = {"rmse": ("RMSE", 4), "ssim": ("SSIM", 4), "fid": ("FID", 2),  # name and digits

@@ -13,7 +13,7 @@ from colddiff_nb.degradations import make, measure
 from colddiff_nb.sampling import algorithm2
 from colddiff_nb.training import recipe
 from colddiff_nb.weights import load_pretrained
-from studies import course_report, curves, fid, growth, samplers
+from studies import course_report, curves, fid, growth, models, samplers
 from studies.published import Published
 
 HOME = Path(__file__).resolve().parents[2]
@@ -59,6 +59,16 @@ def test_every_measured_sampler_restores(precision):
         if task == "superres" and precision == "float32":
             assert errors["projected direct"] <= errors["direct"] and errors["projected"] == pytest.approx(errors["algorithm2"], abs=1e-3)
     assert samplers.fewer(50) == [50, 19, 7, 3, 1] and samplers.fewer(3) == [3, 2, 1]
+
+
+@pytest.mark.parametrize("task, T, asked", [("deblur", 20, [20, 10]), ("superres", 3, [3, 2])])
+def test_two_calls_ask_at_T_and_at_half_of_it(task, T, asked):
+    drawn, x_T, seen = make(task, "mnist", T=T).draw(2), torch.rand(2, 1, 32, 32), []
+
+    def restore(x_s, s, start):
+        seen.append(s[0].item())
+        return x_s
+    assert torch.equal(models.two_calls(restore, drawn, x_T), algorithm2(restore, drawn, x_T, asked)) and seen == 2 * asked
 
 
 def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_path):
