@@ -169,8 +169,7 @@ assert UNCHECKED or first[0] < 0.2 * last[0] and first[1] > 5 * first[0]
 # 0.143. For holes, 5 calls have 0.050 and 50 have 0.054 ([more
 # schedules](../results/details.md#what-t-changes-where-it-starts-and-how-many-steps-it-takes)). The figure shows the distance to the full run. With
 # the same guesses, the less weight is moved, the less changes. (The order can differ slightly, because coefficients differ in size.) Really skipping
-# changes more. To deblur, the network must read the last decimals of $x_s$, and it may answer a tiny change with a visible one. For realism,
-# [two calls](../results/details.md#two-calls-have-the-lowest-fid) can be better than all.
+# changes more: to deblur, the network reads the last decimals of $x_s$. For realism, [two calls](../results/details.md#two-calls-have-the-lowest-fid) can be best.
 # ## 2 · Two images, one measurement
 # **Assumption 1: different images have different measurements.** We look among test digits for two of different class whose blurred images differ
 # least. **Predict.** By how many of the 255 grey levels will they differ?
