@@ -46,3 +46,8 @@ def test_only_what_both_models_miss_is_listed(published, monkeypatch):
     monkeypatch.setattr(Published, "best", best)
     line, = extrapolation.missed(published).splitlines()[2:]
     assert "Super-resolution, CIFAR-10 | FID" in line and "152.76, Algorithm 2 | 900.00, direct | realism" in line
+
+
+def test_a_way_that_no_curve_was_recorded_of_gets_no_guess(published):
+    row = {"pair": "superres-mnist", "kind": "RMSE", "method": "two-calls", "rmse": 0.2}
+    assert extrapolation.more(published, row, "rmse", 0.1) == "no curve was recorded"

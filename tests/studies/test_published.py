@@ -157,6 +157,9 @@ def test_fids_and_ratios_in_sentences_are_those_of_the_rows():
             ("inpaint-cifar10", "direct", "RMSE", readme), ("inpaint-mnist", "algorithm2", "RMSE", readme),
             ("inpaint-cifar10", "direct", "realism", details), ("inpaint-cifar10", "algorithm2", "realism", details)):
         assert f"({ours(pair, method, kind=kind)} for {RESULTS.printed(pair, method)['FID']:.2f})" in page
+    for pair in ("deblur-cifar10", "superres-cifar10"):
+        assert f"better in FID ({ours(pair, 'algorithm2', 'float32')} for" in details or f"worse in FID ({ours(pair, 'algorithm2', 'float32')} for" in details
+        assert f"for {ours(pair, 'direct', 'float32')})" in details
     blurred = [ours("deblur-mnist", method, variant="T = 20") for method in ("algorithm2", "direct", "lmmse")]
     assert "far worse ({} for {}), and worse than least squares ({})".format(*blurred) in details
     worse = {pair: max(RESULTS.best(pair, "algorithm2", precision, variant)["rmse"] / RESULTS.best(pair, "direct", precision, variant)["rmse"]
