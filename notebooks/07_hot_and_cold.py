@@ -327,7 +327,7 @@ def check_sound():
         blocks = chord.view(2, -1, 2 ** t)
         if (x.view_as(blocks) - blocks.mean(-1, True)).abs().max() > 1e-6:
             return f"not yet: at t = {t} each block of {2 ** t} samples must be its mean"
-    return "ok: the samplers of images now restore sounds"
+    return "ok: this is a D for sounds. To restore them, the samplers only lack a network"
 print(check_sound())
 
 # %% [markdown] tags=["solution:sound"]

@@ -93,7 +93,11 @@ def missed(published: Published) -> str:
                           "ours": f"{number(ours, metric)}, {METHODS[ours['method']]}",
                           "made for": ours["kind"],
                           "images, by the power law": more(published, ours, metric, theirs)})
-    return table(lines)
+    if not lines:
+        return "None."
+    return ("The last column is a guess. It extends the later half of the curve by a power law, leaving out "
+            "relapses, and [such guesses promise too much](#does-a-trend-go-on). "
+            f"For a model made for realism it counts images beside a critic.\n\n{table(lines)}")
 
 
 def more(published: Published, row: Fields, metric: str, wanted: float) -> str:

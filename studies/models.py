@@ -148,7 +148,7 @@ def card(published: Published, name: str) -> str:
         "name": name, "pair": pair, "title": PAIRS[pair], "made": model["recipe"], "steps": steps(model),
         "wanted": ", ".join(f'"{part}"' for part in name.split("-")), "share": published.share(name),
         "channels": channels(model["recipe"].dataset), "command": command,
-        "losses": losses(model), "machine": machine(model),
+        "losses": losses(model), "machine": machine(model), "mean": model.get("mean"),
         "stopped": any(stage["step"] < stage["recipe"].steps for stage in model["stages"]),
         "scores": card_scores(published, pair, name, model)})
 

@@ -39,7 +39,8 @@ x_0 = algorithm2(model, drawn, drawn(x0, {{ T }}))
 
 - **Limits**: another degradation, size, noise or rounding than it was trained for can ruin it.
   What the measurement does not hold is invented, so no restored image is evidence of anything.
-- **Training**: {{ '{:,}'.format(images_seen) }} images. At its end, on validation images: {{ scores }}.
+- **Training**: {{ '{:,}'.format(images_seen) }} images. At its end, on validation images: {{ scores }}
+  {%- if mean %}, before its weights were averaged with earlier ones{% endif %}.
 - **Checksum** of weights and metadata, verified when they are loaded: `{{ checksum }}`.
 - **Recipe**: `{{ recipe }}`
 """
@@ -74,7 +75,8 @@ class ColdModel(nn.Module, PyTorchModelHubMixin, library_name="colddiff_nb", lic
         data = ModelCardData(**self._hub_mixin_info.model_card_data.to_dict())  # the class's, for this model
         data.datasets, data.tags = DATA.get(recipe["dataset"]), [*(data.tags or []), recipe["task"]]
         scores = ", ".join(f"{name} {row[name]:.3f}" for name in row if name.startswith(("rmse", "ssim")))
-        told: dict[str, Any] = {"T": self.degrade.T, "scores": scores, "recipe": json.dumps(recipe)}
+        told: dict[str, Any] = {"T": self.degrade.T, "scores": scores, "recipe": json.dumps(recipe),
+                                "mean": "mean" in self.metadata}
         for name in ("task", "dataset", "size", "images_seen", "checksum"):
             told[name] = (recipe | self.metadata)[name]
         return ModelCard.from_template(data, template_str=CARD, **told)

@@ -65,6 +65,8 @@ def test_the_card_has_the_header_of_the_hub_and_says_what_the_model_is(tmp_path,
     assert card.data.license == "mit" and card.data.library_name == "colddiff_nb" and card.data.datasets == "ylecun/mnist"
     assert {"cold-diffusion", "superres", "model_hub_mixin"} <= set(card.data.tags)
     assert model.metadata["checksum"] in card.text and '"task": "superres"' in card.text and "1..3" in card.text
+    averaged = "before its weights were averaged with earlier ones"
+    assert averaged in str(ColdModel("superres-mnist-realism").generate_model_card()) and averaged not in card.text
 
 
 def test_a_changed_network_is_refused_and_damage_is_found(tmp_path, model):

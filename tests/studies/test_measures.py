@@ -11,9 +11,11 @@ import torch
 from colddiff_nb import data, metrics
 from colddiff_nb.degradations import make, measure
 from colddiff_nb.sampling import algorithm2
+from colddiff_nb.storage.checkpoint import export_weights, load_weights
 from colddiff_nb.training import recipe
-from colddiff_nb.weights import load_pretrained
-from studies import course_report, curves, fid, growth, models, samplers
+from colddiff_nb.weights import load_model, load_pretrained
+from colddiff_nb.weights.pretrained import weights_file
+from studies import course_report, curves, fid, growth, mean_weights, models, samplers
 from studies.published import Published
 
 HOME = Path(__file__).resolve().parents[2]
@@ -69,6 +71,31 @@ def test_two_calls_ask_at_T_and_at_half_of_it(task, T, asked):
         seen.append(s[0].item())
         return x_s
     assert torch.equal(models.two_calls(restore, drawn, x_T), algorithm2(restore, drawn, x_T, asked)) and seen == 2 * asked
+
+
+def test_the_mean_of_two_weights_lies_between_them_and_can_be_loaded(tmp_path, monkeypatch):
+    before, after = weights_file("superres-mnist"), tmp_path / "after.safetensors"
+    weights, metadata = load_weights(before)
+    moved = {name: tensor if name.startswith("precondition.") else tensor + 1 for name, tensor in weights.items()}
+    export_weights(after, moved, metadata | {"images_seen": 7}, keep=("precondition.",))
+    scored = []
+
+    def score(self, path, images, methods, **options):
+        scored.append((path, list(methods)))
+        return [{"provenance": {"weights": load_weights(path)[1]["checksum"]}, "fid": 1.0, "frechet": 2.0, "rmse": 0.1, "ssim": 0.9}]
+    monkeypatch.setattr(mean_weights.MeanWeights, "score", score)
+    monkeypatch.setattr(mean_weights, "load", lambda *arguments: None)
+    study = mean_weights.MeanWeights(before=before, after=after, shares=(0.0, 0.25), results=tmp_path, runs=tmp_path)
+    study.run()
+    record, later = json.loads(study.path().read_text()), load_weights(after)[1]["checksum"]
+    (earlier, _), (quarter, methods) = scored
+    assert [record["before"], record["after"], earlier, methods] == [metadata["checksum"], later, before, ["two-calls"]]
+    found, said = load_weights(quarter)
+    for name, tensor in found.items():
+        assert torch.equal(tensor, weights[name]) if name.startswith("precondition.") else torch.allclose(tensor, weights[name] + 0.25, atol=2e-3)
+    assert [row["weights"] for row in record["rows"]] == [metadata["checksum"], said["checksum"]] and said["checksum"] not in (metadata["checksum"], later)
+    load_model(quarter)
+    assert said["images_seen"] == 7 and said["mean"] == {"share": 0.25, "before": metadata["checksum"]}
 
 
 def test_where_the_error_comes_from_is_asked_after_one_step_and_after_all(tmp_path):
