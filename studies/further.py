@@ -3,9 +3,9 @@
 Each is scored on the same validation images as the shipped model beside it. Minutes each on a GPU. On a CPU
 core FID alone takes minutes; the published rows trained there have none. What is run now goes on from the
 weights that are shipped now. The published rows went on from those that were shipped then. Of pixelated
-photographs only a new network, and what goes on from it, can be run again. Those of pixelated digits made for
-realism would go on from the mean that is shipped, which holds them already. Where a row has
-`stopped_at_step`, its weights are of that step. "Twice as wide, L1" was not scored.
+photographs only a new network, and what goes on from it, can be run again. For pixelated digits made for
+realism, "wide, four times longer" would start from the shipped mean, which its own weights are part of.
+Where a row has `stopped_at_step`, its weights are of that step. "Twice as wide, L1" was not scored.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -36,8 +36,12 @@ class MeanWeights(Study):
         return [{"share": share} for share in self.shares]
 
     def measure(self, share: float) -> Iterator[Fields]:
-        path = {0.0: self.before, 1.0: self.after}.get(share, self.runs / f"mean_weights/{share}.safetensors")
-        if share not in (0.0, 1.0):
+        path = self.runs / f"mean_weights/{share}.safetensors"
+        if share == 0:
+            path = self.before
+        elif share == 1:
+            path = self.after
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_mean(path, self.before, self.after, share)
         cell, = self.score(path, load("mnist", "validation", self.data), fid="float32", n=self.n,
@@ -46,8 +50,13 @@ class MeanWeights(Study):
 
 
 def write_mean(path: Path, before: Path, after: Path, share: float) -> None:
-    """Write (1 - share) of the earlier weights plus share of the later ones, with the metadata of these."""
+    """Write (1 - share) of the earlier weights plus share of the later ones, with the metadata of these.
+
+    Raises ValueError unless the later ones went on from the earlier ones.
+    """
     (old, begun), (new, metadata) = load_weights(before), load_weights(after)
+    if (metadata["init"] or {}).get("checksum") != begun["checksum"]:
+        raise ValueError(f"{after} did not go on from {before}: give the weights it started from as --before")
     mean = {name: old[name].lerp(new[name], share) for name in new}
     said = {"mean": {"share": share, "before": begun["checksum"]}}
     export_weights(path, mean, metadata | said, keep=("precondition.",))

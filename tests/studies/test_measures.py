@@ -77,7 +77,7 @@ def test_the_mean_of_two_weights_lies_between_them_and_can_be_loaded(tmp_path, m
     before, after = weights_file("superres-mnist"), tmp_path / "after.safetensors"
     weights, metadata = load_weights(before)
     moved = {name: tensor if name.startswith("precondition.") else tensor + 1 for name, tensor in weights.items()}
-    export_weights(after, moved, metadata | {"images_seen": 7}, keep=("precondition.",))
+    export_weights(after, moved, metadata | {"images_seen": 7, "init": {"checksum": metadata["checksum"]}}, keep=("precondition.",))
     scored = []
 
     def score(self, path, images, methods, **options):
@@ -85,16 +85,19 @@ def test_the_mean_of_two_weights_lies_between_them_and_can_be_loaded(tmp_path, m
         return [{"provenance": {"weights": load_weights(path)[1]["checksum"]}, "fid": 1.0, "frechet": 2.0, "rmse": 0.1, "ssim": 0.9}]
     monkeypatch.setattr(mean_weights.MeanWeights, "score", score)
     monkeypatch.setattr(mean_weights, "load", lambda *arguments: None)
-    study = mean_weights.MeanWeights(before=before, after=after, shares=(0.0, 0.25), results=tmp_path, runs=tmp_path)
+    study = mean_weights.MeanWeights(before=before, after=after, shares=(0.0, 0.25, 1.0), results=tmp_path, runs=tmp_path)
     study.run()
     record, later = json.loads(study.path().read_text()), load_weights(after)[1]["checksum"]
-    (earlier, _), (quarter, methods) = scored
-    assert [record["before"], record["after"], earlier, methods] == [metadata["checksum"], later, before, ["two-calls"]]
+    (earlier, _), (quarter, methods), (last, _) = scored
+    assert [record["before"], record["after"], earlier, last, methods] == [metadata["checksum"], later, before, after, ["two-calls"]]
     found, said = load_weights(quarter)
     for name, tensor in found.items():
         assert torch.equal(tensor, weights[name]) if name.startswith("precondition.") else torch.allclose(tensor, weights[name] + 0.25, atol=2e-3)
-    assert [row["weights"] for row in record["rows"]] == [metadata["checksum"], said["checksum"]] and said["checksum"] not in (metadata["checksum"], later)
+    assert [row["weights"] for row in record["rows"]] == [metadata["checksum"], said["checksum"], later] and said["checksum"] not in (metadata["checksum"], later)
     load_model(quarter)
+    with pytest.raises(ValueError, match="superres-mnist.safetensors did not go on from .*after.safetensors: give"):
+        mean_weights.write_mean(tmp_path / "none", after, before, 0.5)
+    assert not (tmp_path / "none").exists()
     assert said["images_seen"] == 7 and said["mean"] == {"share": 0.25, "before": metadata["checksum"]}
 
 
