@@ -35,10 +35,14 @@ class Calls(Study):
         yield {"weights": cell["provenance"]["weights"]} | {score: cell[score] for score in SCORES}
 
 
+def shown(row: Fields) -> Fields:
+    """The scores of a row by their names, as a table shows them."""
+    return {METRICS[score][0]: f"{row[score]:.{METRICS[score][1]}f}" for score in SCORES}
+
+
 @section
 def calls(published: Published) -> str:
     record = published.read("calls.json")
     return f"{record['n']:,} {record['split']} images, from float32:\n\n" + table([
         {"pair": PAIRS[row["model"].removesuffix(REALISM)], "asked at": ", ".join(map(str, row["visited"]))}
-        | {METRICS[score][0]: f"{row[score]:.{METRICS[score][1]}f}" for score in SCORES}
-        for row in record["rows"]])
+        | shown(row) for row in record["rows"]])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from colddiff_nb import load
 from colddiff_nb.storage.checkpoint import export_weights, load_weights
-from studies.calls import SCORES
+from studies.calls import SCORES, shown
 from studies.models import two_calls
-from studies.published import METRICS, Fields, Published
+from studies.published import Fields, Published
 from studies.study import Study
 from studies.tables import section, table
 
@@ -66,6 +66,4 @@ def write_mean(path: Path, before: Path, after: Path, share: float) -> None:
 def mean_weights(published: Published) -> str:
     record = published.read("mean_weights.json")
     return f"{record['n']:,} {record['split']} digits, from float32, by two calls:\n\n" + table([
-        {"share of the later weights": f"{row['share']:.0%}"}
-        | {METRICS[score][0]: f"{row[score]:.{METRICS[score][1]}f}" for score in SCORES}
-        for row in record["rows"]])
+        {"share of the later weights": f"{row['share']:.0%}"} | shown(row) for row in record["rows"]])
