@@ -44,5 +44,10 @@ def shown(row: Fields) -> Fields:
 def calls(published: Published) -> str:
     record = published.read("calls.json")
     return f"{record['n']:,} {record['split']} images, from float32:\n\n" + table([
-        {"pair": PAIRS[row["model"].removesuffix(REALISM)], "asked at": ", ".join(map(str, row["visited"]))}
+        {"pair": PAIRS[row["model"].removesuffix(REALISM)], "asked at": severities(row["visited"])}
         | shown(row) for row in record["rows"]])
+
+
+def severities(visited: list[int]) -> str:
+    every = visited == [*range(visited[0], 0, -1)]
+    return f"all {visited[0]}" if every else ", ".join(map(str, visited))
